@@ -1,0 +1,111 @@
+package flags
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// command is a flag set like those of the program's commands.
+func command() (*pflag.FlagSet, *time.Duration, *string, *bool) {
+	fs := pflag.NewFlagSet("alloc", pflag.ContinueOnError)
+	fs.SetNormalizeFunc(Normalize)
+	var interval time.Duration
+	DurationVar(fs, &interval, "allocation-interval", time.Second, "")
+	dir := fs.String("work-dir", "", "")
+	gpu := fs.Bool("filter-gpu-resources", true, "")
+	AddNegations(fs)
+	return fs, &interval, dir, gpu
+}
+
+func noEnv(string) (string, bool) { return "", false }
+
+func TestMesosSpellingsReachTheFlag(t *testing.T) {
+	fs, interval, dir, gpu := command()
+	args := []string{"--work_dir=/var/lib/x", "--allocation_interval=1.5mins", "--no-filter_gpu_resources"}
+	if err := fs.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	if *dir != "/var/lib/x" || *interval != 90*time.Second || *gpu {
+		t.Errorf("got dir %q, interval %v, gpu %v", *dir, *interval, *gpu)
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "caprock.toml")
+	toml := "work_dir = \"/top\"\nallocation-interval = \"9secs\"\n[alloc]\nwork_dir = \"/table\"\n[agent]\nresources = \"cpus:1\"\n"
+	if err := os.WriteFile(file, []byte(toml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := func(name string) (string, bool) {
+		if name == "CAPROCK_ALLOCATION_INTERVAL" {
+			return "7secs", true
+		}
+		return "", false
+	}
+	for _, c := range []struct {
+		name, wantDir string
+		args          []string
+		getenv        func(string) (string, bool)
+		wantInterval  time.Duration
+	}{
+		{"file: own table before top level", "/table", nil, noEnv, 9 * time.Second},
+		{"environment before file", "/table", nil, env, 7 * time.Second},
+		{"command line before all", "/arg", []string{"--work-dir=/arg", "--allocation-interval=2secs"}, env, 2 * time.Second},
+	} {
+		fs, interval, dir, _ := command()
+		if err := fs.Parse(c.args); err != nil {
+			t.Fatal(err)
+		}
+		if err := Resolve(fs, "alloc", file, c.getenv); err != nil {
+			t.Fatal(err)
+		}
+		if *dir != c.wantDir || *interval != c.wantInterval {
+			t.Errorf("%s: got %q %v, want %q %v", c.name, *dir, *interval, c.wantDir, c.wantInterval)
+		}
+	}
+}
+
+func TestBadConfigurationSaysWhere(t *testing.T) {
+	for _, c := range []struct{ toml, want string }{
+		{"[alloc]\nwerk_dir = \"x\"", `table [alloc] has key "werk_dir"`},
+		{"allocation_interval = \"soon\"", "key allocation-interval"},
+		{"work_dir = [1]", `key "work_dir"`},
+		{"work_dir = ", "not valid TOML"},
+	} {
+		file := filepath.Join(t.TempDir(), "caprock.toml")
+		if err := os.WriteFile(file, []byte(c.toml), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fs, _, _, _ := command()
+		err := Resolve(fs, "alloc", file, noEnv)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: got %v, want an error with %q", c.toml, err, c.want)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"15secs": 15 * time.Second, "10mins": 10 * time.Minute, "1hrs": time.Hour, "2weeks": 14 * 24 * time.Hour,
+		"500ms": 500 * time.Millisecond, "3us": 3 * time.Microsecond, "0ns": 0, "1m30s": 90 * time.Second,
+	} {
+		got, err := ParseDuration(text)
+		if err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+		again, err := ParseDuration(FormatDuration(got))
+		if err != nil || again != got {
+			t.Errorf("%s: prints as %s, which reads as %v, %v", text, FormatDuration(got), again, err)
+		}
+	}
+	for _, text := range []string{"", "5", "-1secs", "-3s", "secs", "1e30weeks", "NaNsecs", "five mins"} {
+		if d, err := ParseDuration(text); err == nil {
+			t.Errorf("%q was read as %v, want an error", text, d)
+		}
+	}
+}
