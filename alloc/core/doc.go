@@ -1,0 +1,45 @@
+// Package core holds the state of the cluster and every rule about frameworks,
+// agents, tasks, offers and operations: what the master of Mesos decides. It is
+// pure: no clock, no I/O, no goroutine, no global randomness. Given the same
+// commands and times it gives the same answers.
+//
+// # Flow
+//
+//	command ─► Step ─► records (durable facts, already applied)
+//	                └► effects (what to send to whom, once the records are durable)
+//	           Cycle ─► offers, as records and events
+//
+// A driver (alloc/loop) feeds commands one at a time, calls Cycle, writes the
+// records of one or several steps as one batch and, when the batch is durable,
+// performs the effects in order. Nothing is promised before it is durable.
+//
+// # State
+//
+// Durable state changes in one place only, apply (apply.go), which takes a
+// record. Deciding code builds the new record and calls put. So loading the
+// records that a history emitted gives the state that the history led to; Hash
+// compares the two, and tests do.
+//
+// Beside it lives what dies with the process: which streams and channels are
+// open, ping counts, inverse offers, timers, and the allocation engine
+// (alloc/cycle), which Recovered fills from the records.
+//
+// Entities (Framework, Agent, Task, …) are copy-on-write: a changed entity is a
+// new struct. Output.Changed carries them to readers, who need no lock. The
+// protobuf messages inside are shared between entities, records and events and
+// are never modified after they are built.
+//
+// # Delivery to agents
+//
+// What an agent must do is an outbox record, numbered per agent, in the same
+// batch as the decision. It is sent when durable, sent again after a reconnect,
+// and deleted when the agent says Applied. Pings and answers to Register are not
+// kept.
+//
+// # What it does not do
+//
+// Authentication, parsing, content types, heartbeats and the encoding of events
+// are alloc/api's and alloc/fanout's. Stateless checks of a call's shape
+// (ValidateSchedulerCall, ValidateOperatorCall) are here as pure functions so
+// that api can refuse early. Who gets which resources is alloc/cycle's.
+package core

@@ -1,0 +1,114 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+// Defaults of Options, which are Mesos'.
+const (
+	DefaultPingInterval             = 15 * time.Second
+	DefaultMaxPingTimeouts          = 5
+	DefaultAgentReregisterTimeout   = 10 * time.Minute
+	DefaultMaxCompletedFrameworks   = 50
+	DefaultMaxCompletedTasks        = 1000
+	DefaultMaxUnreachableTasks      = 1000
+	DefaultRefuseSeconds            = 5.0
+	DefaultMaxRememberedAgents      = 102400
+	DefaultRememberedAgentAge       = 14 * 24 * time.Hour
+	DefaultAllocationInterval       = time.Second
+	DefaultFrameworkRecoveryTimeout = 10 * time.Minute
+	// HeartbeatInterval is what SUBSCRIBED promises; fixed, as in Mesos.
+	HeartbeatInterval = 15 * time.Second
+	// MesosVersion is the version of Mesos whose behaviour this is.
+	MesosVersion = "1.12.0"
+)
+
+// Options configure a Core. The zero value of a field means its default.
+type Options struct {
+	// MasterInfo is what frameworks are told; id is the prefix of new ids and
+	// should be a fresh uuid for each process. Required.
+	MasterInfo *mesos.MasterInfo
+	// ClusterID is written down at the first start and kept from then on.
+	ClusterID string
+	// Allocator is the host:port that agents are told frameworks use.
+	Allocator string
+	// Seed of every random choice.
+	Seed uint64
+
+	PingInterval           time.Duration
+	MaxPingTimeouts        int
+	AgentReregisterTimeout time.Duration
+	// FrameworkRecoveryTimeout is how long, at least, a framework that was
+	// connected when the last process ended may take to subscribe again.
+	FrameworkRecoveryTimeout time.Duration
+	// OfferTimeout rescinds unanswered offers; 0 lets them live forever.
+	OfferTimeout       time.Duration
+	AllocationInterval time.Duration
+
+	MaxCompletedFrameworks int
+	MaxCompletedTasks      int // per framework
+	MaxUnreachableTasks    int // per framework
+
+	// RoleWhitelist restricts roles that frameworks, weights and quotas may
+	// name; nil allows all.
+	RoleWhitelist []string
+	// RefuseRoot refuses frameworks that run as root (--no-root_submissions).
+	RefuseRoot bool
+	// RequireAgentDomain refuses agents without a fault domain.
+	RequireAgentDomain bool
+	// FilterGPU withholds agents with GPUs from frameworks without the
+	// GPU_RESOURCES capability. Mesos' default is true.
+	FilterGPU bool
+	// MinAllocatable is the least an offer holds: one of these sets of
+	// quantities, e.g. "cpus:0.01|mem:32". Empty means Mesos' default.
+	MinAllocatable string
+	// ExcludeNames are resource names that fair sharing does not look at.
+	ExcludeNames []string
+	// YoungCapabilities tells schedulers of master capabilities younger than
+	// common clients (QUOTA_V2), which makes some of them stop.
+	YoungCapabilities bool
+}
+
+// EnsureDefaults fills unset fields.
+func (o *Options) EnsureDefaults() {
+	def(&o.PingInterval, DefaultPingInterval)
+	def(&o.MaxPingTimeouts, DefaultMaxPingTimeouts)
+	def(&o.AgentReregisterTimeout, DefaultAgentReregisterTimeout)
+	def(&o.FrameworkRecoveryTimeout, DefaultFrameworkRecoveryTimeout)
+	def(&o.AllocationInterval, DefaultAllocationInterval)
+	def(&o.MaxCompletedFrameworks, DefaultMaxCompletedFrameworks)
+	def(&o.MaxCompletedTasks, DefaultMaxCompletedTasks)
+	def(&o.MaxUnreachableTasks, DefaultMaxUnreachableTasks)
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate reports every fault at once.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.MasterInfo.GetId() == "" {
+		errs = append(errs, errors.New("MasterInfo.id: got none, want a uuid"))
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"PingInterval", o.PingInterval}, {"AgentReregisterTimeout", o.AgentReregisterTimeout},
+		{"FrameworkRecoveryTimeout", o.FrameworkRecoveryTimeout}, {"OfferTimeout", o.OfferTimeout},
+		{"AllocationInterval", o.AllocationInterval},
+	} {
+		if d.value < 0 {
+			errs = append(errs, fmt.Errorf("%s: got %v, want 0 or more", d.name, d.value))
+		}
+	}
+	return errors.Join(errs...)
+}
