@@ -1,0 +1,200 @@
+package devcluster
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is one supervised child: restarted with the same arguments whenever
+// it ends without having been told to.
+type process struct {
+	name   string
+	binary string
+	log    io.Writer
+	// onOrphan is the signal the child gets if this process dies.
+	onOrphan syscall.Signal
+
+	mu struct {
+		sync.Mutex
+		args     []string
+		cmd      *exec.Cmd // nil while not running
+		address  string    // from the "listening:" line; kept over restarts
+		stopping bool
+		restarts int
+	}
+	listening chan struct{} // closed when address is known
+	ended     chan struct{} // closed when the supervisor has given up or was stopped
+	failure   error         // set before ended is closed
+}
+
+// A child that ends within quickEnd of its start maxQuickEnds times in a row
+// is broken, not unlucky.
+const (
+	quickEnd     = 2 * time.Second
+	maxQuickEnds = 5
+	restartPause = 200 * time.Millisecond
+)
+
+func newProcess(name, binary string, args []string, log io.Writer, onOrphan syscall.Signal) *process {
+	p := &process{name: name, binary: binary, log: log, onOrphan: onOrphan,
+		listening: make(chan struct{}), ended: make(chan struct{})}
+	p.mu.args = args
+	return p
+}
+
+// supervise runs the child until stop or repeated failure. Its goroutine
+// stays on one thread, because the parent-death signal follows the thread that
+// started the child, not the process.
+func (p *process) supervise() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(p.ended)
+	quick := 0
+	for {
+		started := time.Now()
+		err := p.runOnce()
+		p.mu.Lock()
+		stopping := p.mu.stopping
+		p.mu.Unlock()
+		if stopping {
+			return
+		}
+		if time.Since(started) < quickEnd {
+			quick++
+		} else {
+			quick = 0
+		}
+		if quick >= maxQuickEnds {
+			p.failure = fmt.Errorf("%s ended %d times within %v of its start, last with: %v", p.name, quick, quickEnd, err)
+			return
+		}
+		fmt.Fprintf(p.log, "%s ended (%v); starting it again\n", p.name, err)
+		time.Sleep(restartPause)
+		p.mu.Lock()
+		p.mu.restarts++
+		p.mu.Unlock()
+	}
+}
+
+// runOnce starts the child and waits for its end.
+func (p *process) runOnce() error {
+	p.mu.Lock()
+	if p.mu.stopping {
+		p.mu.Unlock()
+		return nil
+	}
+	cmd := exec.Command(p.binary, p.mu.args...)
+	cmd.Stderr = p.log
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		// A process group of its own keeps the terminal's Ctrl-C away from the
+		// child: this supervisor decides the order in which things stop.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: p.onOrphan}
+		err = cmd.Start()
+	}
+	if err != nil {
+		p.mu.Unlock()
+		return err
+	}
+	p.mu.cmd = cmd
+	p.mu.Unlock()
+
+	p.readLines(stdout)
+	err = cmd.Wait()
+	p.mu.Lock()
+	p.mu.cmd = nil
+	p.mu.Unlock()
+	if err == nil {
+		err = errors.New("exit status 0")
+	}
+	return err
+}
+
+// readLines copies the child's output to the log and picks its address out.
+func (p *process) readLines(r io.Reader) {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		line := lines.Text()
+		if address, ok := strings.CutPrefix(line, ListeningPrefix); ok {
+			p.learnAddress(address)
+			continue
+		}
+		fmt.Fprintln(p.log, line)
+	}
+}
+
+// ListeningPrefix starts the line in which `caprock alloc` and `caprock agent`
+// print the URL they serve.
+const ListeningPrefix = "listening: "
+
+// learnAddress notes where the child serves, and pins that address for the
+// next start, so that port 0 means the same port after a restart.
+func (p *process) learnAddress(url string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.address != "" {
+		return
+	}
+	p.mu.address = url
+	hostPort := strings.TrimPrefix(url, "http://")
+	for i, arg := range p.mu.args {
+		if strings.HasPrefix(arg, "--listen=") {
+			p.mu.args = append([]string(nil), p.mu.args...)
+			p.mu.args[i] = "--listen=" + hostPort
+		}
+	}
+	close(p.listening)
+}
+
+func (p *process) url() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.address
+}
+
+// pid of the running child, or 0.
+func (p *process) pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.cmd == nil || p.mu.cmd.Process == nil {
+		return 0
+	}
+	return p.mu.cmd.Process.Pid
+}
+
+// signal reaches the running child; without one it is os.ErrProcessDone.
+func (p *process) signal(sig os.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.cmd == nil {
+		return os.ErrProcessDone
+	}
+	return p.mu.cmd.Process.Signal(sig)
+}
+
+// stop asks the child to end with sig and waits; when ctx ends first, the
+// child is killed.
+func (p *process) stop(ctx context.Context, sig os.Signal) error {
+	p.mu.Lock()
+	p.mu.stopping = true
+	p.mu.Unlock()
+	p.signal(sig)
+	select {
+	case <-p.ended:
+		return nil
+	case <-ctx.Done():
+		p.signal(syscall.SIGKILL)
+		<-p.ended
+		return fmt.Errorf("%s did not stop in time and was killed", p.name)
+	}
+}
