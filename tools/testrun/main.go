@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// racy are the packages in which goroutines share memory; they run again under
+// the race detector.
+var racy = []string{
+	"./wire/httpd/...", "./wire/httpc/...", "./wire/link/...", "./wire/clock/...",
+	"./store/...", "./alloc/loop/...", "./alloc/fanout/...", "./alloc/view/...", "./alloc/api/...",
+	"./agent/...",
+}
+
+// step is one group of checks.
+type step struct {
+	name string
+	run  func(*tally) error
+}
+
+var steps = []step{
+	{"format", checkFormat},
+	{"vet", command("go", "vet", "./...")},
+	{"staticcheck", staticcheck},
+	{"unit", func(t *tally) error { return goTest(t, "-timeout=15m", "./...") }},
+	{"race", func(t *tally) error { return goTest(t, append([]string{"-race", "-timeout=15m"}, racy...)...) }},
+	{"conform", command("go", "run", "./tools/conform", "clients")},
+	{"torture", command("go", "run", "./tools/torture", "--kills=3")},
+}
+
+func main() {
+	var only string
+	flag.StringVar(&only, "only", "", "comma-separated steps to run (default: all)")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: tools/test [--only STEP,...]\nsteps:", strings.Join(names(), " "))
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	chosen, err := choose(only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testrun:", err)
+		os.Exit(2)
+	}
+	if !runAll(chosen) {
+		os.Exit(1)
+	}
+}
+
+func names() []string {
+	var all []string
+	for _, s := range steps {
+		all = append(all, s.name)
+	}
+	return all
+}
+
+func choose(only string) ([]step, error) {
+	if only == "" {
+		return steps, nil
+	}
+	var chosen []step
+	for _, name := range strings.Split(only, ",") {
+		i := slices.IndexFunc(steps, func(s step) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("got step %q, want one of %v", name, names())
+		}
+		chosen = append(chosen, steps[i])
+	}
+	return chosen, nil
+}
+
+// runAll runs the steps in order, all of them even if one fails, and prints
+// the summary.
+func runAll(chosen []step) bool {
+	var t tally
+	for _, s := range chosen {
+		fmt.Printf("=== %s\n", s.name)
+		started := time.Now()
+		err := s.run(&t)
+		took := time.Since(started).Round(100 * time.Millisecond)
+		if err != nil {
+			t.fail(s.name, err)
+			fmt.Printf("--- %s FAILED after %v: %v\n", s.name, took, err)
+			continue
+		}
+		fmt.Printf("--- %s ok (%v)\n", s.name, took)
+	}
+	t.print(os.Stdout)
+	return t.failed == 0
+}
+
+// command is a step that passes if the program exits 0.
+func command(name string, args ...string) func(*tally) error {
+	return func(t *tally) error {
+		cmd := exec.Command(name, args...)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+		}
+		t.passed++
+		return nil
+	}
+}
+
+// checkFormat fails if gofmt would change a file git knows.
+func checkFormat(t *tally) error {
+	files, err := exec.Command("git", "ls-files", "*.go").Output()
+	if err != nil {
+		return fmt.Errorf("listing Go files: %w", err)
+	}
+	args := []string{"-l"}
+	for _, f := range strings.Fields(string(files)) {
+		if !strings.HasSuffix(f, ".pb.go") {
+			args = append(args, f)
+		}
+	}
+	out, err := exec.Command("gofmt", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("gofmt: %w: %s", err, out)
+	}
+	if len(bytes.TrimSpace(out)) > 0 {
+		return fmt.Errorf("not formatted by gofmt: %s", strings.Join(strings.Fields(string(out)), " "))
+	}
+	t.passed++
+	return nil
+}
+
+// staticcheck runs over the packages we write; generated code is its
+// generator's business.
+func staticcheck(t *tally) error {
+	out, err := exec.Command("go", "list", "./...").Output()
+	if err != nil {
+		return fmt.Errorf("listing packages: %w", err)
+	}
+	args := []string{"tool", "staticcheck"}
+	for _, pkg := range strings.Fields(string(out)) {
+		if !strings.Contains(pkg, "/wire/mesos") {
+			args = append(args, pkg)
+		}
+	}
+	return command("go", args...)(t)
+}
