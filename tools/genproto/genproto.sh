@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(git rev-parse --show-toplevel)"
 bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
-go build -o "$bin" google.golang.org/protobuf/cmd/protoc-gen-go github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto
+go build -o "$bin" google.golang.org/protobuf/cmd/protoc-gen-go github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto ./tools/protoc-gen-mesosjson
 mod=github.com/caprock/caprock
 mapfile -t files < <(find wire store agent -name '*.proto' | sort)
 protoc -I . \
@@ -14,3 +14,9 @@ protoc -I . \
   --plugin="$bin/protoc-gen-go-vtproto" --go-vtproto_out=. \
   --go-vtproto_opt=module=$mod,features=marshal+unmarshal+size+clone+equal \
   "${files[@]}"
+
+# Only what speaks Mesos' APIs has a JSON face.
+mapfile -t mesos < <(find wire/mesos -name '*.proto' | sort)
+protoc -I . \
+  --plugin="$bin/protoc-gen-mesosjson" --mesosjson_out=. --mesosjson_opt=module=$mod \
+  "${mesos[@]}"
