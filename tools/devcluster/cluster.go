@@ -103,18 +103,28 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := waitListening(ctx, c.alloc); err != nil {
 		return err
 	}
-	for i := 0; i < c.options.Agents; i++ {
-		dir := filepath.Join(c.options.WorkDir, "agent-"+strconv.Itoa(i+1))
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	for i := range c.options.Agents {
+		if err := c.AddAgent(machine.Share(i, c.options.Agents)); err != nil {
 			return err
 		}
-		args := []string{"agent", "--allocator=" + c.URL(), "--listen=127.0.0.1:0", "--work-dir=" + dir,
-			"--resources=" + machine.Share(i, c.options.Agents), "--hostname=localhost"}
-		// An orphaned agent takes the same way out as one that is stopped.
-		agent := newProcess("agent "+strconv.Itoa(i+1), c.options.Binary, append(args, c.options.AgentFlags...), c.options.Log, syscall.SIGUSR1)
-		c.agents = append(c.agents, agent)
-		go c.watch(agent)
 	}
+	return nil
+}
+
+// AddAgent starts one more agent with these resources. Not for concurrent use
+// with other methods.
+func (c *Cluster) AddAgent(resources string) error {
+	number := strconv.Itoa(len(c.agents) + 1)
+	dir := filepath.Join(c.options.WorkDir, "agent-"+number)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	args := []string{"agent", "--allocator=" + c.URL(), "--listen=127.0.0.1:0", "--work-dir=" + dir,
+		"--resources=" + resources, "--hostname=localhost"}
+	// An orphaned agent takes the same way out as one that is stopped.
+	agent := newProcess("agent "+number, c.options.Binary, append(args, c.options.AgentFlags...), c.options.Log, syscall.SIGUSR1)
+	c.agents = append(c.agents, agent)
+	go c.watch(agent)
 	return nil
 }
 

@@ -1,0 +1,8 @@
+// Command conform runs software written for Mesos, unmodified, against Caprock.
+//
+//	conform clients    foreign frameworks and tools against a cluster it starts
+//
+// The clients live in the clients folder, a Go module and an npm package of
+// their own: their dependencies are old by design and never reach Caprock's. A case
+// passes when the client itself says that it got what it wanted.
+package main
