@@ -47,9 +47,11 @@ func (g *file) appendJSON(m *protogen.Message) {
 
 // printsDefault says whether an unset field is printed with its default: Mesos does so
 // for every field with an explicit default that is not deprecated.
-func printsDefault(f *protogen.Field) bool {
+func printsDefault(f *protogen.Field) bool { return f.Desc.HasDefault() && !isDeprecated(f) }
+
+func isDeprecated(f *protogen.Field) bool {
 	options, _ := f.Desc.Options().(*descriptorpb.FieldOptions)
-	return f.Desc.HasDefault() && !options.GetDeprecated()
+	return options.GetDeprecated()
 }
 
 // appendMember writes one singular field; value is its value, object what methods of an
@@ -86,8 +88,24 @@ func (g *file) appendMember(f *protogen.Field, value, object string) {
 	}
 }
 
+// emptyLists are the messages whose lists Mesos prints even when they are empty: what it
+// assembles by hand for large reads. Deprecated lists it leaves out there too.
+var emptyLists = map[protoreflect.FullName]bool{
+	"mesos.v1.agent.Response.GetExecutors":   true,
+	"mesos.v1.agent.Response.GetFrameworks":  true,
+	"mesos.v1.agent.Response.GetTasks":       true,
+	"mesos.v1.master.Response.GetAgents":     true,
+	"mesos.v1.master.Response.GetExecutors":  true,
+	"mesos.v1.master.Response.GetFrameworks": true,
+	"mesos.v1.master.Response.GetTasks":      true,
+}
+
 func (g *file) appendList(f *protogen.Field) {
-	g.P("if len(m.", f.GoName, ") > 0 {")
+	if emptyLists[f.Parent.Desc.FullName()] && !isDeprecated(f) {
+		g.P("{")
+	} else {
+		g.P("if len(m.", f.GoName, ") > 0 {")
+	}
 	g.P("b = append(b, ", quoteRaw(`"`+string(f.Desc.Name())+`":[`), "...)")
 	g.P("for _, x := range m.", f.GoName, " {")
 	g.appendValue(f, f.Desc.Kind())

@@ -1850,14 +1850,14 @@ func (m *Response_GetFrameworks) AppendJSON(b []byte) []byte {
 		return append(b, `{}`...)
 	}
 	b = append(b, '{')
-	if len(m.Frameworks) > 0 {
+	{
 		b = append(b, `"frameworks":[`...)
 		for _, x := range m.Frameworks {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.CompletedFrameworks) > 0 {
+	{
 		b = append(b, `"completed_frameworks":[`...)
 		for _, x := range m.CompletedFrameworks {
 			b = append(x.AppendJSON(b), ',')
@@ -1930,14 +1930,14 @@ func (m *Response_GetExecutors) AppendJSON(b []byte) []byte {
 		return append(b, `{}`...)
 	}
 	b = append(b, '{')
-	if len(m.Executors) > 0 {
+	{
 		b = append(b, `"executors":[`...)
 		for _, x := range m.Executors {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.CompletedExecutors) > 0 {
+	{
 		b = append(b, `"completed_executors":[`...)
 		for _, x := range m.CompletedExecutors {
 			b = append(x.AppendJSON(b), ',')
@@ -2044,35 +2044,35 @@ func (m *Response_GetTasks) AppendJSON(b []byte) []byte {
 		return append(b, `{}`...)
 	}
 	b = append(b, '{')
-	if len(m.PendingTasks) > 0 {
+	{
 		b = append(b, `"pending_tasks":[`...)
 		for _, x := range m.PendingTasks {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.QueuedTasks) > 0 {
+	{
 		b = append(b, `"queued_tasks":[`...)
 		for _, x := range m.QueuedTasks {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.LaunchedTasks) > 0 {
+	{
 		b = append(b, `"launched_tasks":[`...)
 		for _, x := range m.LaunchedTasks {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.TerminatedTasks) > 0 {
+	{
 		b = append(b, `"terminated_tasks":[`...)
 		for _, x := range m.TerminatedTasks {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.CompletedTasks) > 0 {
+	{
 		b = append(b, `"completed_tasks":[`...)
 		for _, x := range m.CompletedTasks {
 			b = append(x.AppendJSON(b), ',')

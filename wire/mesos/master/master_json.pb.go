@@ -1838,14 +1838,14 @@ func (m *Response_GetAgents) AppendJSON(b []byte) []byte {
 		return append(b, `{}`...)
 	}
 	b = append(b, '{')
-	if len(m.Agents) > 0 {
+	{
 		b = append(b, `"agents":[`...)
 		for _, x := range m.Agents {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.RecoveredAgents) > 0 {
+	{
 		b = append(b, `"recovered_agents":[`...)
 		for _, x := range m.RecoveredAgents {
 			b = append(x.AppendJSON(b), ',')
@@ -2096,14 +2096,14 @@ func (m *Response_GetFrameworks) AppendJSON(b []byte) []byte {
 		return append(b, `{}`...)
 	}
 	b = append(b, '{')
-	if len(m.Frameworks) > 0 {
+	{
 		b = append(b, `"frameworks":[`...)
 		for _, x := range m.Frameworks {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.CompletedFrameworks) > 0 {
+	{
 		b = append(b, `"completed_frameworks":[`...)
 		for _, x := range m.CompletedFrameworks {
 			b = append(x.AppendJSON(b), ',')
@@ -2306,7 +2306,7 @@ func (m *Response_GetExecutors) AppendJSON(b []byte) []byte {
 		return append(b, `{}`...)
 	}
 	b = append(b, '{')
-	if len(m.Executors) > 0 {
+	{
 		b = append(b, `"executors":[`...)
 		for _, x := range m.Executors {
 			b = append(x.AppendJSON(b), ',')
@@ -2439,21 +2439,21 @@ func (m *Response_GetTasks) AppendJSON(b []byte) []byte {
 		}
 		b = json.EndList(b)
 	}
-	if len(m.Tasks) > 0 {
+	{
 		b = append(b, `"tasks":[`...)
 		for _, x := range m.Tasks {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.UnreachableTasks) > 0 {
+	{
 		b = append(b, `"unreachable_tasks":[`...)
 		for _, x := range m.UnreachableTasks {
 			b = append(x.AppendJSON(b), ',')
 		}
 		b = json.EndList(b)
 	}
-	if len(m.CompletedTasks) > 0 {
+	{
 		b = append(b, `"completed_tasks":[`...)
 		for _, x := range m.CompletedTasks {
 			b = append(x.AppendJSON(b), ',')
