@@ -120,6 +120,8 @@ func (k Kind) newValue() Value {
 		return new(Operation)
 	case KindOffer:
 		return new(Offer)
+	case KindOutboxHead:
+		return new(OutboxHead)
 	case KindOutbox:
 		return new(Outbox)
 	}
@@ -150,6 +152,8 @@ func check(id ID, v Value) error {
 		got = string(v.GetOperation().GetUuid().GetValue())
 	case *Offer:
 		got = v.GetId()
+	case *OutboxHead:
+		got = v.GetAgentId()
 	case *Outbox:
 		got = v.GetAgentId()
 		if v.GetDown().GetSeq() != id.Number {

@@ -23,6 +23,7 @@ const (
 	KindCompletedTask Kind = 0x68 // framework id, serial
 	KindOperation     Kind = 0x70 // operation uuid (16 raw bytes)
 	KindOffer         Kind = 0x80 // offer id
+	KindOutboxHead    Kind = 0x88 // agent id
 	KindOutbox        Kind = 0x90 // agent id, sequence number
 )
 
@@ -31,7 +32,7 @@ func (k Kind) layout() (string, bool) {
 	switch k {
 	case KindMeta, KindMaintenance:
 		return "", true
-	case KindRole, KindFramework, KindAgent, KindOperation, KindOffer:
+	case KindRole, KindFramework, KindAgent, KindOperation, KindOffer, KindOutboxHead:
 		return "s", true
 	case KindTask:
 		return "ss", true
@@ -66,6 +67,8 @@ func (k Kind) String() string {
 		return "operation"
 	case KindOffer:
 		return "offer"
+	case KindOutboxHead:
+		return "outbox-head"
 	case KindOutbox:
 		return "outbox"
 	}
@@ -150,6 +153,9 @@ func OperationKey(uuid string) []byte { return stringKey(KindOperation, uuid) }
 
 // OfferKey is the key of an offer.
 func OfferKey(id string) []byte { return stringKey(KindOffer, id) }
+
+// OutboxHeadKey is the key of the numbering of an agent's outbox.
+func OutboxHeadKey(agent string) []byte { return stringKey(KindOutboxHead, agent) }
 
 // OutboxKey is the key of an entry of an agent's outbox.
 func OutboxKey(agent string, seq uint64) []byte { return numberKey(KindOutbox, agent, seq) }

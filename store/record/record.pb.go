@@ -411,14 +411,12 @@ type Agent struct {
 	// When it became unreachable or gone.
 	SinceNanos *int64 `protobuf:"varint,13,opt,name=since_nanos,json=sinceNanos" json:"since_nanos,omitempty"`
 	// Wall time at which a disconnected agent becomes unreachable.
-	ReregisterDeadlineNanos *int64 `protobuf:"varint,14,opt,name=reregister_deadline_nanos,json=reregisterDeadlineNanos" json:"reregister_deadline_nanos,omitempty"`
-	// Number of the next outbox entry.
-	NextSeq         *uint64          `protobuf:"varint,15,opt,name=next_seq,json=nextSeq" json:"next_seq,omitempty"`
-	Deactivated     *bool            `protobuf:"varint,16,opt,name=deactivated" json:"deactivated,omitempty"`
-	Drain           *mesos.DrainInfo `protobuf:"bytes,17,opt,name=drain" json:"drain,omitempty"`
-	DrainStartNanos *int64           `protobuf:"varint,18,opt,name=drain_start_nanos,json=drainStartNanos" json:"drain_start_nanos,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	ReregisterDeadlineNanos *int64           `protobuf:"varint,14,opt,name=reregister_deadline_nanos,json=reregisterDeadlineNanos" json:"reregister_deadline_nanos,omitempty"`
+	Deactivated             *bool            `protobuf:"varint,16,opt,name=deactivated" json:"deactivated,omitempty"`
+	Drain                   *mesos.DrainInfo `protobuf:"bytes,17,opt,name=drain" json:"drain,omitempty"`
+	DrainStartNanos         *int64           `protobuf:"varint,18,opt,name=drain_start_nanos,json=drainStartNanos" json:"drain_start_nanos,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *Agent) Reset() {
@@ -545,13 +543,6 @@ func (x *Agent) GetSinceNanos() int64 {
 func (x *Agent) GetReregisterDeadlineNanos() int64 {
 	if x != nil && x.ReregisterDeadlineNanos != nil {
 		return *x.ReregisterDeadlineNanos
-	}
-	return 0
-}
-
-func (x *Agent) GetNextSeq() uint64 {
-	if x != nil && x.NextSeq != nil {
-		return *x.NextSeq
 	}
 	return 0
 }
@@ -839,6 +830,60 @@ func (x *Offer) GetMadeNanos() int64 {
 	return 0
 }
 
+// OutboxHead says how far an agent's outbox was numbered when it was last empty;
+// entries that exist may be numbered higher.
+type OutboxHead struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AgentId       *string                `protobuf:"bytes,1,opt,name=agent_id,json=agentId" json:"agent_id,omitempty"`
+	NextSeq       *uint64                `protobuf:"varint,2,opt,name=next_seq,json=nextSeq" json:"next_seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutboxHead) Reset() {
+	*x = OutboxHead{}
+	mi := &file_store_record_record_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutboxHead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutboxHead) ProtoMessage() {}
+
+func (x *OutboxHead) ProtoReflect() protoreflect.Message {
+	mi := &file_store_record_record_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutboxHead.ProtoReflect.Descriptor instead.
+func (*OutboxHead) Descriptor() ([]byte, []int) {
+	return file_store_record_record_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OutboxHead) GetAgentId() string {
+	if x != nil && x.AgentId != nil {
+		return *x.AgentId
+	}
+	return ""
+}
+
+func (x *OutboxHead) GetNextSeq() uint64 {
+	if x != nil && x.NextSeq != nil {
+		return *x.NextSeq
+	}
+	return 0
+}
+
 // Outbox: one message for an agent, kept until the agent has applied it.
 type Outbox struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -850,7 +895,7 @@ type Outbox struct {
 
 func (x *Outbox) Reset() {
 	*x = Outbox{}
-	mi := &file_store_record_record_proto_msgTypes[9]
+	mi := &file_store_record_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -862,7 +907,7 @@ func (x *Outbox) String() string {
 func (*Outbox) ProtoMessage() {}
 
 func (x *Outbox) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[9]
+	mi := &file_store_record_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -875,7 +920,7 @@ func (x *Outbox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outbox.ProtoReflect.Descriptor instead.
 func (*Outbox) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{9}
+	return file_store_record_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Outbox) GetAgentId() string {
@@ -922,7 +967,7 @@ const file_store_record_record_proto_rawDesc = "" +
 	"\x12reregistered_nanos\x18\x05 \x01(\x03R\x11reregisteredNanos\x12-\n" +
 	"\x12unregistered_nanos\x18\x06 \x01(\x03R\x11unregisteredNanos\x126\n" +
 	"\x17failover_deadline_nanos\x18\a \x01(\x03R\x15failoverDeadlineNanos\x12)\n" +
-	"\x10completed_serial\x18\b \x01(\x04R\x0fcompletedSerial\"\xc3\x06\n" +
+	"\x10completed_serial\x18\b \x01(\x04R\x0fcompletedSerial\"\xae\x06\n" +
 	"\x05Agent\x12'\n" +
 	"\x04info\x18\x01 \x01(\v2\x13.mesos.v1.AgentInfoR\x04info\x121\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x1b.caprock.record.Agent.PhaseR\x05phase\x12\x18\n" +
@@ -939,8 +984,7 @@ const file_store_record_record_proto_rawDesc = "" +
 	"\x12reregistered_nanos\x18\f \x01(\x03R\x11reregisteredNanos\x12\x1f\n" +
 	"\vsince_nanos\x18\r \x01(\x03R\n" +
 	"sinceNanos\x12:\n" +
-	"\x19reregister_deadline_nanos\x18\x0e \x01(\x03R\x17reregisterDeadlineNanos\x12\x19\n" +
-	"\bnext_seq\x18\x0f \x01(\x04R\anextSeq\x12 \n" +
+	"\x19reregister_deadline_nanos\x18\x0e \x01(\x03R\x17reregisterDeadlineNanos\x12 \n" +
 	"\vdeactivated\x18\x10 \x01(\bR\vdeactivated\x12)\n" +
 	"\x05drain\x18\x11 \x01(\v2\x13.mesos.v1.DrainInfoR\x05drain\x12*\n" +
 	"\x11drain_start_nanos\x18\x12 \x01(\x03R\x0fdrainStartNanos\"2\n" +
@@ -948,7 +992,7 @@ const file_store_record_record_proto_rawDesc = "" +
 	"\n" +
 	"REGISTERED\x10\x01\x12\x0f\n" +
 	"\vUNREACHABLE\x10\x02\x12\b\n" +
-	"\x04GONE\x10\x03\"t\n" +
+	"\x04GONE\x10\x03J\x04\b\x0f\x10\x10\"t\n" +
 	"\bExecutor\x12!\n" +
 	"\fframework_id\x18\x01 \x01(\tR\vframeworkId\x12\x19\n" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12*\n" +
@@ -967,7 +1011,11 @@ const file_store_record_record_proto_rawDesc = "" +
 	"\x04role\x18\x04 \x01(\tR\x04role\x120\n" +
 	"\tresources\x18\x05 \x03(\v2\x12.mesos.v1.ResourceR\tresources\x12\x1d\n" +
 	"\n" +
-	"made_nanos\x18\x06 \x01(\x03R\tmadeNanos\"K\n" +
+	"made_nanos\x18\x06 \x01(\x03R\tmadeNanos\"B\n" +
+	"\n" +
+	"OutboxHead\x12\x19\n" +
+	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x19\n" +
+	"\bnext_seq\x18\x02 \x01(\x04R\anextSeq\"K\n" +
 	"\x06Outbox\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12&\n" +
 	"\x04down\x18\x02 \x01(\v2\x12.caprock.link.DownR\x04downB)Z'github.com/caprock/caprock/store/record"
@@ -985,7 +1033,7 @@ func file_store_record_record_proto_rawDescGZIP() []byte {
 }
 
 var file_store_record_record_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_store_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_store_record_record_proto_goTypes = []any{
 	(Agent_Phase)(0),                   // 0: caprock.record.Agent.Phase
 	(*Meta)(nil),                       // 1: caprock.record.Meta
@@ -997,43 +1045,44 @@ var file_store_record_record_proto_goTypes = []any{
 	(*Task)(nil),                       // 7: caprock.record.Task
 	(*Operation)(nil),                  // 8: caprock.record.Operation
 	(*Offer)(nil),                      // 9: caprock.record.Offer
-	(*Outbox)(nil),                     // 10: caprock.record.Outbox
-	(*maintenance.Schedule)(nil),       // 11: mesos.v1.maintenance.Schedule
-	(*mesos.MachineID)(nil),            // 12: mesos.v1.MachineID
-	(*quota.QuotaConfig)(nil),          // 13: mesos.v1.quota.QuotaConfig
-	(*mesos.FrameworkInfo)(nil),        // 14: mesos.v1.FrameworkInfo
-	(*scheduler.OfferConstraints)(nil), // 15: mesos.v1.scheduler.OfferConstraints
-	(*mesos.AgentInfo)(nil),            // 16: mesos.v1.AgentInfo
-	(*mesos.AgentInfo_Capability)(nil), // 17: mesos.v1.AgentInfo.Capability
-	(*mesos.Resource)(nil),             // 18: mesos.v1.Resource
-	(*mesos.UUID)(nil),                 // 19: mesos.v1.UUID
-	(*mesos.Address)(nil),              // 20: mesos.v1.Address
-	(*mesos.DrainInfo)(nil),            // 21: mesos.v1.DrainInfo
-	(*mesos.ExecutorInfo)(nil),         // 22: mesos.v1.ExecutorInfo
-	(*mesos.Task)(nil),                 // 23: mesos.v1.Task
-	(*mesos.Operation)(nil),            // 24: mesos.v1.Operation
-	(*link.Down)(nil),                  // 25: caprock.link.Down
+	(*OutboxHead)(nil),                 // 10: caprock.record.OutboxHead
+	(*Outbox)(nil),                     // 11: caprock.record.Outbox
+	(*maintenance.Schedule)(nil),       // 12: mesos.v1.maintenance.Schedule
+	(*mesos.MachineID)(nil),            // 13: mesos.v1.MachineID
+	(*quota.QuotaConfig)(nil),          // 14: mesos.v1.quota.QuotaConfig
+	(*mesos.FrameworkInfo)(nil),        // 15: mesos.v1.FrameworkInfo
+	(*scheduler.OfferConstraints)(nil), // 16: mesos.v1.scheduler.OfferConstraints
+	(*mesos.AgentInfo)(nil),            // 17: mesos.v1.AgentInfo
+	(*mesos.AgentInfo_Capability)(nil), // 18: mesos.v1.AgentInfo.Capability
+	(*mesos.Resource)(nil),             // 19: mesos.v1.Resource
+	(*mesos.UUID)(nil),                 // 20: mesos.v1.UUID
+	(*mesos.Address)(nil),              // 21: mesos.v1.Address
+	(*mesos.DrainInfo)(nil),            // 22: mesos.v1.DrainInfo
+	(*mesos.ExecutorInfo)(nil),         // 23: mesos.v1.ExecutorInfo
+	(*mesos.Task)(nil),                 // 24: mesos.v1.Task
+	(*mesos.Operation)(nil),            // 25: mesos.v1.Operation
+	(*link.Down)(nil),                  // 26: caprock.link.Down
 }
 var file_store_record_record_proto_depIdxs = []int32{
-	11, // 0: caprock.record.Maintenance.schedule:type_name -> mesos.v1.maintenance.Schedule
-	12, // 1: caprock.record.Maintenance.down:type_name -> mesos.v1.MachineID
-	13, // 2: caprock.record.Role.quota:type_name -> mesos.v1.quota.QuotaConfig
-	14, // 3: caprock.record.Framework.info:type_name -> mesos.v1.FrameworkInfo
-	15, // 4: caprock.record.Framework.offer_constraints:type_name -> mesos.v1.scheduler.OfferConstraints
-	16, // 5: caprock.record.Agent.info:type_name -> mesos.v1.AgentInfo
+	12, // 0: caprock.record.Maintenance.schedule:type_name -> mesos.v1.maintenance.Schedule
+	13, // 1: caprock.record.Maintenance.down:type_name -> mesos.v1.MachineID
+	14, // 2: caprock.record.Role.quota:type_name -> mesos.v1.quota.QuotaConfig
+	15, // 3: caprock.record.Framework.info:type_name -> mesos.v1.FrameworkInfo
+	16, // 4: caprock.record.Framework.offer_constraints:type_name -> mesos.v1.scheduler.OfferConstraints
+	17, // 5: caprock.record.Agent.info:type_name -> mesos.v1.AgentInfo
 	0,  // 6: caprock.record.Agent.phase:type_name -> caprock.record.Agent.Phase
-	17, // 7: caprock.record.Agent.capabilities:type_name -> mesos.v1.AgentInfo.Capability
-	18, // 8: caprock.record.Agent.total:type_name -> mesos.v1.Resource
-	18, // 9: caprock.record.Agent.oversubscribed:type_name -> mesos.v1.Resource
-	19, // 10: caprock.record.Agent.resource_version:type_name -> mesos.v1.UUID
-	20, // 11: caprock.record.Agent.address:type_name -> mesos.v1.Address
-	21, // 12: caprock.record.Agent.drain:type_name -> mesos.v1.DrainInfo
-	22, // 13: caprock.record.Executor.info:type_name -> mesos.v1.ExecutorInfo
-	23, // 14: caprock.record.Task.task:type_name -> mesos.v1.Task
-	24, // 15: caprock.record.Operation.operation:type_name -> mesos.v1.Operation
-	18, // 16: caprock.record.Operation.consumed:type_name -> mesos.v1.Resource
-	18, // 17: caprock.record.Offer.resources:type_name -> mesos.v1.Resource
-	25, // 18: caprock.record.Outbox.down:type_name -> caprock.link.Down
+	18, // 7: caprock.record.Agent.capabilities:type_name -> mesos.v1.AgentInfo.Capability
+	19, // 8: caprock.record.Agent.total:type_name -> mesos.v1.Resource
+	19, // 9: caprock.record.Agent.oversubscribed:type_name -> mesos.v1.Resource
+	20, // 10: caprock.record.Agent.resource_version:type_name -> mesos.v1.UUID
+	21, // 11: caprock.record.Agent.address:type_name -> mesos.v1.Address
+	22, // 12: caprock.record.Agent.drain:type_name -> mesos.v1.DrainInfo
+	23, // 13: caprock.record.Executor.info:type_name -> mesos.v1.ExecutorInfo
+	24, // 14: caprock.record.Task.task:type_name -> mesos.v1.Task
+	25, // 15: caprock.record.Operation.operation:type_name -> mesos.v1.Operation
+	19, // 16: caprock.record.Operation.consumed:type_name -> mesos.v1.Resource
+	19, // 17: caprock.record.Offer.resources:type_name -> mesos.v1.Resource
+	26, // 18: caprock.record.Outbox.down:type_name -> caprock.link.Down
 	19, // [19:19] is the sub-list for method output_type
 	19, // [19:19] is the sub-list for method input_type
 	19, // [19:19] is the sub-list for extension type_name
@@ -1052,7 +1101,7 @@ func file_store_record_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_record_record_proto_rawDesc), len(file_store_record_record_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -216,10 +216,6 @@ func (m *Agent) CloneVT() *Agent {
 		tmpVal := *rhs
 		r.ReregisterDeadlineNanos = &tmpVal
 	}
-	if rhs := m.NextSeq; rhs != nil {
-		tmpVal := *rhs
-		r.NextSeq = &tmpVal
-	}
 	if rhs := m.Deactivated; rhs != nil {
 		tmpVal := *rhs
 		r.Deactivated = &tmpVal
@@ -353,6 +349,30 @@ func (m *Offer) CloneVT() *Offer {
 }
 
 func (m *Offer) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *OutboxHead) CloneVT() *OutboxHead {
+	if m == nil {
+		return (*OutboxHead)(nil)
+	}
+	r := new(OutboxHead)
+	if rhs := m.AgentId; rhs != nil {
+		tmpVal := *rhs
+		r.AgentId = &tmpVal
+	}
+	if rhs := m.NextSeq; rhs != nil {
+		tmpVal := *rhs
+		r.NextSeq = &tmpVal
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *OutboxHead) CloneMessageVT() proto.Message {
 	return m.CloneVT()
 }
 
@@ -605,9 +625,6 @@ func (this *Agent) EqualVT(that *Agent) bool {
 	if p, q := this.ReregisterDeadlineNanos, that.ReregisterDeadlineNanos; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if p, q := this.NextSeq, that.NextSeq; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
-		return false
-	}
 	if p, q := this.Deactivated, that.Deactivated; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
@@ -756,6 +773,28 @@ func (this *Offer) EqualVT(that *Offer) bool {
 
 func (this *Offer) EqualMessageVT(thatMsg proto.Message) bool {
 	that, ok := thatMsg.(*Offer)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *OutboxHead) EqualVT(that *OutboxHead) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if p, q := this.AgentId, that.AgentId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	if p, q := this.NextSeq, that.NextSeq; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *OutboxHead) EqualMessageVT(thatMsg proto.Message) bool {
+	that, ok := thatMsg.(*OutboxHead)
 	if !ok {
 		return false
 	}
@@ -1101,11 +1140,6 @@ func (m *Agent) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x1
 		i--
 		dAtA[i] = 0x80
-	}
-	if m.NextSeq != nil {
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.NextSeq))
-		i--
-		dAtA[i] = 0x78
 	}
 	if m.ReregisterDeadlineNanos != nil {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.ReregisterDeadlineNanos))
@@ -1470,6 +1504,51 @@ func (m *Offer) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *OutboxHead) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *OutboxHead) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *OutboxHead) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.NextSeq != nil {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.NextSeq))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.AgentId != nil {
+		i -= len(*m.AgentId)
+		copy(dAtA[i:], *m.AgentId)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(*m.AgentId)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Outbox) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -1689,9 +1768,6 @@ func (m *Agent) SizeVT() (n int) {
 	if m.ReregisterDeadlineNanos != nil {
 		n += 1 + protohelpers.SizeOfVarint(uint64(*m.ReregisterDeadlineNanos))
 	}
-	if m.NextSeq != nil {
-		n += 1 + protohelpers.SizeOfVarint(uint64(*m.NextSeq))
-	}
 	if m.Deactivated != nil {
 		n += 3
 	}
@@ -1798,6 +1874,23 @@ func (m *Offer) SizeVT() (n int) {
 	}
 	if m.MadeNanos != nil {
 		n += 1 + protohelpers.SizeOfVarint(uint64(*m.MadeNanos))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *OutboxHead) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.AgentId != nil {
+		l = len(*m.AgentId)
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.NextSeq != nil {
+		n += 1 + protohelpers.SizeOfVarint(uint64(*m.NextSeq))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2931,26 +3024,6 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.ReregisterDeadlineNanos = &v
-		case 15:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field NextSeq", wireType)
-			}
-			var v uint64
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return protohelpers.ErrIntOverflow
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				v |= uint64(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
-			m.NextSeq = &v
 		case 16:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Deactivated", wireType)
@@ -3667,6 +3740,110 @@ func (m *Offer) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.MadeNanos = &v
+		default:
+			iNdEx = preIndex
+			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *OutboxHead) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return protohelpers.ErrIntOverflow
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: OutboxHead: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: OutboxHead: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AgentId", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			s := string(dAtA[iNdEx:postIndex])
+			m.AgentId = &s
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NextSeq", wireType)
+			}
+			var v uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.NextSeq = &v
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
