@@ -1,0 +1,127 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/caprock/caprock/alloc/core"
+)
+
+// ErrFull says that the inbox cannot take a call now: try again later.
+var ErrFull = errors.New("the allocator is busy: its inbox is full")
+
+// ErrStopped says that the loop has ended and takes nothing more.
+var ErrStopped = errors.New("the allocator is stopping")
+
+// item is a command and what it weighs.
+type item struct {
+	cmd   core.Command
+	bytes int
+}
+
+// inbox is a queue of commands, bounded by count and bytes, with many
+// producers and one consumer. Order is order of arrival.
+type inbox struct {
+	maxItems, maxBytes int
+	wake               chan struct{} // holds one token while there is something to take
+
+	mu struct {
+		sync.Mutex
+		items   []item // guarded by mu
+		bytes   int    // guarded by mu
+		stopped bool   // guarded by mu
+		// room is closed and replaced when the inbox has been drained, for
+		// those who wait. Guarded by mu.
+		room chan struct{}
+	}
+}
+
+func newInbox(maxItems, maxBytes int) *inbox {
+	q := &inbox{maxItems: maxItems, maxBytes: maxBytes, wake: make(chan struct{}, 1)}
+	q.mu.room = make(chan struct{})
+	return q
+}
+
+// offer puts the command in if it fits; otherwise it returns ErrFull and a
+// channel that is closed when it is worth trying again. A single command may
+// exceed the byte bound if it is alone.
+func (q *inbox) offer(cmd core.Command, bytes int, always bool) (<-chan struct{}, error) {
+	q.mu.Lock()
+	if q.mu.stopped {
+		q.mu.Unlock()
+		return nil, ErrStopped
+	}
+	full := len(q.mu.items) >= q.maxItems || len(q.mu.items) > 0 && q.mu.bytes+bytes > q.maxBytes
+	if full && !always {
+		room := q.mu.room
+		q.mu.Unlock()
+		return room, ErrFull
+	}
+	q.mu.items = append(q.mu.items, item{cmd, bytes})
+	q.mu.bytes += bytes
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return nil, nil
+}
+
+// wait is offer that waits for room.
+func (q *inbox) wait(ctx context.Context, cmd core.Command, bytes int) error {
+	for {
+		room, err := q.offer(cmd, bytes, false)
+		if !errors.Is(err, ErrFull) {
+			return err
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// drain takes up to limit commands, appended to into, and leaves the wake token
+// if more are left.
+func (q *inbox) drain(into []item, limit int) []item {
+	q.mu.Lock()
+	n := min(limit, len(q.mu.items))
+	into = append(into, q.mu.items[:n]...)
+	left := copy(q.mu.items, q.mu.items[n:])
+	clear(q.mu.items[left:])
+	q.mu.items = q.mu.items[:left]
+	for _, it := range into[len(into)-n:] {
+		q.mu.bytes -= it.bytes
+	}
+	room := q.mu.room
+	q.mu.room = make(chan struct{})
+	q.mu.Unlock()
+	close(room)
+	if left > 0 {
+		select {
+		case q.wake <- struct{}{}:
+		default:
+		}
+	}
+	return into
+}
+
+// depth returns the number of waiting commands and their bytes.
+func (q *inbox) depth() (items, bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.mu.items), q.mu.bytes
+}
+
+// stop refuses everything from now on and wakes those who wait for room.
+func (q *inbox) stop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.mu.stopped {
+		q.mu.stopped = true
+		close(q.mu.room)
+		q.mu.room = make(chan struct{})
+	}
+}

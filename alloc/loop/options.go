@@ -1,0 +1,70 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/caprock/caprock/wire/clock"
+)
+
+// Options tune the loop. The zero value of a field means its default.
+type Options struct {
+	// InboxCommands and InboxBytes bound what waits to be decided; defaults
+	// 16,384 commands and 64 MiB of request bodies and frames.
+	InboxCommands int
+	InboxBytes    int
+
+	// BatchCommands bounds the commands of one batch; default 2,048. Larger
+	// batches cost less each and keep their first command waiting longer.
+	BatchCommands int
+
+	// ReleaseQueue bounds the batches that are durable but not yet released;
+	// default 8.
+	ReleaseQueue int
+
+	// Clock is where time is read; default the machine's.
+	Clock clock.Clock
+
+	// Logger is for what operators should know; default slog.Default().
+	Logger *slog.Logger
+}
+
+// EnsureDefaults replaces zero fields by their defaults.
+func (o *Options) EnsureDefaults() {
+	if o.InboxCommands == 0 {
+		o.InboxCommands = 16 << 10
+	}
+	if o.InboxBytes == 0 {
+		o.InboxBytes = 64 << 20
+	}
+	if o.BatchCommands == 0 {
+		o.BatchCommands = 2048
+	}
+	if o.ReleaseQueue == 0 {
+		o.ReleaseQueue = 8
+	}
+	if o.Clock == nil {
+		o.Clock = clock.Real()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+}
+
+// Validate reports every fault at once.
+func (o *Options) Validate() error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"InboxCommands", o.InboxCommands}, {"InboxBytes", o.InboxBytes},
+		{"BatchCommands", o.BatchCommands}, {"ReleaseQueue", o.ReleaseQueue},
+	} {
+		if f.value < 1 {
+			errs = append(errs, fmt.Errorf("%s: got %d, want at least 1", f.name, f.value))
+		}
+	}
+	return errors.Join(errs...)
+}
