@@ -1,33 +1,27 @@
 package resource
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
+	"strings"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
+	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
 // messagesFromJSON reads a JSON array of resource messages as flags hold it. isArray is false when
-// the text is no JSON array at all; it may then be the short form.
+// the text does not begin like an array; it is in the short form then.
 func messagesFromJSON(text string) (messages []*mesos.Resource, isArray bool, err error) {
-	var elements []json.RawMessage
-	if err := json.Unmarshal([]byte(text), &elements); err != nil || elements == nil {
+	if !strings.HasPrefix(trim(text), "[") {
 		return nil, false, nil
 	}
-	for i, element := range elements {
-		m := &mesos.Resource{}
-		// Unknown members are ignored, as everywhere in Mesos' JSON.
-		options := protojson.UnmarshalOptions{DiscardUnknown: true}
-		if bytes.Equal(element, []byte("null")) {
-			return nil, true, fmt.Errorf("resource %d of the JSON array is null, want an object", i)
-		}
-		if err := options.Unmarshal(element, m); err != nil {
-			return nil, true, fmt.Errorf("resource %d of the JSON array: %w", i, err)
-		}
+	d := json.NewDecoder([]byte(text))
+	for d.Array(); d.More(); {
+		m := new(mesos.Resource)
+		m.DecodeJSON(d)
 		messages = append(messages, m)
+	}
+	if err := d.Finish(); err != nil {
+		return nil, true, fmt.Errorf("cannot read resources as a JSON array: %w", err)
 	}
 	return messages, true, nil
 }
