@@ -1,0 +1,219 @@
+package isolation
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/caprock/caprock/isolation/cgroup"
+	"github.com/caprock/caprock/isolation/launch"
+	"github.com/caprock/caprock/isolation/probe"
+)
+
+// The vocabulary of the packages below, so that the agent imports this one only.
+type (
+	// Report is what the kernel can do.
+	Report = probe.Report
+	// Limits of a group.
+	Limits = cgroup.Limits
+	// Spec of a process.
+	Spec = launch.Spec
+	// User is the identity a process assumes.
+	User = launch.User
+	// Rlimit is one resource limit.
+	Rlimit = launch.Rlimit
+	// Namespaces that a process gets for itself.
+	Namespaces = launch.Namespaces
+	// Capabilities that a process keeps.
+	Capabilities = launch.Capabilities
+	// Mount in a process' mount namespace.
+	Mount = launch.Mount
+	// Process is a handle to a started or adopted process.
+	Process = launch.Process
+	// ExitStatus is how a process ended.
+	ExitStatus = launch.ExitStatus
+	// LaunchError is a launch that failed before the program ran; it names the step.
+	LaunchError = launch.Error
+)
+
+// ErrNoController says that the host cannot enforce a limit that was asked for.
+var ErrNoController = cgroup.ErrNoController
+
+// ErrForeign says that a process to be adopted is not in the group it should be in.
+var ErrForeign = errors.New("process is not in its group")
+
+// Options of a Host.
+type Options struct {
+	// Root names our directory in each cgroup hierarchy, such as
+	// "caprock/agent-1". Agents on one machine need different ones.
+	Root string
+	// BPFPinDir is a directory in a BPF file system, made if missing, in which
+	// programs and maps survive the agent. Empty: no BPF, cgroup files only.
+	BPFPinDir string
+	// MaxGroups bounds how many groups BPF accounts for; 4096 if 0. Groups
+	// beyond it are read from files.
+	MaxGroups int
+	// Controllers of cgroups to use; empty for cpu, cpuacct, memory, pids as far
+	// as the host has them.
+	Controllers []string
+	// RemoveTimeout bounds the wait for dying processes in Destroy; 10 s if 0.
+	RemoveTimeout time.Duration
+	// Logger; slog.Default() if nil.
+	Logger *slog.Logger
+}
+
+// accounting is what isolation/bpf offers, or nothing where it is refused.
+type accounting interface {
+	Register(cgroupID uint64, used time.Duration) error
+	Unregister(cgroupID uint64) error
+	CPU(cgroupID uint64) (time.Duration, bool)
+	ExitStatus(pid int, startTicks uint64) (waitStatus int, ok bool)
+	Close(remove bool) error
+}
+
+// Host is this machine. Its methods may be called concurrently.
+type Host struct {
+	opts Options
+	tree *cgroup.Tree
+	bpf  accounting // nil without BPF
+}
+
+// Open prepares the host. It does not fail for want of BPF, only for want of
+// cgroups.
+func Open(o Options) (*Host, error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	tree, err := cgroup.Open(cgroup.Options{Cgroups: probe.Host().Cgroups, Root: o.Root,
+		Controllers: o.Controllers, RemoveTimeout: o.RemoveTimeout, Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{opts: o, tree: tree}
+	if o.BPFPinDir != "" {
+		if h.bpf, err = openBPF(o, tree); err != nil {
+			o.Logger.Warn("no BPF accounting, reading cgroup files instead", "err", err)
+			h.bpf = nil
+		}
+	}
+	return h, nil
+}
+
+// Probe returns what this kernel can do.
+func (h *Host) Probe() Report { return probe.Host() }
+
+// Source is "bpf" or "cgroup": where CPU time comes from.
+func (h *Host) Source() string {
+	if h.bpf != nil {
+		return SourceBPF
+	}
+	return SourceCgroup
+}
+
+// Create makes a group; fs.ErrExist if it is there. After an error nothing is left.
+func (h *Host) Create(id string, l Limits) (*Group, error) {
+	cg, err := h.tree.Create(id, l)
+	if err != nil {
+		return nil, err
+	}
+	return h.wrap(cg, 0), nil
+}
+
+// Group returns an existing group; fs.ErrNotExist if there is none.
+func (h *Host) Group(id string) (*Group, error) {
+	cg, err := h.tree.Reopen(id)
+	if err != nil {
+		return nil, err
+	}
+	used, _, err := cg.Sample(false)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return h.wrap(cg, used), nil
+}
+
+// wrap puts a group under BPF accounting if it can be, starting from used.
+func (h *Host) wrap(cg *cgroup.Group, used time.Duration) *Group {
+	g := &Group{Group: cg, host: h}
+	if h.bpf != nil && cg.V2ID() != 0 {
+		if err := h.bpf.Register(cg.V2ID(), used); err != nil {
+			h.opts.Logger.Warn("group is not accounted by BPF", "group", cg.ID(), "err", err)
+		} else {
+			g.viaBPF = true
+		}
+	}
+	return g
+}
+
+// List names all groups below our root, sorted.
+func (h *Host) List() ([]string, error) { return h.tree.List() }
+
+// Start launches s inside g. An error that matches *LaunchError comes from the
+// Spec (no such program, not permitted); no process is left after any error.
+func (h *Host) Start(g *Group, s Spec) (*Process, error) {
+	v2, tasks, err := g.Enter()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if v2 != nil {
+			v2.Close()
+		}
+		for _, f := range tasks {
+			f.Close()
+		}
+	}()
+	return launch.Start(&s, launch.Groups{V2: v2, V1Tasks: tasks})
+}
+
+// Adopt returns a handle to a process that an earlier agent started in group id.
+// If it has ended, or its pid belongs to another by now, Exited says so at once,
+// with the status if the kernel has kept it.
+func (h *Host) Adopt(id string, pid int, startTicks uint64) (*Process, error) {
+	p, err := launch.Adopt(pid, startTicks, h.recordedExit)
+	if err != nil {
+		return nil, err
+	}
+	if _, done := p.Status(); done {
+		return p, nil
+	}
+	g, err := h.tree.Reopen(id)
+	held := err == nil && g.Holds(pid)
+	if g != nil {
+		g.Release()
+	}
+	if held || p.Signal(0) != nil {
+		return p, nil
+	}
+	p.Close()
+	return nil, fmt.Errorf("isolation: adopt process %d into %s: %w", pid, id, errors.Join(ErrForeign, err))
+}
+
+func (h *Host) recordedExit(pid int, startTicks uint64) (int, bool) {
+	if h.bpf == nil {
+		return 0, false
+	}
+	return h.bpf.ExitStatus(pid, startTicks)
+}
+
+// Close lets go of everything and leaves groups, processes and accounting as they
+// are, for the next agent.
+func (h *Host) Close() error {
+	err := h.tree.Close()
+	if h.bpf != nil {
+		err = errors.Join(err, h.bpf.Close(false))
+	}
+	return err
+}
+
+// Remove ends every process in every group and leaves nothing: no group, no pin.
+func (h *Host) Remove() error {
+	err := h.tree.Remove()
+	err = errors.Join(err, h.tree.Close())
+	if h.bpf != nil {
+		err = errors.Join(err, h.bpf.Close(true))
+	}
+	return err
+}

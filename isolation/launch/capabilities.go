@@ -1,0 +1,54 @@
+package launch
+
+import "golang.org/x/sys/unix"
+
+// Capabilities are the sets that a process keeps, as bit masks of
+// 1<<unix.CAP_*. What is not named is dropped.
+type Capabilities struct {
+	// Bounding limits what the process and its descendants can ever gain.
+	Bounding uint64
+	// Effective becomes the effective, permitted and inheritable sets.
+	Effective uint64
+	// Ambient survives execve for a user who is not root; it must be a subset
+	// of Effective.
+	Ambient uint64
+}
+
+// capData is one half of capset's data; the kernel takes 64 bits as two.
+type capData struct{ effective, permitted, inheritable uint32 }
+
+type capHeader struct {
+	version uint32
+	pid     int32
+}
+
+// lastCap is beyond what any kernel we know has; dropping one that does not
+// exist fails with EINVAL, which the plan ignores for those past unix.CAP_LAST_CAP.
+const lastCap = 63
+
+// addBounding appends the ops that shrink the bounding set; they need CAP_SETPCAP
+// and so come before the change of user.
+func (b *planner) addBounding(c *Capabilities) {
+	for n := uintptr(0); n <= lastCap; n++ {
+		if c.Bounding&(1<<n) == 0 {
+			b.add("drop capability from bounding set", op{nr: unix.SYS_PRCTL,
+				a: [6]uintptr{unix.PR_CAPBSET_DROP, n}, mayFail: n > unix.CAP_LAST_CAP})
+		}
+	}
+}
+
+// addCapset appends the ops that set the other sets, after the change of user.
+func (b *planner) addCapset(c *Capabilities) {
+	h := &capHeader{version: unix.LINUX_CAPABILITY_VERSION_3}
+	lo, hi := uint32(c.Effective), uint32(c.Effective>>32)
+	d := &[2]capData{{lo, lo, lo}, {hi, hi, hi}}
+	b.add("capset", op{nr: unix.SYS_CAPSET, a: [6]uintptr{keep(b, h), keep(b, d)}})
+	b.add("clear ambient capabilities", op{nr: unix.SYS_PRCTL,
+		a: [6]uintptr{unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL}, mayFail: true})
+	for n := uintptr(0); n <= unix.CAP_LAST_CAP; n++ {
+		if c.Ambient&(1<<n) != 0 {
+			b.add("raise ambient capability", op{nr: unix.SYS_PRCTL,
+				a: [6]uintptr{unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, n}})
+		}
+	}
+}
