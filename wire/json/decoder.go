@@ -289,7 +289,11 @@ func (d *Decoder) number(want string) (tok []byte, integer bool) {
 	start := d.pos
 	end, integer := scanNumber(d.data, start)
 	if end == start {
-		d.failKind(want)
+		if start < len(d.data) && (d.data[start] == '-' || d.data[start]-'0' <= 9) {
+			d.failLiteral(start, d.data[start:min(start+16, len(d.data))], "a well-formed JSON number")
+		} else {
+			d.failKind(want)
+		}
 		return nil, false
 	}
 	d.pos = end

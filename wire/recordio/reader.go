@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // maxHeader is how many digits a header may have: those of the largest uint64.
@@ -81,7 +82,7 @@ func (r *Reader) header() (int, error) {
 			}
 			r.start += i + 1
 			return int(n), nil
-		case c-'0' > 9 || i == maxHeader || n > (1<<64-1-9)/10:
+		case c-'0' > 9 || i == maxHeader || n > (math.MaxUint64-uint64(c-'0'))/10:
 			return 0, r.badHeader()
 		}
 		n = n*10 + uint64(c-'0')
