@@ -24,7 +24,7 @@ func (rs Resources) ApplyCheckpointed(remembered Resources) (Resources, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !rs.containsEntry(plain) {
+		if !rs.ContainsEntry(plain) {
 			return nil, fmt.Errorf("agent resources %s do not contain %s, from which %s was made", rs, plain, r)
 		}
 		rs = rs.Minus(Resources{plain}).Plus(Resources{r})

@@ -18,15 +18,15 @@ func FromProto(list []*mesos.Resource) (Resources, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	rs := make(Resources, 0, len(list))
-	for _, message := range list {
+	rs := make(Resources, len(list))
+	for i, message := range list {
 		r, err := EntryFromProto(message)
 		if err != nil {
 			return nil, err
 		}
-		rs.add(r)
+		rs[i] = r
 	}
-	return rs, nil
+	return rs.merge(), nil
 }
 
 // EntryFromProto reads one message as FromProto does. The entry may be empty.

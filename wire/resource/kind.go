@@ -197,7 +197,12 @@ func (k *Kind) allocatedTo(role string) *Kind {
 	if kind := kinds.lookup(key); kind != nil {
 		return kind
 	}
-	meta := shallowMetadata(free.meta)
+	return free.firstAllocatedTo(role)
+}
+
+// firstAllocatedTo is apart so that the role of the hot path stays off the heap.
+func (k *Kind) firstAllocatedTo(role string) *Kind {
+	meta := shallowMetadata(k.meta)
 	meta.AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
 	return mustIntern(meta)
 }

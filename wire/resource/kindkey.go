@@ -124,14 +124,27 @@ func appendDisk(b []byte, d *mesos.Resource_DiskInfo) []byte {
 		b = appendOptional(b, p.Principal)
 	}
 	if d.Volume != nil {
-		// A volume that cannot be encoded lacks a required field and is refused when the
-		// kind is built. Maps inside may be encoded in any order: at worst, one volume has
-		// two kinds of the same class.
-		if volume, err := d.Volume.MarshalVT(); err == nil {
-			b = appendString(b, string(volume))
-		}
+		b = appendVolume(b, d.Volume)
 	}
 	return b
+}
+
+// appendVolume appends how a persistent volume is mounted.
+func appendVolume(b []byte, v *mesos.Volume) []byte {
+	b = binary.AppendUvarint(b, uint64(v.GetMode()))
+	b = appendOptional(b, v.ContainerPath)
+	b = appendOptional(b, v.HostPath)
+	if v.Image == nil && v.Source == nil {
+		return append(b, 0)
+	}
+	// Images and sources make no sense here and are rare. A volume that cannot be encoded lacks
+	// a required field and is refused when the kind is built. Maps inside may be encoded
+	// in any order: at worst, one volume has two kinds of the same class.
+	encoded, err := v.MarshalVT()
+	if err != nil {
+		return append(b, 1)
+	}
+	return appendString(append(b, 2), string(encoded))
 }
 
 func appendSource(b []byte, s *mesos.Resource_DiskInfo_Source) []byte {

@@ -9,12 +9,12 @@ import (
 
 // Allocate returns rs allocated to a role, whatever it was allocated to before.
 func (rs Resources) Allocate(role string) Resources {
-	changed := make(Resources, 0, len(rs))
-	for _, r := range rs {
+	changed := make(Resources, len(rs))
+	for i, r := range rs {
 		r.Kind = r.allocatedTo(role)
-		changed.add(r)
+		changed[i] = r
 	}
-	return changed
+	return changed.merge()
 }
 
 // Unallocate returns rs without allocation roles.
@@ -62,8 +62,8 @@ func (rs Resources) ToUnreserved() Resources {
 func (rs Resources) mapStacks(
 	change func([]*mesos.Resource_ReservationInfo) ([]*mesos.Resource_ReservationInfo, error),
 ) (Resources, error) {
-	changed := make(Resources, 0, len(rs))
-	for _, r := range rs {
+	changed := make(Resources, len(rs))
+	for i, r := range rs {
 		stack, err := change(r.Reservations())
 		if err != nil {
 			return nil, fmt.Errorf("resource %s: %w", r, err)
@@ -72,7 +72,7 @@ func (rs Resources) mapStacks(
 		if err != nil {
 			return nil, fmt.Errorf("resource %s: %w", r, err)
 		}
-		changed.add(r.withKind(kind))
+		changed[i] = r.withKind(kind)
 	}
-	return changed, nil
+	return changed.merge(), nil
 }

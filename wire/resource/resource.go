@@ -131,6 +131,9 @@ func (r Resource) addable(o Resource) bool {
 	return !r.exclusive
 }
 
+// neverMerges reports whether addable is false for all other entries.
+func (r Resource) neverMerges() bool { return r.exclusive && !r.IsShared() }
+
 // subtractable reports whether o can be taken out of r, in whole or in part: exclusive entries only
 // when they are equal.
 func (r Resource) subtractable(o Resource) bool {

@@ -13,11 +13,14 @@ type Resources []Resource
 
 // Of merges entries into a Resources.
 func Of(entries ...Resource) Resources {
-	rs := make(Resources, 0, len(entries))
-	for _, r := range entries {
-		rs.add(r)
-	}
-	return rs
+	return slices.Clone(Resources(entries)).merge()
+}
+
+// merge merges the entries of a slice that the caller owns and that need not be in normal form.
+func (rs Resources) merge() Resources {
+	merged := rs[:0]
+	merged.AddInPlace(rs)
+	return merged
 }
 
 // Sum adds up any number of Resources.
@@ -41,15 +44,16 @@ func (rs Resources) Plus(o Resources) Resources {
 		return o
 	}
 	sum := append(make(Resources, 0, len(rs)+rs.strangers(o)), rs...)
-	for _, r := range o {
-		sum.add(r)
-	}
+	sum.AddInPlace(o)
 	return sum
 }
 
 // strangers counts the entries of o that no entry of rs can be merged with, so that sums are
 // allocated in the right size at once.
 func (rs Resources) strangers(o Resources) int {
+	if len(o) >= bulkEntries {
+		return len(o)
+	}
 	count := 0
 	for _, r := range o {
 		if rs.indexAddable(r) < 0 {
@@ -62,9 +66,17 @@ func (rs Resources) strangers(o Resources) int {
 // AddInPlace adds o to rs, which the caller must own: no one else may hold a slice of the same
 // array. For running totals.
 func (rs *Resources) AddInPlace(o Resources) {
-	for _, r := range o {
-		rs.add(r)
+	if len(o) < bulkEntries {
+		for _, r := range o {
+			rs.add(r)
+		}
+		return
 	}
+	adder := newBulkAdder(*rs, len(o))
+	for _, r := range o {
+		adder.add(r)
+	}
+	*rs = adder.rs
 }
 
 // add merges one entry into a slice that the caller owns.
@@ -79,7 +91,11 @@ func (rs *Resources) add(r Resource) {
 	*rs = append(*rs, r)
 }
 
+// indexAddable returns the index of the entry that r merges with, or -1.
 func (rs Resources) indexAddable(r Resource) int {
+	if r.neverMerges() {
+		return -1
+	}
 	for i := range rs {
 		if rs[i].class == r.class && rs[i].addable(r) {
 			return i
@@ -95,32 +111,20 @@ func (rs Resources) Minus(o Resources) Resources {
 		return rs
 	}
 	rest := slices.Clone(rs)
-	for _, r := range o {
-		rest.subtract(r)
-	}
+	rest.SubtractInPlace(o)
 	return rest
 }
 
 // SubtractInPlace takes o out of rs, which the caller must own as for AddInPlace.
 func (rs *Resources) SubtractInPlace(o Resources) {
+	f, gaps := newFinder(*rs, len(o)), false
 	for _, r := range o {
-		rs.subtract(r)
+		if f.subtract(r) {
+			gaps = true
+		}
 	}
-}
-
-// subtract takes one entry out of a slice that the caller owns.
-func (rs *Resources) subtract(r Resource) {
-	for i := range *rs {
-		if (*rs)[i].class != r.class || !(*rs)[i].subtractable(r) {
-			continue
-		}
-		rest, ok := (*rs)[i].minus(r)
-		if ok {
-			(*rs)[i] = rest
-		} else {
-			*rs = slices.Delete(*rs, i, i+1)
-		}
-		return
+	if gaps {
+		*rs = rs.compact()
 	}
 }
 
@@ -128,32 +132,26 @@ func (rs *Resources) subtract(r Resource) {
 // are used up while checking, so two equal volumes need two; all other entries of o are merged
 // already and are looked at one by one.
 func (rs Resources) Contains(o Resources) bool {
-	remaining, owned := rs, false
+	f, owned := newFinder(rs, len(o)), false
 	for _, r := range o {
-		if !remaining.containsEntry(r) {
+		if f.find(r, Resource.contains) < 0 {
 			return false
 		}
 		if !r.IsPersistentVolume() {
 			continue
 		}
 		if !owned {
-			remaining, owned = slices.Clone(rs), true
+			f.rs, owned = slices.Clone(rs), true
 		}
-		remaining.subtract(r)
+		f.subtract(r)
 	}
 	return true
 }
 
 // ContainsEntry reports whether one entry fits into one entry of rs.
-func (rs Resources) ContainsEntry(r Resource) bool { return rs.containsEntry(r) }
-
-func (rs Resources) containsEntry(r Resource) bool {
-	for i := range rs {
-		if rs[i].class == r.class && rs[i].contains(r) {
-			return true
-		}
-	}
-	return false
+func (rs Resources) ContainsEntry(r Resource) bool {
+	f := finder{rs: rs}
+	return f.find(r, Resource.contains) >= 0
 }
 
 // Equal reports whether rs and o contain each other.

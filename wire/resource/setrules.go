@@ -86,12 +86,12 @@ func (rs Resources) ValidateUniquePersistenceIDs() error {
 
 // ValidateNoRevocableMix checks that no name occurs both revocable and not.
 func (rs Resources) ValidateNoRevocableMix() error {
-	for i := range rs {
-		for j := range i {
-			if rs[i].name == rs[j].name && rs[i].IsRevocable() != rs[j].IsRevocable() {
-				return fmt.Errorf("both revocable and non-revocable %q are used", rs[i].name)
-			}
+	revocable := make(map[string]bool, len(rs))
+	for _, r := range rs {
+		if other, seen := revocable[r.name]; seen && other != r.IsRevocable() {
+			return fmt.Errorf("both revocable and non-revocable %q are used", r.name)
 		}
+		revocable[r.name] = r.IsRevocable()
 	}
 	return nil
 }
