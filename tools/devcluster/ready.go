@@ -1,14 +1,11 @@
 package devcluster
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
 
-	"github.com/caprock/caprock/wire/codec"
+	"github.com/caprock/caprock/tools/framework"
 	"github.com/caprock/caprock/wire/mesos/master"
 )
 
@@ -42,31 +39,8 @@ func (c *Cluster) Ready(ctx context.Context) error {
 
 // ActiveAgents asks the allocator at url how many agents it can offer.
 func ActiveAgents(ctx context.Context, url string) (int, error) {
-	call := &master.Call{Type: master.Call_GET_AGENTS.Enum()}
-	body, err := codec.Protobuf.Append(nil, call)
-	if err != nil {
-		return 0, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/v1", bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Content-Type", codec.Protobuf.ContentType())
-	req.Header.Set("Accept", codec.Protobuf.ContentType())
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("GET_AGENTS: got status %s: %s", resp.Status, text)
-	}
 	var response master.Response
-	if err := codec.Protobuf.Unmarshal(text, &response); err != nil {
+	if err := framework.Ask(ctx, url, &master.Call{Type: master.Call_GET_AGENTS.Enum()}, &response); err != nil {
 		return 0, err
 	}
 	active := 0
