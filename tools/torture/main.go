@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caprock/caprock/tools/devcluster"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "torture:", err)
+		os.Exit(1)
+	}
+}
+
+// plan is what the command line asks for.
+type plan struct {
+	kills, agents int
+	seed          uint64
+	verbose       bool
+}
+
+func command() *cobra.Command {
+	var p plan
+	cmd := &cobra.Command{
+		Use:           "torture",
+		Short:         "Kill allocator and agents under load; report what was lost or doubled",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return p.run(cmd.Context()) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&p.kills, "kills", 20, "how often the allocator is killed, and how often an agent is")
+	f.IntVar(&p.agents, "agents", 2, "how many agents the cluster has")
+	f.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "decides the moments of the kills and the lengths of the tasks")
+	f.BoolVar(&p.verbose, "verbose", false, "show what the cluster logs")
+	return cmd
+}
+
+func (p plan) run(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "caprock-torture-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "caprock")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./tools/caprock").CombinedOutput(); err != nil {
+		return fmt.Errorf("building caprock (run this from the repository's root): %w\n%s", err, out)
+	}
+	options := devcluster.Options{Binary: binary, Listen: "127.0.0.1:0", Agents: p.agents, WorkDir: filepath.Join(dir, "cluster")}
+	if err := os.Mkdir(options.WorkDir, 0o755); err != nil {
+		return err
+	}
+	if p.verbose {
+		options.Log = os.Stderr
+	}
+	cluster, err := devcluster.Start(ctx, options)
+	if err != nil {
+		return err
+	}
+	v, err := p.torment(ctx, cluster, filepath.Join(dir, "begun"))
+	stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if stopErr := cluster.Stop(stopping); err == nil {
+		err = stopErr
+	}
+	if err != nil {
+		return fmt.Errorf("seed %d: %w", p.seed, err)
+	}
+	fmt.Printf("%d kills of the allocator, %d of agents, seed %d\n%v\n", p.kills, p.kills, p.seed, v)
+	for _, text := range append(v.Lost, v.Doubled...) {
+		fmt.Println(" ", text)
+	}
+	if len(v.Lost)+len(v.Doubled) > 0 {
+		return fmt.Errorf("%d tasks lost, %d doubled (seed %d)", len(v.Lost), len(v.Doubled), p.seed)
+	}
+	return nil
+}
+
+const (
+	readyPatience    = time.Minute
+	progressPatience = time.Minute
+	settlePatience   = 2 * time.Minute
+	// longestCalm is the longest time between two kills.
+	longestCalm = 1500 * time.Millisecond
+)
+
+// torment applies load and kills, then waits for every task's end.
+func (p plan) torment(ctx context.Context, cluster *devcluster.Cluster, begunFile string) (verdict, error) {
+	random := rand.New(rand.NewPCG(p.seed, 0))
+	ready, cancel := context.WithTimeout(ctx, readyPatience)
+	defer cancel()
+	if err := cluster.Ready(ready); err != nil {
+		return verdict{}, err
+	}
+	load := startLoad(ctx, cluster.URL(), begunFile, p.seed)
+	defer load.stop()
+	for i := range p.kills {
+		for _, kill := range []func() error{
+			cluster.KillAllocator,
+			func() error { return cluster.KillAgent(random.IntN(cluster.AgentCount())) },
+		} {
+			if err := pause(ctx, time.Duration(random.Int64N(int64(longestCalm)))); err != nil {
+				return verdict{}, err
+			}
+			// A target that is down at this moment is simply not killed again.
+			if err := kill(); err != nil && err != os.ErrProcessDone {
+				return verdict{}, err
+			}
+			if err := load.progress(ctx, progressPatience); err != nil {
+				return verdict{}, fmt.Errorf("after kill %d: %w", i+1, err)
+			}
+		}
+	}
+	return load.settle(ctx, settlePatience)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
