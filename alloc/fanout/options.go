@@ -1,0 +1,80 @@
+package fanout
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/wire/clock"
+	"github.com/caprock/caprock/wire/codec"
+)
+
+// Options tune a Fanout. The zero value of a field means its default.
+type Options struct {
+	// FrameworkBytes bounds what waits for one framework; default 64 MiB. It
+	// must hold the offers of a whole cluster at once: 50,000 of 1.2 kB.
+	FrameworkBytes int
+	// OperatorBytes bounds what waits for one operator stream besides its
+	// snapshot; default 4 MiB.
+	OperatorBytes int
+	// Records bounds the events that wait for one subscriber; default 131,072.
+	Records int
+	// Operators bounds the operator streams; one more ends the oldest. Default
+	// 1,000, as in Mesos.
+	Operators int
+
+	// Interval of heartbeats; default 15 s, which SUBSCRIBED promises.
+	Interval time.Duration
+	// FrameworkHeartbeat and OperatorHeartbeat are the events to beat with.
+	FrameworkHeartbeat, OperatorHeartbeat codec.Message
+
+	// Ended is told once of each stream that ended, unless End ended it. It
+	// must not block.
+	Ended func(ref core.StreamRef, operator bool)
+
+	// Clock is where time is read; default the machine's.
+	Clock clock.Clock
+}
+
+// EnsureDefaults replaces zero fields by their defaults.
+func (o *Options) EnsureDefaults() {
+	orInt := func(p *int, d int) {
+		if *p == 0 {
+			*p = d
+		}
+	}
+	orInt(&o.FrameworkBytes, 64<<20)
+	orInt(&o.OperatorBytes, 4<<20)
+	orInt(&o.Records, 128<<10)
+	orInt(&o.Operators, 1000)
+	if o.Interval == 0 {
+		o.Interval = core.HeartbeatInterval
+	}
+	if o.Clock == nil {
+		o.Clock = clock.Real()
+	}
+	if o.Ended == nil {
+		o.Ended = func(core.StreamRef, bool) {}
+	}
+}
+
+// Validate reports every fault at once.
+func (o *Options) Validate() error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"FrameworkBytes", o.FrameworkBytes}, {"OperatorBytes", o.OperatorBytes},
+		{"Records", o.Records}, {"Operators", o.Operators}, {"Interval", int(o.Interval)},
+	} {
+		if f.value < 1 {
+			errs = append(errs, fmt.Errorf("%s: got %d, want at least 1", f.name, f.value))
+		}
+	}
+	if o.FrameworkHeartbeat == nil || o.OperatorHeartbeat == nil {
+		errs = append(errs, errors.New("heartbeat events: got none, want both"))
+	}
+	return errors.Join(errs...)
+}

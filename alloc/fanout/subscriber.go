@@ -1,0 +1,242 @@
+package fanout
+
+import (
+	"sync"
+
+	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/wire/codec"
+	"github.com/caprock/caprock/wire/recordio"
+)
+
+// Conn is the stream under a subscriber; *httpd.Stream implements it. Send
+// blocks for a bounded time and fails once the stream has ended.
+type Conn interface {
+	Send(b []byte) error
+	Close()
+	Abort(cause error)
+	OnClose(func())
+}
+
+// piece is the most bytes of one Send: the time a peer has to read applies to
+// each piece, so a slow but steady one is not cut.
+const piece = 256 << 10
+
+// keep is the largest buffer that an idle subscriber keeps.
+const keep = 16 << 10
+
+// Subscriber is one stream's end of the fanout.
+type Subscriber struct {
+	fan      *Fanout
+	ref      core.StreamRef
+	codec    codec.Type
+	operator bool
+	maxBytes int
+
+	mu struct {
+		sync.Mutex
+		conn    Conn   // nil until attached; guarded by mu
+		pending []byte // framed records; guarded by mu
+		spare   []byte // an empty buffer to swap in; guarded by mu
+		records int    // in pending; guarded by mu
+		sending int    // bytes the writer has taken and not yet sent; guarded by mu
+		dirty   bool   // in Fanout.dirty; guarded by mu
+		writing bool   // a writer runs; guarded by mu
+		ending  bool   // close after pending; guarded by mu
+		over    bool   // takes nothing more; guarded by mu
+		told    bool   // Ended was called or is not to be; guarded by mu
+		// first renders what goes before pending; nil when done. Guarded by mu.
+		first func() ([]byte, error)
+		then  []byte // framed, follows first
+	}
+}
+
+// Attach gives the subscriber its open stream.
+func (s *Subscriber) Attach(c Conn) {
+	s.mu.Lock()
+	over := s.mu.over
+	s.mu.conn = c
+	s.mu.Unlock()
+	if over {
+		c.Abort(ErrCut)
+	}
+	c.OnClose(s.closed)
+	s.schedule()
+}
+
+// closed is called once when the stream has ended, for whatever reason.
+func (s *Subscriber) closed() {
+	s.mu.Lock()
+	s.mu.over = true
+	told := s.mu.told
+	s.mu.told = true
+	s.freeLocked()
+	s.mu.Unlock()
+	s.fan.remove(s)
+	if !told {
+		s.fan.opts.Ended(s.ref, s.operator)
+	}
+}
+
+func (s *Subscriber) freeLocked() {
+	s.mu.pending, s.mu.spare, s.mu.records, s.mu.first, s.mu.then = nil, nil, 0, nil, nil
+}
+
+// append takes a record and reports whether the subscriber must be remembered
+// for the next Flush.
+func (s *Subscriber) append(b []byte) bool {
+	s.mu.Lock()
+	if s.mu.over || s.mu.ending {
+		s.mu.Unlock()
+		return false
+	}
+	if s.mu.pending == nil {
+		s.mu.pending, s.mu.spare = s.mu.spare, nil
+	}
+	s.mu.pending = recordio.Append(s.mu.pending, b)
+	s.mu.records++
+	// A lone record may be larger than the bound: a snapshot of everything.
+	held := len(s.mu.pending) + s.mu.sending
+	full := s.mu.records > s.fan.opts.Records || held > s.maxBytes && s.mu.records > 1
+	first := !s.mu.dirty
+	s.mu.dirty = true
+	s.mu.Unlock()
+	s.fan.metrics.records.Add(1)
+	if full {
+		s.cut()
+		return false
+	}
+	return first
+}
+
+// begin sets what goes before everything else, and reports whether the
+// subscriber still takes it.
+func (s *Subscriber) begin(first func() ([]byte, error), then []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.first, s.mu.then = first, then
+	return !s.mu.over
+}
+
+func (s *Subscriber) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.over || s.mu.ending
+}
+
+// end closes the stream after what is pending; nobody needs to be told.
+func (s *Subscriber) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.ending, s.mu.told = true, true
+}
+
+// cut ends a subscriber that does not read.
+func (s *Subscriber) cut() {
+	s.mu.Lock()
+	already := s.mu.over
+	s.mu.over = true
+	conn := s.mu.conn
+	s.freeLocked()
+	s.mu.Unlock()
+	if already {
+		return
+	}
+	s.fan.metrics.cut.Add(1)
+	if conn != nil {
+		conn.Abort(ErrCut) // calls closed
+	}
+}
+
+// schedule starts a writer if there is something to write and none runs.
+func (s *Subscriber) schedule() {
+	s.mu.Lock()
+	s.mu.dirty = false
+	idle := len(s.mu.pending) == 0 && s.mu.first == nil && !s.mu.ending
+	if s.mu.conn == nil || s.mu.writing || s.mu.over || idle {
+		s.mu.Unlock()
+		return
+	}
+	s.mu.writing = true
+	s.mu.Unlock()
+	go s.write()
+}
+
+// work is what a writer sends next.
+type work struct {
+	conn  Conn
+	first func() ([]byte, error) // rendered and framed, if not nil, then
+	then  []byte                 // this, then
+	b     []byte                 // this
+}
+
+// write sends until nothing is left.
+func (s *Subscriber) write() {
+	for {
+		w, more := s.take()
+		if !more {
+			return
+		}
+		if w.first != nil && !s.sendFirst(w) || !s.send(w.conn, w.b) {
+			return // closed has been called, or is about to be
+		}
+		s.recycle(w.b)
+	}
+}
+
+// take swaps the pending buffer out. If nothing is pending the writer ends,
+// after closing the stream if it is to be.
+func (s *Subscriber) take() (work, bool) {
+	s.mu.Lock()
+	w := work{conn: s.mu.conn, first: s.mu.first, then: s.mu.then, b: s.mu.pending}
+	s.mu.first, s.mu.then = nil, nil
+	if s.mu.over {
+		s.mu.Unlock()
+		return w, false
+	}
+	if len(w.b) == 0 && w.first == nil {
+		s.mu.writing = false
+		ending := s.mu.ending
+		s.mu.Unlock()
+		if ending {
+			w.conn.Close() // calls closed
+		}
+		return w, false
+	}
+	s.mu.pending, s.mu.spare = s.mu.spare, nil
+	s.mu.records = 0
+	s.mu.sending = len(w.b)
+	s.mu.Unlock()
+	return w, true
+}
+
+func (s *Subscriber) sendFirst(w work) bool {
+	b, err := w.first()
+	if err != nil {
+		w.conn.Abort(err)
+		return false
+	}
+	return s.send(w.conn, recordio.AppendHeader(nil, len(b))) && s.send(w.conn, b) && s.send(w.conn, w.then)
+}
+
+// send sends b in pieces and reports whether the stream is still open.
+func (s *Subscriber) send(conn Conn, b []byte) bool {
+	for len(b) > 0 {
+		n := min(piece, len(b))
+		if conn.Send(b[:n]) != nil {
+			return false
+		}
+		s.fan.metrics.bytes.Add(uint64(n))
+		b = b[n:]
+	}
+	return true
+}
+
+// recycle keeps a sent buffer for the next records, unless it grew large.
+func (s *Subscriber) recycle(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.sending = 0
+	if !s.mu.over && s.mu.spare == nil && cap(b) <= keep {
+		s.mu.spare = b[:0]
+	}
+}
