@@ -1,0 +1,119 @@
+package view
+
+import (
+	"container/heap"
+	"iter"
+
+	"github.com/caprock/caprock/store/record"
+)
+
+const chunkSize = 256
+
+// chunk is a piece of a table. It may be changed in place only by the writer
+// and only while its epoch is the view's: otherwise a snapshot shares it.
+type chunk[T any] struct {
+	epoch uint64
+	items [chunkSize]*T
+}
+
+// table holds the current entities of one kind. Its View's mu guards it.
+type table[T any] struct {
+	slots  map[record.ID]uint32
+	chunks []*chunk[T]
+	free   slotHeap
+	next   uint32 // slots below it have been used
+}
+
+// Frozen is a table as a snapshot sees it.
+type Frozen[T any] struct {
+	chunks []*chunk[T]
+	count  int
+}
+
+// Len returns the number of entities.
+func (f *Frozen[T]) Len() int { return f.count }
+
+// All walks the entities in the order of their slots.
+func (f *Frozen[T]) All() iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for _, c := range f.chunks {
+			for _, item := range c.items {
+				if item != nil && !yield(item) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (t *table[T]) freeze() Frozen[T] {
+	return Frozen[T]{chunks: append([]*chunk[T](nil), t.chunks...), count: len(t.slots)}
+}
+
+// get returns the current entity, nil if there is none.
+func (t *table[T]) get(id record.ID) *T {
+	slot, ok := t.slots[id]
+	if !ok {
+		return nil
+	}
+	return t.chunks[slot/chunkSize].items[slot%chunkSize]
+}
+
+func (t *table[T]) put(epoch uint64, id record.ID, item *T) {
+	slot, ok := t.slots[id]
+	if !ok {
+		slot = t.allocate(epoch)
+		if t.slots == nil {
+			t.slots = map[record.ID]uint32{}
+		}
+		t.slots[id] = slot
+	}
+	t.own(epoch, slot/chunkSize).items[slot%chunkSize] = item
+}
+
+func (t *table[T]) remove(epoch uint64, id record.ID) {
+	slot, ok := t.slots[id]
+	if !ok {
+		return
+	}
+	delete(t.slots, id)
+	heap.Push(&t.free, slot)
+	t.own(epoch, slot/chunkSize).items[slot%chunkSize] = nil
+}
+
+func (t *table[T]) allocate(epoch uint64) uint32 {
+	if len(t.free) > 0 {
+		return heap.Pop(&t.free).(uint32)
+	}
+	slot := t.next
+	t.next++
+	if int(slot/chunkSize) == len(t.chunks) {
+		t.chunks = append(t.chunks, &chunk[T]{epoch: epoch})
+	}
+	return slot
+}
+
+// own returns a chunk that no snapshot shares, copying it if need be.
+func (t *table[T]) own(epoch uint64, i uint32) *chunk[T] {
+	c := t.chunks[i]
+	if c.epoch != epoch {
+		c = &chunk[T]{epoch: epoch, items: c.items}
+		t.chunks[i] = c
+	}
+	return c
+}
+
+// slotHeap gives back the lowest free slot first, which keeps tables dense at
+// their beginning.
+type slotHeap []uint32
+
+func (h slotHeap) Len() int           { return len(h) }
+func (h slotHeap) Less(i, j int) bool { return h[i] < h[j] }
+func (h slotHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *slotHeap) Push(x any)        { *h = append(*h, x.(uint32)) }
+func (h *slotHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}
