@@ -1,0 +1,107 @@
+package httpd
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	errRefused = errors.New("request refused by the framing checks")
+	errDrained = errors.New("no more buffered bytes")
+)
+
+// conn is what fasthttp gets instead of the accepted connection.
+type conn struct {
+	net.Conn
+	srv    *Server
+	framer framer
+	remote hostKey
+
+	// mode is a connMode. The connection's goroutine moves it on; Shutdown and
+	// the owner of a stream may close the connection at the same time.
+	mode atomic.Uint32
+	// stream is set when the connection has become one; Shutdown ends it.
+	stream atomic.Pointer[Stream]
+	// idle: no request is being answered. Only Shutdown reads it.
+	idle atomic.Bool
+	// closed makes Close idempotent: fasthttp, Shutdown and the owner of a
+	// stream may all call it.
+	closed atomic.Bool
+}
+
+type connMode = uint32
+
+const (
+	// serving: requests are read and checked.
+	serving connMode = iota
+	// draining: reads return what fasthttp has buffered, then errDrained.
+	draining
+	// detached: the connection belongs to a Stream or to an upgrade; fasthttp's
+	// Close has no effect.
+	detached
+)
+
+// Read delivers the bytes that passed the framing checks.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.mode.Load() == draining {
+		return 0, errDrained
+	}
+	if c.framer.refusal != nil {
+		return 0, errRefused
+	}
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		if k := c.framer.accept(p[:n]); c.framer.refusal != nil {
+			c.srv.metrics.refused.Add(1)
+			return k, errRefused
+		}
+	}
+	return n, err
+}
+
+// Close is fasthttp's: it ends a connection that is still its own.
+func (c *conn) Close() error {
+	if c.mode.Load() == detached {
+		return nil
+	}
+	if c.framer.refusal != nil && !c.closed.Load() {
+		c.linger()
+	}
+	return c.closeNow()
+}
+
+// closeNow closes the socket once, from any goroutine, and frees its place in
+// the limits.
+func (c *conn) closeNow() error {
+	if c.closed.Swap(true) {
+		return nil
+	}
+	err := c.Conn.Close()
+	c.srv.conns.remove(c)
+	return err
+}
+
+// linger lets a refused peer read its answer: closing a socket with unread bytes
+// makes the kernel send a reset, which can overtake the answer.
+func (c *conn) linger() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	const patience, appetite = 300 * time.Millisecond, 1 << 20
+	if c.Conn.SetReadDeadline(c.srv.opts.Clock.Now().Add(patience)) == nil {
+		_, _ = io.CopyN(io.Discard, c.Conn, appetite)
+	}
+}
+
+// end closes the connection for Shutdown, and the stream on it if there is one.
+func (c *conn) end() {
+	if st := c.stream.Load(); st != nil {
+		st.endWith(ErrStreamClosed)
+		return
+	}
+	_ = c.closeNow()
+}
