@@ -17,6 +17,9 @@ const MaxBody = 16 << 20
 // MaxDepth is how deep messages may nest, in either encoding.
 const MaxDepth = json.MaxDepth
 
+// MaxMessages is how many messages one body may hold, in either encoding.
+const MaxMessages = json.MaxObjects
+
 // ErrTooLong: the body exceeds MaxBody. HTTP says 413.
 var ErrTooLong = errors.New("body too long")
 
@@ -76,25 +79,36 @@ func (t Type) Append(dst []byte, m Message) ([]byte, error) {
 }
 
 // Unmarshal decodes data into m, which should be empty. It fails if data is too long, is
-// malformed, nests too deep or lacks required fields; m's content is then undefined.
-// Nothing in m aliases data.
+// malformed, nests too deep, holds too many messages or lacks required fields; m's
+// content is then undefined. Nothing in m aliases data.
 func (t Type) Unmarshal(data []byte, m Message) error {
 	if len(data) > MaxBody {
 		return fmt.Errorf("%w: got %d bytes, want at most %d", ErrTooLong, len(data), MaxBody)
 	}
+	return t.unmarshal(data, m, false)
+}
+
+// UnmarshalTrusted is Unmarshal without limits of length and number: for an answer from a
+// server we chose to ask, which may list a hundred thousand tasks.
+func (t Type) UnmarshalTrusted(data []byte, m Message) error { return t.unmarshal(data, m, true) }
+
+func (t Type) unmarshal(data []byte, m Message, trusted bool) error {
 	if t == JSON {
-		return unmarshalJSON(data, m)
+		return unmarshalJSON(data, m, trusted)
 	}
-	return unmarshalProtobuf(data, m)
+	return unmarshalProtobuf(data, m, trusted)
 }
 
 // decoders are some kilobytes each; a server decodes thousands of bodies a second.
 var decoders = sync.Pool{New: func() any { return new(json.Decoder) }}
 
-func unmarshalJSON(data []byte, m Message) error {
+func unmarshalJSON(data []byte, m Message, trusted bool) error {
 	d := decoders.Get().(*json.Decoder)
 	defer decoders.Put(d)
 	d.Reset(data)
+	if trusted {
+		d.Unlimited()
+	}
 	m.DecodeJSON(d)
 	err := d.Finish()
 	d.Reset(nil)

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -167,7 +168,7 @@ func TestProtobufNamesMissingFields(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
-	if missing := new(json.MissingError); !errors.As(err, &missing) || missing.Total != 2 {
+	if missing := new(json.MissingError); !errors.As(err, &missing) || len(missing.Paths) != 2 || missing.More {
 		t.Error(missing)
 	}
 }
@@ -220,15 +221,33 @@ func nestedContainers(depth int) []byte {
 	return append(b, 1<<3|2, 0)
 }
 
-func TestOnlyRecursiveTypesAreWalked(t *testing.T) {
-	for _, m := range []Message{new(scheduler.Event), new(mesos.Offer), new(agent.Call), new(mesos.ContainerID)} {
-		t.Logf("%s: walked %v", m.ProtoReflect().Descriptor().FullName(), nestingOf(m.ProtoReflect().Descriptor()) != nil)
+func TestOnlyEndlessTypesAreWalked(t *testing.T) {
+	for m, want := range map[Message]bool{
+		new(mesos.Offer): false, new(scheduler.Call): false, new(mesos.ContainerID): true, new(scheduler.Event): true, new(agent.Call): true,
+	} {
+		if d := m.ProtoReflect().Descriptor(); shapeOf(d).endless != want {
+			t.Errorf("%s: got %v, want %v", d.FullName(), !want, want)
+		}
 	}
-	if nestingOf(new(mesos.Offer).ProtoReflect().Descriptor()) != nil {
-		t.Error("an offer cannot nest without bound")
+}
+
+// Eight million empty operations fit into 16 MiB and would become more than a gigabyte.
+func TestNumberOfMessagesIsBounded(t *testing.T) {
+	fields := new(scheduler.Call_Accept).ProtoReflect().Descriptor().Fields()
+	for count, ok := range map[int]bool{MaxMessages - 2: true, MaxMessages + 1: false, 4_000_000: false} {
+		operation := protowire.AppendBytes(protowire.AppendTag(nil, fields.ByName("operations").Number(), protowire.BytesType), nil)
+		accept := new(scheduler.Call).ProtoReflect().Descriptor().Fields().ByName("accept").Number()
+		body := protowire.AppendBytes(protowire.AppendTag(nil, accept, protowire.BytesType), bytes.Repeat(operation, count))
+		text := []byte(`{"accept":{"operations":[` + strings.Repeat("{},", count-3) + `{}]}}`)
+		for typ, body := range map[Type][]byte{JSON: text, Protobuf: body} {
+			err := typ.Unmarshal(body, new(scheduler.Call))
+			if (err == nil) != ok || (err != nil && !strings.Contains(err.Error(), "more than 1048576")) {
+				t.Errorf("%d as %s: %v", count, typ, err)
+			}
+		}
 	}
-	if nestingOf(new(mesos.ContainerID).ProtoReflect().Descriptor()) == nil {
-		t.Error("a container id can nest without bound")
+	if err := JSON.UnmarshalTrusted([]byte(`{"accept":{"operations":[`+strings.Repeat("{},", MaxMessages)+`{}]}}`), new(scheduler.Call)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -5,6 +5,11 @@ import "math"
 // MaxDepth is how deep objects and arrays may nest, as in Mesos.
 const MaxDepth = 200
 
+// MaxObjects is how many objects and arrays a text may hold, unless the reader lifts
+// the limit. Three bytes of text, "{},", can become a hundred bytes of message: without
+// a limit a body of 16 MiB would fill a gigabyte.
+const MaxObjects = 1 << 20
+
 // Decoder pulls values out of one JSON text. It is meant to be reused (Reset): it is
 // several kilobytes large, and its scratch buffers grow to what they once needed.
 //
@@ -16,6 +21,7 @@ type Decoder struct {
 	key     []byte // the current member's key, unescaped; aliases data or scratch
 	scratch []byte
 	missing *MissingError
+	objects int // how many more may come
 	depth   int
 	frames  [MaxDepth + 1]frame // frames[1:depth+1] are the open objects and arrays
 }
@@ -39,10 +45,17 @@ func NewDecoder(data []byte) *Decoder {
 // Reset makes d read data from its start. Reset(nil) lets go of the last text.
 func (d *Decoder) Reset(data []byte) {
 	d.data, d.pos, d.err, d.key, d.missing, d.depth = data, 0, nil, nil, nil, 0
+	d.objects = MaxObjects
+	if cap(d.scratch) > 64<<10 {
+		d.scratch = nil // one long escaped string must not stay for ever
+	}
 	if len(data) > math.MaxInt32 {
 		d.fail(0, "text longer than 2 GiB", nil)
 	}
 }
+
+// Unlimited lifts MaxObjects until the next Reset, for a text from a peer we trust.
+func (d *Decoder) Unlimited() { d.objects = math.MaxInt }
 
 // Err returns the first fault, if any. Missing required fields are told by Finish.
 func (d *Decoder) Err() error { return d.err }
@@ -71,7 +84,9 @@ func (d *Decoder) Missing(field string) {
 	if p := d.path(); p != "" {
 		field = p + "." + field
 	}
-	d.missing.Add(field)
+	if !d.missing.Add(field) {
+		d.err = d.missing
+	}
 }
 
 // peek skips white space and returns the next byte, 0 at the end.
@@ -91,6 +106,10 @@ func (d *Decoder) peek() byte {
 func (d *Decoder) push() *frame {
 	if d.depth == MaxDepth {
 		d.fail(d.pos, "nested deeper than 200 levels", ErrDepth)
+		return nil
+	}
+	if d.objects--; d.objects < 0 {
+		d.fail(d.pos, "more than 1048576 objects and arrays", ErrTooMany)
 		return nil
 	}
 	d.depth++

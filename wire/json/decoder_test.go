@@ -154,20 +154,40 @@ func lists(d *Decoder) {
 }
 
 func TestMissingIsBounded(t *testing.T) {
-	text := "[" + strings.Repeat("{},", 99_999) + "{}]"
-	err := read(text, func(d *Decoder) {
-		for d.Array(); d.More(); {
-			for d.Object(); d.Next(); {
-			}
-			d.Missing("value")
+	d := NewDecoder([]byte("[" + strings.Repeat("{},", 99_999) + "{}]"))
+	for d.Array(); d.More(); {
+		for d.Object(); d.Next(); {
 		}
-	})
+		d.Missing("value")
+	}
 	missing := new(MissingError)
-	if !errors.As(err, &missing) || missing.Total != 100_000 || len(missing.Paths) != maxMissing || missing.Paths[2] != "[2].value" {
+	if err := d.Finish(); !errors.As(err, &missing) || !missing.More || len(missing.Paths) != maxMissing || missing.Paths[2] != "[2].value" {
 		t.Fatalf("got %.200v", err)
 	}
-	if !strings.HasSuffix(err.Error(), "and 99984 more") {
+	if d.pos > 100 {
+		t.Errorf("read on to byte %d", d.pos)
+	}
+}
+
+func TestObjectsAreBounded(t *testing.T) {
+	text := []byte("[" + strings.Repeat("{},", MaxObjects) + "{}]")
+	d := NewDecoder(text)
+	d.Skip()
+	if err := d.Finish(); !errors.Is(err, ErrTooMany) {
 		t.Error(err)
+	}
+	d.Reset(text)
+	d.Unlimited()
+	d.Skip()
+	if err := d.Finish(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLongPathsAreCut(t *testing.T) {
+	err := read(strings.Repeat(`{"`+strings.Repeat("k", 100)+`":`, 190)+"?", (*Decoder).Skip)
+	if err == nil || len(err.Error()) > 1000 {
+		t.Errorf("error of %d bytes", len(err.Error()))
 	}
 }
 

@@ -27,28 +27,35 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.cause }
 
+// ErrTooMany is what an Error about too many objects unwraps to.
+var ErrTooMany = errors.New("too many objects")
+
 // MissingError names required fields that a message lacks.
 type MissingError struct {
-	Paths []string // at most maxMissing of them
-	Total int
+	Paths []string // the first maxMissing of them
+	More  bool     // there may be more; reading stopped
 }
 
 func (e *MissingError) Error() string {
 	text := "missing required fields: " + strings.Join(e.Paths, ", ")
-	if more := e.Total - len(e.Paths); more > 0 {
-		text += " and " + strconv.Itoa(more) + " more"
+	if e.More {
+		text += " and maybe more"
 	}
 	return text
 }
 
-// maxMissing bounds the error text: a 16 MiB body could lack a million fields.
+// maxMissing bounds the error text, and the work for a body that is a million empty
+// objects.
 const maxMissing = 16
 
-// Add notes one more missing field.
-func (e *MissingError) Add(path string) {
-	if e.Total++; len(e.Paths) < maxMissing {
-		e.Paths = append(e.Paths, path)
+// Add notes one more missing field and says whether there is room for another.
+func (e *MissingError) Add(path string) bool {
+	if len(e.Paths) == maxMissing {
+		e.More = true
+		return false
 	}
+	e.Paths = append(e.Paths, path)
+	return true
 }
 
 // fail keeps the first fault; all later ones are its consequences.
@@ -107,6 +114,10 @@ func (d *Decoder) kind() string {
 func (d *Decoder) path() string {
 	var b strings.Builder
 	for _, f := range d.frames[1 : d.depth+1] {
+		if b.Len() > 512 {
+			b.WriteString("…")
+			break
+		}
 		if f.list {
 			fmt.Fprintf(&b, "[%d]", max(f.count, 1)-1)
 			continue
