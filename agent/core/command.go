@@ -1,0 +1,207 @@
+package core
+
+import (
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/executor"
+)
+
+// Time is the moment of a command on both clocks, in nanoseconds. Deadlines run
+// on Mono, which never jumps; Wall goes into timestamps and records.
+type Time struct {
+	Wall int64
+	Mono int64
+}
+
+// Command is something that happened, for Core.Step.
+type Command interface{ command() }
+
+// Connected says that a link to the allocator is open and nothing was sent on it.
+type Connected struct{}
+
+// Disconnected says that the link broke.
+type Disconnected struct{}
+
+// Frame is a frame that came over the link.
+type Frame struct{ Down *link.Down }
+
+// Started says that the process of an earlier Launch runs.
+type Started struct {
+	ID         string
+	Pid        int
+	StartTicks uint64
+}
+
+// LaunchFailed says that the process of an earlier Launch will never run.
+type LaunchFailed struct {
+	ID      string
+	Message string
+}
+
+// Exited says that a process that had started is gone. WaitStatus is as wait(2)
+// gives it, and meaningless unless Known.
+type Exited struct {
+	ID         string
+	WaitStatus int
+	Known      bool
+}
+
+// Limited says that the kernel ended (or will end) processes of a container for
+// memory. UsedBytes is what they had used, 0 if that is not known.
+type Limited struct {
+	ID        string
+	UsedBytes int64
+}
+
+// Tick says that time passed; send it when NextDeadline is reached.
+type Tick struct{}
+
+// Token names a request of an executor that waits for a Reply, and afterwards its
+// stream of events, if it is a subscription. The driver picks it, never twice.
+type Token uint64
+
+// ExecutorCall is a call to the executor API, already found to be well formed.
+type ExecutorCall struct {
+	Token Token
+	Call  *executor.Call
+}
+
+// ExecutorGone says that the stream of an earlier subscription is closed.
+type ExecutorGone struct{ Token Token }
+
+// Leave asks to unregister, end every task and stop.
+type Leave struct{ Message string }
+
+func (Connected) command()    {}
+func (Disconnected) command() {}
+func (Frame) command()        {}
+func (Started) command()      {}
+func (LaunchFailed) command() {}
+func (Exited) command()       {}
+func (Limited) command()      {}
+func (Tick) command()         {}
+func (ExecutorCall) command() {}
+func (ExecutorGone) command() {}
+func (Leave) command()        {}
+
+// Effect is something for the driver to do once the records are durable.
+type Effect interface{ effect() }
+
+// Send puts a frame on the link; it is dropped if the link is down.
+type Send struct{ Up *link.Up }
+
+// Reconnect closes the link and opens a new one.
+type Reconnect struct{ Why string }
+
+// Launch prepares a sandbox, fetches into it and starts a process. The answer is
+// Started or LaunchFailed. If a process already lives in the container of that id,
+// the answer is Started with that one.
+type Launch struct {
+	// ID names the container: an id, or "parent.child" for a nested one.
+	ID string
+	// Directory is the sandbox, which is also the working directory.
+	Directory string
+	// Latest is a symbolic link that must point to Directory, "" for none.
+	Latest string
+	// Root is the sandbox of the executor this is nested in, "" if it is not.
+	Root string
+	// User owns the sandbox and runs the process; "" is the agent's own user.
+	User string
+	URIs []*mesos.CommandInfo_URI
+	// Path is the program, looked up in the PATH of Env if it has no slash.
+	Path string
+	Args []string
+	// Env holds "NAME=value", each name once.
+	Env    []string
+	Limits Limits
+	// Parent is the container whose limits this one shares; "" for its own.
+	Parent string
+}
+
+// Limits bounds a container.
+type Limits struct {
+	// CPUMilli is the share of CPU, in thousandths of one CPU.
+	CPUMilli int64
+	// QuotaMilli is the most CPU it may use in a period; 0: no bound.
+	QuotaMilli int64
+	// MemBytes is the most memory it may use; 0: no bound.
+	MemBytes int64
+	// MemSoftBytes is what it gets back to when memory is short.
+	MemSoftBytes int64
+}
+
+// Nest makes the sandbox and the limits that containers of a DEFAULT executor
+// share, before their first Launch.
+type Nest struct {
+	ID        string
+	Directory string
+	Latest    string
+	User      string
+	Limits    Limits
+}
+
+// CancelLaunch gives up on a Launch that has not answered; it still answers.
+type CancelLaunch struct{ ID string }
+
+// Resize changes the limits of a container.
+type Resize struct {
+	ID     string
+	Limits Limits
+}
+
+// Signal sends a signal to every process in a container.
+type Signal struct {
+	ID     string
+	Signal int
+}
+
+// KillAll ends every process in a container, surely. Exited follows.
+type KillAll struct{ ID string }
+
+// Destroy ends what is left in a container and removes its kernel objects. The
+// sandbox stays.
+type Destroy struct{ ID string }
+
+// Discard allows the sandbox of a run to be removed once it is old enough.
+type Discard struct {
+	Directory string
+	EndedAt   int64
+}
+
+// Reply answers an ExecutorCall.
+type Reply struct {
+	Token  Token
+	Status int
+	Text   string
+}
+
+// OpenStream answers a SUBSCRIBE with 200 and a stream.
+type OpenStream struct{ Token Token }
+
+// Event sends an event on a stream.
+type Event struct {
+	Token Token
+	Event *executor.Event
+}
+
+// CloseStream ends a stream after what was sent on it.
+type CloseStream struct{ Token Token }
+
+// Exit stops the agent.
+type Exit struct{ Message string }
+
+func (Send) effect()         {}
+func (Reconnect) effect()    {}
+func (Launch) effect()       {}
+func (Nest) effect()         {}
+func (CancelLaunch) effect() {}
+func (Resize) effect()       {}
+func (Signal) effect()       {}
+func (KillAll) effect()      {}
+func (Destroy) effect()      {}
+func (Discard) effect()      {}
+func (Reply) effect()        {}
+func (OpenStream) effect()   {}
+func (Event) effect()        {}
+func (CloseStream) effect()  {}
+func (Exit) effect()         {}

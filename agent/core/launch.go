@@ -1,0 +1,327 @@
+package core
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/caprock/caprock/agent/record"
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+// launch takes a Launch of the allocator, which is already known to be new.
+func (c *Core) launch(l *link.Launch) {
+	f := c.ensureFramework(l.Framework)
+	tasks := c.unknownTasks(f, l.Tasks)
+	if len(tasks) == 0 || c.stopping != "" || f.rec.GetTerminating() {
+		c.settleFramework(f)
+		return
+	}
+	if c.rec.DrainConfig != nil {
+		c.refuse(f, l.Executor, tasks, mesos.TaskStatus_REASON_AGENT_DRAINING, "Agent is draining")
+		return
+	}
+	if l.Executor == nil {
+		for _, info := range tasks {
+			c.launchCommand(f, info)
+		}
+		return
+	}
+	ct := f.executor(l.Executor.ExecutorId.GetValue())
+	live := ct != nil && !ct.over()
+	switch {
+	case live && l.GetLaunchExecutor():
+		c.refuse(f, l.Executor, tasks, mesos.TaskStatus_REASON_EXECUTOR_TERMINATED, "Executor is already running")
+		return
+	case !live && !l.GetLaunchExecutor():
+		c.refuse(f, l.Executor, tasks, mesos.TaskStatus_REASON_EXECUTOR_TERMINATED, "Executor is not running")
+		return
+	case !live:
+		ct = c.newExecutor(f, l.Executor)
+	}
+	c.addToExecutor(ct, tasks, l.GetGroup(), !live)
+}
+
+// unknownTasks leaves out tasks whose id is live here: a second launch of an id
+// must never disturb the first.
+func (c *Core) unknownTasks(f *framework, infos []*mesos.TaskInfo) []*mesos.TaskInfo {
+	var out []*mesos.TaskInfo
+	for _, info := range infos {
+		if f.tasks[info.TaskId.GetValue()] != nil {
+			c.metrics.DuplicateLaunches++
+			continue
+		}
+		out = append(out, info)
+	}
+	return out
+}
+
+// refuse ends tasks that will not be launched.
+func (c *Core) refuse(f *framework, ex *mesos.ExecutorInfo, tasks []*mesos.TaskInfo, reason mesos.TaskStatus_Reason, message string) {
+	for _, info := range tasks {
+		rec := &record.Task{FrameworkId: f.rec.Info.Id, Info: info, ExecutorId: ex.GetExecutorId()}
+		c.update(c.addTask(f, nil, rec), status{
+			state: f.lost(mesos.TaskState_TASK_DROPPED), source: mesos.TaskStatus_SOURCE_AGENT,
+			reason: &reason, message: message,
+		})
+	}
+}
+
+func (c *Core) ensureFramework(info *mesos.FrameworkInfo) *framework {
+	id := info.GetId().GetValue()
+	f := c.frameworks[id]
+	if f == nil {
+		f = &framework{id: id, rec: &record.Framework{Info: info}, tasks: map[string]*task{}}
+		c.frameworks[id] = f
+		c.order = append(c.order, f)
+		c.touchFramework(f)
+		return f
+	}
+	if !f.rec.Info.EqualVT(info) {
+		f.rec.Info = info
+		c.touchFramework(f)
+	}
+	return f
+}
+
+func (c *Core) addTask(f *framework, ct *container, rec *record.Task) *task {
+	c.ordinal++
+	rec.Ordinal = new(c.ordinal)
+	t := &task{
+		rec: rec, fw: f, ct: ct, fresh: true,
+		prog: &record.Progress{State: mesos.TaskState_TASK_STAGING.Enum()},
+	}
+	f.tasks[t.id()] = t
+	f.order = append(f.order, t)
+	if ct != nil {
+		rec.ContainerId = ct.rec.Id
+		ct.tasks = append(ct.tasks, t)
+	}
+	c.touchTask(t)
+	return t
+}
+
+func (c *Core) newContainer(f *framework, kind record.Container_Kind, ex *mesos.ExecutorInfo, user string) *container {
+	c.ordinal++
+	id := c.newID()
+	state := record.Container_RUNNING
+	if kind == record.Container_CUSTOM {
+		state = record.Container_REGISTERING
+	}
+	ct := &container{fw: f, resubscribed: true, rec: &record.Container{
+		Id: &id, FrameworkId: f.rec.Info.Id, Executor: ex, Kind: kind.Enum(), State: state.Enum(),
+		Directory: new(filepath.Join(c.opts.WorkDir, "slaves", c.AgentID(), "frameworks", f.id,
+			"executors", ex.ExecutorId.GetValue(), "runs", id)),
+		Ordinal: new(c.ordinal),
+	}}
+	if user != "" && !c.opts.KeepUser {
+		ct.rec.User = &user
+	}
+	f.containers = append(f.containers, ct)
+	c.containers[id] = ct
+	c.touchContainer(ct)
+	return ct
+}
+
+// user of a command: its own, or the framework's.
+func (f *framework) user(cmd *mesos.CommandInfo) string {
+	if u := cmd.GetUser(); u != "" {
+		return u
+	}
+	return f.rec.Info.GetUser()
+}
+
+func (c *Core) launchCommand(f *framework, info *mesos.TaskInfo) {
+	ct := c.newContainer(f, record.Container_COMMAND, commandExecutor(f, info), f.user(info.Command))
+	t := c.addTask(f, ct, &record.Task{FrameworkId: f.rec.Info.Id, Info: info})
+	c.newProcess(ct, t, ct.id())
+	c.launchProcess(t.proc)
+}
+
+// commandExecutor is the executor that Mesos shows for a command task. It has no
+// resources: nothing runs beside the command.
+func commandExecutor(f *framework, info *mesos.TaskInfo) *mesos.ExecutorInfo {
+	id := info.TaskId.GetValue()
+	return &mesos.ExecutorInfo{
+		ExecutorId:  &mesos.ExecutorID{Value: &id},
+		FrameworkId: f.rec.Info.Id,
+		Command:     info.Command,
+		Name:        new(fmt.Sprintf("Command Executor (Task: %s) (Command: %s)", id, commandLabel(info.Command))),
+		Source:      &id,
+		Labels:      info.Labels,
+	}
+}
+
+func commandLabel(cmd *mesos.CommandInfo) string {
+	cut := func(s string) string {
+		if len(s) > 15 {
+			return s[:12] + "..."
+		}
+		return s
+	}
+	if cmd.GetShell() {
+		return "sh -c '" + cut(cmd.GetValue()) + "'"
+	}
+	return "[" + cut(cmd.GetValue()+", "+strings.Join(cmd.GetArguments(), ", ")) + "]"
+}
+
+func (c *Core) newExecutor(f *framework, ex *mesos.ExecutorInfo) *container {
+	if ex.GetType() == mesos.ExecutorInfo_DEFAULT {
+		return c.newContainer(f, record.Container_DEFAULT, ex, f.user(ex.Command))
+	}
+	ct := c.newContainer(f, record.Container_CUSTOM, ex, f.user(ex.Command))
+	c.newProcess(ct, nil, ct.id())
+	return ct
+}
+
+// addToExecutor gives tasks to a live executor: members of a DEFAULT executor are
+// launched, a custom executor gets an event once it has subscribed.
+func (c *Core) addToExecutor(ct *container, infos []*mesos.TaskInfo, group, first bool) {
+	number := uint64(0)
+	if group {
+		c.ordinal++
+		number = c.ordinal
+	}
+	var added []*task
+	for _, info := range infos {
+		rec := &record.Task{FrameworkId: ct.fw.rec.Info.Id, Info: info, Group: &number}
+		t := c.addTask(ct.fw, ct, rec)
+		if !ct.custom() {
+			rec.NestedId = new(c.newID())
+			c.newProcess(ct, t, ct.id()+"."+rec.GetNestedId())
+		}
+		added = append(added, t)
+	}
+	switch {
+	case ct.custom() && first:
+		c.launchProcess(ct.proc)
+		c.arm(timer{kind: timerRegister, ct: ct, at: c.now.Mono + c.opts.RegistrationTimeout})
+	case ct.custom():
+		c.resize(ct)
+		if ct.stream != 0 {
+			c.deliver(ct)
+		}
+	default:
+		if first {
+			c.nest(ct)
+		} else {
+			c.resize(ct)
+		}
+		for _, t := range added {
+			c.launchProcess(t.proc)
+		}
+	}
+}
+
+func (c *Core) nest(ct *container) {
+	c.emit(Nest{
+		ID: ct.id(), Directory: ct.rec.GetDirectory(), Latest: latest(ct),
+		User: ct.rec.GetUser(), Limits: c.limits(ct),
+	})
+}
+
+func latest(ct *container) string {
+	return filepath.Join(filepath.Dir(ct.rec.GetDirectory()), "latest")
+}
+
+func (c *Core) newProcess(ct *container, t *task, id string) *process {
+	p := &process{id: id, ct: ct, task: t, rec: &record.Process{Phase: record.Process_LAUNCHING.Enum()}}
+	c.adoptProcess(p)
+	return p
+}
+
+// adoptProcess enters p where its owner and its id are looked up.
+func (c *Core) adoptProcess(p *process) {
+	c.processes[p.id] = p
+	if p.task != nil {
+		p.task.proc, p.task.prog.Process = p, p.rec
+	} else {
+		p.ct.proc, p.ct.rec.Process = p, p.rec
+	}
+}
+
+// launchProcess asks the driver to start p. All of the request follows from the
+// records, so that it can be made again after a restart.
+func (c *Core) launchProcess(p *process) {
+	l, err := c.launchOf(p)
+	if err != nil {
+		c.launchFailed(LaunchFailed{ID: p.id, Message: err.Error()})
+		return
+	}
+	c.emit(l)
+}
+
+func (c *Core) launchOf(p *process) (Launch, error) {
+	ct := p.ct
+	l := Launch{ID: p.id, Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(), Limits: c.limits(ct)}
+	cmd, box := ct.rec.Executor.Command, ct.rec.Executor.Container
+	if t := p.task; t != nil {
+		cmd, box = t.rec.Info.Command, t.rec.Info.Container
+		if nested := t.rec.GetNestedId(); nested != "" {
+			l.Root, l.Parent, l.Latest = l.Directory, ct.id(), filepath.Join(l.Directory, "tasks", t.id())
+			l.Directory = filepath.Join(l.Directory, "containers", nested)
+			l.Limits = Limits{CPUMilli: cpuMilli(t.rec.Info.Resources)}
+			if u := cmd.GetUser(); u != "" && !c.opts.KeepUser {
+				l.User = u
+			}
+		}
+	}
+	if why := unsupported(box); why != "" {
+		return l, fmt.Errorf("%s", why)
+	}
+	env, err := c.environmentOf(p, l.Directory)
+	if err != nil {
+		return l, err
+	}
+	l.Env, l.URIs = env.list, cmd.GetUris()
+	l.Path, l.Args, err = argv(cmd)
+	return l, err
+}
+
+func (c *Core) environmentOf(p *process, directory string) (*environment, error) {
+	if p.task != nil {
+		return c.taskEnvironment(p.task, directory)
+	}
+	e := c.executorEnvironment(p.ct, directory)
+	return e, e.addCommand(p.ct.rec.Executor.Command)
+}
+
+// argv turns a command into a program and its arguments: a shell line runs under
+// /bin/sh -c; otherwise arguments holds everything, argv[0] included.
+func argv(cmd *mesos.CommandInfo) (path string, args []string, err error) {
+	if cmd.GetShell() {
+		if cmd.Value == nil {
+			return "", nil, fmt.Errorf("shell command has no value")
+		}
+		return "/bin/sh", []string{"sh", "-c", cmd.GetValue()}, nil
+	}
+	if cmd.GetValue() == "" {
+		return "", nil, fmt.Errorf("command with shell=false has no value, want the path of a program")
+	}
+	args = cmd.GetArguments()
+	if len(args) == 0 {
+		args = []string{cmd.GetValue()}
+	}
+	return cmd.GetValue(), args, nil
+}
+
+// unsupported says what of a container this agent cannot provide, "" if nothing.
+func unsupported(box *mesos.ContainerInfo) string {
+	switch {
+	case box == nil:
+		return ""
+	case box.GetType() == mesos.ContainerInfo_DOCKER:
+		return "Unsupported container type: DOCKER"
+	case box.GetMesos().GetImage() != nil:
+		return "Unsupported container image type: " + box.GetMesos().GetImage().GetType().String()
+	case len(box.GetVolumes()) > 0:
+		return "Unsupported container volumes"
+	}
+	for _, n := range box.GetNetworkInfos() {
+		if n.GetName() != "" {
+			return "Unsupported container network: " + n.GetName()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,104 @@
+package core
+
+import (
+	"math"
+
+	"github.com/caprock/caprock/agent/record"
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+// limits of a container: what its executor and its live tasks were given. With an
+// explicit limit on any of them the bound is the sum of limits, where a part
+// without one counts with its request and an infinite one lifts the bound.
+func (c *Core) limits(ct *container) Limits {
+	var l Limits
+	cpu, mem := budget{}, budget{}
+	if ct.kind() != record.Container_COMMAND {
+		cpu.add(cpuMilli(ct.rec.Executor.Resources), nil)
+		mem.add(memBytes(ct.rec.Executor.Resources), nil)
+	}
+	for _, t := range ct.tasks {
+		if t.terminal() {
+			continue
+		}
+		info := t.rec.Info
+		cpu.add(cpuMilli(info.Resources), scaledLimit(info.Limits["cpus"], 1000))
+		mem.add(memBytes(info.Resources), scaledLimit(info.Limits["mem"], 1<<20))
+	}
+	l.CPUMilli = max(cpu.request, minCPUShareMilli)
+	if cpu.limited || c.opts.EnableCFS {
+		l.QuotaMilli = cpu.limit()
+	}
+	l.MemSoftBytes = max(mem.request, minMemBytes)
+	l.MemBytes = mem.limit()
+	if l.MemBytes > 0 {
+		l.MemBytes = max(l.MemBytes, minMemBytes)
+	}
+	return l
+}
+
+type budget struct {
+	request, sum      int64
+	limited, infinite bool
+}
+
+// add counts one part; limit is nil if the part has none of its own.
+func (b *budget) add(request int64, limit *int64) {
+	b.request += request
+	if limit == nil {
+		b.sum += request
+		return
+	}
+	b.limited = true
+	if *limit < 0 {
+		b.infinite = true
+		return
+	}
+	b.sum += *limit
+}
+
+func (b *budget) limit() int64 {
+	if b.infinite {
+		return 0
+	}
+	return b.sum
+}
+
+// scaledLimit is v times unit, -1 for infinity, nil for none.
+func scaledLimit(v *mesos.Value_Scalar, unit float64) *int64 {
+	if v == nil {
+		return nil
+	}
+	if math.IsInf(v.GetValue(), 1) {
+		return new(int64(-1))
+	}
+	return new(int64(math.Round(v.GetValue() * unit)))
+}
+
+func cpuMilli(resources []*mesos.Resource) int64 {
+	return sumScalar(resources, "cpus")
+}
+
+// memBytes converts thousandths of a MiB.
+func memBytes(resources []*mesos.Resource) int64 {
+	return sumScalar(resources, "mem") * (1 << 20) / 1000
+}
+
+// sumScalar adds up the scalars of a name, in thousandths, rounded as Mesos does.
+func sumScalar(resources []*mesos.Resource, name string) int64 {
+	var sum int64
+	for _, r := range resources {
+		if r.GetName() == name && r.GetScalar() != nil {
+			sum += int64(math.Round(r.GetScalar().GetValue() * 1000))
+		}
+	}
+	return sum
+}
+
+// resize brings the limits of a running container in line with its live tasks.
+func (c *Core) resize(ct *container) {
+	if ct.kind() == record.Container_COMMAND || ct.state() == record.Container_TERMINATED {
+		return
+	}
+	c.emit(Resize{ID: ct.id(), Limits: c.limits(ct)})
+}

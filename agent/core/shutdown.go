@@ -1,0 +1,276 @@
+package core
+
+import (
+	"slices"
+
+	"github.com/caprock/caprock/agent/record"
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/executor"
+)
+
+func (c *Core) shutdownExecutorByID(frameworkID, executorID string) {
+	if f := c.frameworks[frameworkID]; f != nil {
+		if ct := f.executor(executorID); ct != nil {
+			c.shutdownExecutor(ct)
+		}
+	}
+}
+
+// shutdownExecutor asks an executor to end. The ones that the agent plays end by
+// killing their tasks.
+func (c *Core) shutdownExecutor(ct *container) {
+	if ct.over() {
+		return
+	}
+	if !ct.custom() {
+		if ct.kind() == record.Container_DEFAULT {
+			c.setState(ct, record.Container_TERMINATING)
+		}
+		for _, t := range slices.Clone(ct.tasks) {
+			if !t.terminal() {
+				c.killTask(t, graceOf(t, nil))
+			}
+		}
+		return
+	}
+	c.setState(ct, record.Container_TERMINATING)
+	ct.registerAt = 0
+	if ct.proc.launching() {
+		c.emit(CancelLaunch{ID: ct.proc.id})
+	}
+	if ct.stream != 0 {
+		c.event(ct, &executor.Event{Type: executor.Event_SHUTDOWN.Enum()})
+	}
+	c.arm(timer{kind: timerShutdown, ct: ct, at: c.now.Mono + c.shutdownGrace(ct)})
+}
+
+func (c *Core) setState(ct *container, s record.Container_State) {
+	ct.rec.State = s.Enum()
+	c.touchContainer(ct)
+}
+
+func (c *Core) shutdownGrace(ct *container) int64 {
+	if g := ct.rec.Executor.GetShutdownGracePeriod(); g != nil {
+		return g.GetNanoseconds()
+	}
+	return c.opts.ShutdownGrace
+}
+
+func (c *Core) shutdownTimedOut(ct *container) {
+	if ct.proc != nil && !ct.proc.exited() {
+		c.killNow(ct.proc)
+	}
+}
+
+// shutdownFramework ends everything of a framework that was removed. Nobody waits
+// for the updates any more.
+func (c *Core) shutdownFramework(id string) {
+	f := c.frameworks[id]
+	if f == nil {
+		return
+	}
+	f.rec.Terminating = new(true)
+	c.touchFramework(f)
+	for _, t := range slices.Clone(f.order) {
+		if t.ct == nil {
+			c.dropUpdates(t)
+			c.forgetTask(t)
+		}
+	}
+	for _, ct := range slices.Clone(f.containers) {
+		c.shutdownExecutor(ct)
+		c.settleContainer(ct)
+	}
+	c.settleFramework(f)
+}
+
+func (c *Core) dropUpdates(t *task) {
+	for len(t.pending) > 0 {
+		c.dropHead(t)
+	}
+}
+
+func (c *Core) updateFramework(info *mesos.FrameworkInfo) {
+	if f := c.frameworks[info.GetId().GetValue()]; f != nil {
+		f.rec.Info = info
+		c.touchFramework(f)
+	}
+}
+
+// settleContainer files a container away whose executor is gone and of whose tasks
+// everything was said and heard.
+func (c *Core) settleContainer(ct *container) {
+	if ct.gone || ct.state() != record.Container_TERMINATED {
+		return
+	}
+	for _, t := range ct.tasks {
+		if !t.settled() && !ct.fw.rec.GetTerminating() {
+			return
+		}
+	}
+	done := &record.Completed{
+		Container: ct.rec, Framework: ct.fw.rec.Info, EndedAtNanos: new(c.now.Wall), Tasks: ct.done,
+	}
+	for _, t := range slices.Clone(ct.tasks) {
+		c.dropUpdates(t)
+		done.Tasks = append(done.Tasks, c.taskMessage(t))
+		c.forgetTask(t)
+		if t.proc != nil {
+			delete(c.processes, t.proc.id)
+		}
+	}
+	if ct.proc != nil {
+		delete(c.processes, ct.proc.id)
+	}
+	ct.gone = true
+	delete(c.containers, ct.id())
+	ct.fw.containers = remove(ct.fw.containers, ct)
+	c.touchContainer(ct)
+	c.complete(done)
+	c.emit(Discard{Directory: ct.rec.GetDirectory(), EndedAt: c.now.Wall})
+	c.settleFramework(ct.fw)
+}
+
+// complete keeps an ended run for readers, within bounds.
+func (c *Core) complete(done *record.Completed) {
+	c.put(record.CompletedKey(done.Container.GetId()), done)
+	c.completed = append(c.completed, done)
+	same := 0
+	for _, d := range c.completed {
+		if d.Framework.Id.GetValue() == done.Framework.Id.GetValue() {
+			same++
+		}
+	}
+	drop := -1
+	if same > c.opts.MaxCompleted {
+		drop = slices.IndexFunc(c.completed, func(d *record.Completed) bool {
+			return d.Framework.Id.GetValue() == done.Framework.Id.GetValue()
+		})
+	} else if len(c.completed) > maxCompletedInMemory {
+		drop = 0
+	}
+	if drop >= 0 {
+		c.erase(record.CompletedKey(c.completed[drop].Container.GetId()))
+		c.completed = slices.Delete(c.completed, drop, drop+1)
+	}
+}
+
+// settleFramework forgets a framework with nothing left here.
+func (c *Core) settleFramework(f *framework) {
+	if f.gone || len(f.containers) > 0 || len(f.tasks) > 0 {
+		return
+	}
+	f.gone = true
+	delete(c.frameworks, f.id)
+	c.order = remove(c.order, f)
+	c.touchFramework(f)
+	if len(c.order) == 0 {
+		c.emptied()
+	}
+}
+
+// emptied runs when nothing is left on the agent.
+func (c *Core) emptied() {
+	if c.rec.DrainConfig != nil {
+		c.rec.DrainConfig = nil
+		c.agentDirty = true
+	}
+	if c.stopping != "" {
+		c.emit(Exit{Message: c.stopping})
+	}
+}
+
+// shutdown ends everything and then the agent. The next start is a new agent: this
+// one's id is spent.
+func (c *Core) shutdown(message string) {
+	if c.stopping != "" {
+		return
+	}
+	c.stopping = message
+	c.rec = &record.Agent{Term: c.rec.Term, AgentId: c.rec.AgentId, Total: c.opts.Resources}
+	c.erase(record.AgentKey)
+	for _, f := range slices.Clone(c.order) {
+		c.shutdownFramework(f.id)
+	}
+	if len(c.order) == 0 {
+		c.emptied()
+	}
+}
+
+func (c *Core) leave(message string) {
+	c.send(&link.Up{Body: &link.Up_Unregister{Unregister: &link.Unregister{Message: &message}}})
+	c.shutdown(message)
+}
+
+// drain kills every task and lets none in until the agent is empty.
+func (c *Core) drain(config *mesos.DrainConfig) {
+	if config == nil {
+		config = &mesos.DrainConfig{}
+	}
+	c.rec.DrainConfig = config
+	c.agentDirty = true
+	for _, f := range slices.Clone(c.order) {
+		for _, t := range slices.Clone(f.order) {
+			if t.terminal() || t.ct == nil {
+				continue
+			}
+			if t.ct.custom() {
+				c.killCustom(t, drainPolicy(t, config))
+			} else {
+				c.killTask(t, graceOf(t, nil))
+			}
+		}
+	}
+	if len(c.order) == 0 {
+		c.emptied()
+	}
+}
+
+// drainPolicy shortens the task's own grace to what the drain allows.
+func drainPolicy(t *task, config *mesos.DrainConfig) *mesos.KillPolicy {
+	longest := config.GetMaxGracePeriod()
+	own := t.rec.Info.GetKillPolicy()
+	if longest == nil || (own.GetGracePeriod() != nil && own.GracePeriod.GetNanoseconds() <= longest.GetNanoseconds()) {
+		return own
+	}
+	return &mesos.KillPolicy{GracePeriod: longest}
+}
+
+// markDraining gives the statuses of tasks that a drain kills their reason, and
+// with mark_gone the state that says they will not come back.
+func (c *Core) markDraining(t *task, st *mesos.TaskStatus) {
+	if c.rec.DrainConfig == nil {
+		return
+	}
+	switch st.GetState() {
+	case mesos.TaskState_TASK_KILLING, mesos.TaskState_TASK_KILLED:
+		st.Reason = mesos.TaskStatus_REASON_AGENT_DRAINING.Enum()
+	}
+	aware := t.fw.has(mesos.FrameworkInfo_Capability_PARTITION_AWARE)
+	if st.GetState() == mesos.TaskState_TASK_KILLED && c.rec.DrainConfig.GetMarkGone() && aware {
+		st.State = mesos.TaskState_TASK_GONE_BY_OPERATOR.Enum()
+	}
+}
+
+// applyOperation takes over the total that an operation of the allocator leads to
+// and answers for it.
+func (c *Core) applyOperation(op *link.ApplyOperation) {
+	c.rec.Total = op.Total
+	c.rec.ResourceVersion = c.uuid()
+	c.agentDirty = true
+	st := &mesos.OperationStatus{
+		State:       mesos.OperationState_OPERATION_FINISHED.Enum(),
+		OperationId: op.Info.GetId(),
+		AgentId:     c.agentIDMessage(),
+	}
+	if op.Info.GetId() != nil {
+		st.Uuid = &mesos.UUID{Value: c.uuid()}
+	}
+	c.send(&link.Up{Body: &link.Up_OperationUpdate{OperationUpdate: &link.OperationUpdate{
+		FrameworkId: op.FrameworkId, OperationUuid: op.OperationUuid, Status: st,
+	}}})
+	c.send(&link.Up{Body: &link.Up_ResourcesUpdate{ResourcesUpdate: &link.ResourcesUpdate{
+		Total: c.rec.Total, ResourceVersion: &mesos.UUID{Value: c.rec.ResourceVersion},
+	}}})
+}

@@ -1,0 +1,76 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The keys, by entity. Ids of Mesos hold no slash, so the parts are unambiguous.
+const (
+	AgentKey        = "agent"
+	frameworkPrefix = "framework/"
+	containerPrefix = "container/"
+	taskPrefix      = "task/"
+	progressPrefix  = "progress/"
+	updatePrefix    = "update/"
+	completedPrefix = "completed/"
+)
+
+// FrameworkKey is the key of a Framework.
+func FrameworkKey(id string) string { return frameworkPrefix + id }
+
+// ContainerKey is the key of a Container.
+func ContainerKey(id string) string { return containerPrefix + id }
+
+// TaskKey is the key of a Task.
+func TaskKey(framework, task string) string { return taskPrefix + framework + "/" + task }
+
+// ProgressKey is the key of a Progress.
+func ProgressKey(framework, task string) string { return progressPrefix + framework + "/" + task }
+
+// UpdateKey is the key of the n-th Update of a task.
+func UpdateKey(framework, task string, n uint64) string {
+	return fmt.Sprintf("%s%s/%s/%d", updatePrefix, framework, task, n)
+}
+
+// CompletedKey is the key of a Completed.
+func CompletedKey(container string) string { return completedPrefix + container }
+
+// Message is a record's value.
+type Message interface {
+	MarshalVT() ([]byte, error)
+	UnmarshalVT([]byte) error
+}
+
+// New returns an empty message of the kind that lives under key, or nil for a key
+// that this version does not know.
+func New(key string) Message {
+	if key == AgentKey {
+		return new(Agent)
+	}
+	prefix, _, _ := strings.Cut(key, "/")
+	switch prefix + "/" {
+	case frameworkPrefix:
+		return new(Framework)
+	case containerPrefix:
+		return new(Container)
+	case taskPrefix:
+		return new(Task)
+	case progressPrefix:
+		return new(Progress)
+	case updatePrefix:
+		return new(Update)
+	case completedPrefix:
+		return new(Completed)
+	}
+	return nil
+}
+
+// Split returns the parts of a key after its kind.
+func Split(key string) []string {
+	_, rest, ok := strings.Cut(key, "/")
+	if !ok {
+		return nil
+	}
+	return strings.Split(rest, "/")
+}
