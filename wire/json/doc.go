@@ -6,7 +6,11 @@
 // Writing. A message appends '{', then `"key":value,` per member, and End turns the
 // last comma into '}'. No writer state, no allocation beyond the buffer. Field names
 // are those of the .proto file, integers of every width are JSON numbers, doubles
-// carry a point or an exponent (5.0), bytes are padded base64, enums their names.
+// carry a point or an exponent (5.0), bytes are padded base64, enums their names. Unset
+// fields and empty lists are left out, with two exceptions that clients count on: a field
+// with an explicit default that is not deprecated is printed with it ("checkpoint":false),
+// and so are the empty lists of the few messages Mesos assembles by hand (emptyLists in
+// the plugin: GET_TASKS, GET_AGENTS and their kin). Map keys are sorted.
 //
 // Reading. A Decoder walks the text once. The generated code asks for objects, keys
 // and values in the order they come; the first fault sticks and ends every loop.
@@ -24,6 +28,6 @@
 // A member that occurs twice counts by its last occurrence, whatever its type: lists
 // and sub-messages are replaced, not merged. The earlier one must still be valid.
 //
-// Bounds: objects and arrays nest at most MaxDepth deep, known or skipped. The length
-// of the text is the caller's to bound (wire/codec does).
+// Bounds: objects and arrays nest at most MaxDepth deep and number at most MaxObjects,
+// known or skipped. The length of the text is the caller's to bound (wire/codec does).
 package json

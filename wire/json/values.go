@@ -208,8 +208,7 @@ func (d *Decoder) OptBool() *bool {
 
 func trim(s []byte) []byte { return bytes.Trim(s, " \t\r\n") }
 
-// numeric reads a number, or a string holding one. Empty means that d has failed, or
-// that a string held one of the words given.
+// numeric reads the text of a number, or of a string holding one; nil if d has failed.
 func (d *Decoder) numeric() (tok []byte, integer bool) {
 	if d.err != nil {
 		return nil, false
