@@ -68,16 +68,21 @@ func newFinder(rs Resources, questions int) finder {
 	if questions < bulkEntries || len(rs) < bulkEntries {
 		return f
 	}
-	f.first, f.next = make(map[slot]int32, len(rs)), make([]int32, len(rs))
-	for i := len(rs) - 1; i >= 0; i-- {
-		s := rs[i].slot()
+	f.index()
+	return f
+}
+
+// index chains the entries of each slot.
+func (f *finder) index() {
+	f.first, f.next = make(map[slot]int32, len(f.rs)), make([]int32, len(f.rs))
+	for i := len(f.rs) - 1; i >= 0; i-- {
+		s := f.rs[i].slot()
 		f.next[i] = -1
 		if head, found := f.first[s]; found {
 			f.next[i] = head
 		}
 		f.first[s] = int32(i)
 	}
-	return f
 }
 
 // find returns the index of the first entry for which match holds with r, or -1. match must

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 The old reservation format is deprecated in the messages, and still has to be served.
+
 package resource
 
 import (
