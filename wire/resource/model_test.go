@@ -428,12 +428,16 @@ func TestLongListsTakeTheIndex(t *testing.T) {
 	var messages []*mesos.Resource
 	for i := range 3 * bulkEntries {
 		role, path := fmt.Sprintf("role%d", i%(2*bulkEntries)), fmt.Sprint(i)
-		messages = append(messages, NewScalar("cpus", 1000).ToProto(PreRefinement), NewScalar("disk", 5000).ToProto(PreRefinement))
-		messages[2*i].Role, messages[2*i+1].Role = &role, &role
-		messages[2*i+1].Disk = &mesos.Resource_DiskInfo{
+		pair, err := Parse("cpus:1;disk:5", role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both := pair.ToProto(PostRefinement)
+		both[1].Disk = &mesos.Resource_DiskInfo{
 			Persistence: &mesos.Resource_DiskInfo_Persistence{Id: &role},
 			Volume:      &mesos.Volume{ContainerPath: &path, Mode: mesos.Volume_RW.Enum()},
 		}
+		messages = append(messages, both...)
 	}
 	rs, err := FromProto(messages)
 	if err != nil {

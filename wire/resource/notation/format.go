@@ -74,9 +74,9 @@ func formatSource(s *mesos.Resource_DiskInfo_Source) []string {
 	var flags []string
 	switch s.GetType() {
 	case mesos.Resource_DiskInfo_Source_MOUNT:
-		flags = append(flags, formatRoot("mount", s.GetMount().GetRoot()))
+		flags = append(flags, formatRoot("mount", s.Mount != nil, s.GetMount().GetRoot()))
 	case mesos.Resource_DiskInfo_Source_PATH:
-		flags = append(flags, formatRoot("path", s.GetPath().GetRoot()))
+		flags = append(flags, formatRoot("path", s.Path != nil, s.GetPath().GetRoot()))
 	case mesos.Resource_DiskInfo_Source_RAW:
 		flags = append(flags, "raw")
 	case mesos.Resource_DiskInfo_Source_BLOCK:
@@ -91,8 +91,8 @@ func formatSource(s *mesos.Resource_DiskInfo_Source) []string {
 	return flags
 }
 
-func formatRoot(key, root string) string {
-	if root == "" {
+func formatRoot(key string, hasRoot bool, root string) string {
+	if !hasRoot {
 		return key
 	}
 	return key + "=" + root
