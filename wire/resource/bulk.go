@@ -5,8 +5,8 @@ package resource
 // hold up everyone. From bulkEntries on, the operations index the left side first.
 const bulkEntries = 128
 
-// slot tells apart entries that cannot be merged or subtracted from each other. Entries with the
-// same slot mostly can; addable and subtractable decide.
+// slot tells apart entries that cannot be merged or subtracted from each other. Exclusive entries
+// are always scalars, so their size is their value.
 type slot struct {
 	class *Kind
 	size  int64 // of exclusive entries, which only go whole

@@ -33,6 +33,11 @@
 //     are used up while checking, other entries are not.
 //   - An entry that would become zero or negative by subtraction vanishes.
 //
+// Where Mesos has slips, this package is stricter or tidier: overlapping ranges are refused in any order
+// (Mesos sees only some), a DiskInfo needs a SCALAR, reservations of type UNKNOWN are refused in every position,
+// labels are compared as multisets, ranges are always joined and sets sorted, and changing
+// allocation or reservations merges what has become mergeable.
+//
 // # What is where
 //
 // kind.go, kindkey.go and intern.go hold metadata; resource.go one entry; resources.go the sets;

@@ -455,6 +455,32 @@ func TestLongListsTakeTheIndex(t *testing.T) {
 	}
 }
 
+// Shared volumes of one class and different sizes are different entries, each with its copies.
+func TestLongListsOfSharedVolumes(t *testing.T) {
+	role, path := "r", "p"
+	var messages []*mesos.Resource
+	for i := range 2 * bulkEntries {
+		m := NewScalar("disk", 1000*int64(1+i%3)).ToProto(PostRefinement)
+		m.Reservations = []*mesos.Resource_ReservationInfo{{Type: mesos.Resource_ReservationInfo_STATIC.Enum(), Role: &role}}
+		m.Disk = &mesos.Resource_DiskInfo{
+			Persistence: &mesos.Resource_DiskInfo_Persistence{Id: &role},
+			Volume:      &mesos.Volume{ContainerPath: &path, Mode: mesos.Volume_RW.Enum()},
+		}
+		m.Shared = &mesos.Resource_SharedInfo{}
+		messages = append(messages, m)
+	}
+	rs, err := FromProto(messages)
+	if err != nil || len(rs) != 3 {
+		t.Fatalf("got %s, %v, want three sizes", rs, err)
+	}
+	if copies := rs[0].Copies() + rs[1].Copies() + rs[2].Copies(); copies != len(messages) {
+		t.Fatalf("%d copies, want %d", copies, len(messages))
+	}
+	if twice := rs.Plus(rs); len(twice) != 3 || !twice.Contains(rs) || rs.Contains(twice) || !twice.Minus(rs).Equal(rs) {
+		t.Fatalf("twice %s is %s", rs, twice)
+	}
+}
+
 func TestDerivedSetsFollowModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, ma := draw(t, "a")

@@ -78,6 +78,7 @@ func TestValidation(t *testing.T) {
 		{`name: "x" type: SET set { item: "a" item: "b" item: "a" }`, `"a" occurs twice`},
 
 		{cpus + `disk {}`, `disk must not be set for "cpus"`},
+		{`name: "disk" type: RANGES ranges {} disk {}`, "only for SCALAR"},
 		{disk + `disk { source { type: MOUNT mount { root: "/m" } } }`, ""},
 		{disk + `disk { source { type: PATH } }`, ""},
 		{disk + `disk { source { type: BLOCK id: "b" } }`, ""},

@@ -102,6 +102,9 @@ func validateDisk(r *mesos.Resource) error {
 	if r.GetName() != "disk" {
 		return fmt.Errorf("disk must not be set for %q", r.GetName())
 	}
+	if r.GetType() != mesos.Value_SCALAR {
+		return fmt.Errorf("disk must not be set for type %v, only for SCALAR", r.GetType())
+	}
 	source := r.Disk.Source
 	if source == nil {
 		return nil
