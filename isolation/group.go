@@ -2,8 +2,10 @@ package isolation
 
 import (
 	"errors"
+	"slices"
 	"time"
 
+	"github.com/caprock/caprock/isolation/bpf"
 	"github.com/caprock/caprock/isolation/cgroup"
 )
 
@@ -26,16 +28,39 @@ type Usage struct {
 	cgroup.Usage
 	// Source of the CPU time: SourceBPF or SourceCgroup.
 	Source string
-	// At is when it was read.
-	At time.Time
+	// Scheduling and traffic, with SourceBPF only.
+	Scheduling Scheduling
+	Network    Network
 }
+
+// Scheduling is what the kernel's scheduler did for a group since it was made.
+type Scheduling struct {
+	Switches uint64        // times switched out
+	Waits    uint64        // times switched in after waiting for a CPU
+	Wait     time.Duration // waited in all
+	// WaitHist gives percentiles of those waits.
+	WaitHist     WaitHistogram
+	Forks, Exits uint64 // processes and threads started, processes ended
+}
+
+// WaitHistogram counts waits for a CPU by length.
+type WaitHistogram = bpf.WaitHistogram
+
+// Network counts the IP packets of a group's sockets, headers included.
+type Network struct{ RxPackets, RxBytes, TxPackets, TxBytes uint64 }
 
 // Usage reads everything there is; some ten files, so not for every second.
 func (g *Group) Usage() (Usage, error) {
 	u, err := g.Group.Usage()
-	full := Usage{Usage: u, Source: SourceCgroup, At: time.Now()}
-	if cpu, ok := g.cpuByBPF(); ok {
-		full.CPU, full.Source = cpu, SourceBPF
+	full := Usage{Usage: u, Source: SourceCgroup}
+	if !g.viaBPF {
+		return full, err
+	}
+	if a, ok := g.host.bpf.Read(g.V2ID()); ok {
+		full.CPU, full.Source = a.CPU, SourceBPF
+		full.OOMKills = max(full.OOMKills, a.OOMKills)
+		full.Scheduling = Scheduling{Switches: a.Switches, Waits: a.Waits, Wait: a.Wait, WaitHist: a.WaitHist, Forks: a.Forks, Exits: a.Exits}
+		full.Network = Network{RxPackets: a.RxPackets, RxBytes: a.RxBytes, TxPackets: a.TxPackets, TxBytes: a.TxBytes}
 	}
 	return full, err
 }
@@ -47,19 +72,20 @@ func (g *Group) cpuByBPF() (time.Duration, bool) {
 	return g.host.bpf.CPU(g.V2ID())
 }
 
-// UsageAll samples CPU time and memory of many groups, the cheap way: one memory
-// read and one kept-open file per group. dst[i] belongs to groups[i]; it is
-// reused if it is large enough. A group that is gone has a zero entry.
+// UsageAll samples CPU time and memory of many groups, the cheap way: with BPF a
+// memory load for the one and a read of a kept-open file for the other. dst[i]
+// belongs to groups[i]; dst is reused if it is large enough. A group that is
+// gone has a zero entry.
 func (h *Host) UsageAll(groups []*Group, dst []Usage) []Usage {
-	dst = append(dst[:0], make([]Usage, len(groups))...)
-	now := time.Now()
+	dst = slices.Grow(dst[:0], len(groups))[:len(groups)]
 	for i, g := range groups {
+		dst[i] = Usage{}
 		cpu, ok := g.cpuByBPF()
 		fromFile, mem, err := g.Sample(ok)
 		if err != nil {
 			continue
 		}
-		dst[i].At, dst[i].MemBytes, dst[i].CPU, dst[i].Source = now, mem, fromFile, SourceCgroup
+		dst[i].MemBytes, dst[i].CPU, dst[i].Source = mem, fromFile, SourceCgroup
 		if ok {
 			dst[i].CPU, dst[i].Source = cpu, SourceBPF
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/caprock/caprock/isolation/bpf"
 	"github.com/caprock/caprock/isolation/cgroup"
 	"github.com/caprock/caprock/isolation/launch"
 	"github.com/caprock/caprock/isolation/probe"
@@ -64,20 +65,11 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// accounting is what isolation/bpf offers, or nothing where it is refused.
-type accounting interface {
-	Register(cgroupID uint64, used time.Duration) error
-	Unregister(cgroupID uint64) error
-	CPU(cgroupID uint64) (time.Duration, bool)
-	ExitStatus(pid int, startTicks uint64) (waitStatus int, ok bool)
-	Close(remove bool) error
-}
-
 // Host is this machine. Its methods may be called concurrently.
 type Host struct {
 	opts Options
 	tree *cgroup.Tree
-	bpf  accounting // nil without BPF
+	bpf  *bpf.Accounts // nil without BPF
 }
 
 // Open prepares the host. It does not fail for want of BPF, only for want of

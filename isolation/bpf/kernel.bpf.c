@@ -1,0 +1,266 @@
+//go:build ignore
+
+// The accounting programs; see doc.go. Only the kernel fields that are used are
+// declared: CO-RE finds their real offsets when the program is loaded.
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+typedef struct { int counter; } atomic_t;
+struct kernfs_node { __u64 id; };
+struct cgroup { struct kernfs_node *kn; int level; struct cgroup *ancestors[1]; };
+struct css_set { struct cgroup *dfl_cgrp; };
+struct signal_struct { atomic_t live; int group_exit_code; unsigned int flags; };
+struct task_struct {
+	unsigned int __state;
+	int pid, tgid, exit_code;
+	__u64 start_boottime;
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+	struct css_set *cgroups;
+};
+#pragma clang attribute pop
+
+#define TASK_RUNNING 0
+#define SIGNAL_GROUP_EXIT 4
+#define NSEC_PER_TICK 10000000 /* /proc shows start times in 1/100 s */
+#define WAIT_BUCKETS 64
+
+/* Level of our groups in the hierarchy: what a task makes below its group counts
+ * for the group. 0: unknown, count exact matches only. */
+const volatile __u32 group_level = 0;
+
+/* All fields only grow. Bucket b of wait_hist holds waits of
+ * [2^(b/2), 2^(b/2+1)) ns, split in halves by the parity of b. */
+struct account {
+	__u64 cpu_ns, switches;
+	__u64 wait_ns, waits;
+	__u64 forks, exits, oom_kills;
+	__u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+	__u64 reserved[5];
+	__u64 wait_hist[WAIT_BUCKETS];
+};
+
+/* One cache line a CPU. slot is 1 more than the index, 0 for not ours. */
+struct running_on { __u64 since, slot, pid, pad[5]; };
+
+struct exit_key { __u32 pid, pad; __u64 start_ticks; };
+struct exit_value { __u64 cgroup_id, at_ns; __u32 wait_status, pad; };
+
+/* The sizes of the first three are set when they are created. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u32);
+} groups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct account);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct running_on);
+} running SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct exit_key);
+	__type(value, struct exit_value);
+} exits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u64);
+} queued SEC(".maps");
+
+/* slot_of returns the slot + 1 of a cgroup, 0 if it is not registered. */
+static __always_inline __u32 slot_of(struct cgroup *cg, __u64 *id)
+{
+	if (group_level && bpf_core_field_exists(cg->ancestors) && cg->level > (int)group_level) {
+		struct cgroup *up = 0;
+		bpf_core_read(&up, sizeof(up), &cg->ancestors[group_level]);
+		*id = BPF_CORE_READ(up, kn, id);
+	} else {
+		*id = cg->kn->id;
+	}
+	__u32 *slot = bpf_map_lookup_elem(&groups, id);
+	return slot ? *slot + 1 : 0;
+}
+
+static __always_inline struct account *counters_of(__u32 slot1)
+{
+	__u32 slot = slot1 - 1;
+	return slot1 ? bpf_map_lookup_elem(&counters, &slot) : 0;
+}
+
+#define COUNT(field, n) __sync_fetch_and_add(&(field), (n))
+
+static __always_inline __u32 bucket(__u64 ns)
+{
+	__u32 log = 0;
+	__u64 v = ns;
+	if (v >> 32) { v >>= 32; log += 32; }
+	if (v >> 16) { v >>= 16; log += 16; }
+	if (v >> 8) { v >>= 8; log += 8; }
+	if (v >> 4) { v >>= 4; log += 4; }
+	if (v >> 2) { v >>= 2; log += 2; }
+	if (v >> 1) log += 1;
+	__u32 half = log ? (ns >> (log - 1)) & 1 : 0;
+	__u32 b = 2 * log + half;
+	return b < WAIT_BUCKETS ? b : WAIT_BUCKETS - 1;
+}
+
+static __always_inline void waited(struct account *c, __u64 ns)
+{
+	__u32 b = bucket(ns);
+	COUNT(c->wait_ns, ns);
+	COUNT(c->waits, 1);
+	if (b < WAIT_BUCKETS)
+		COUNT(c->wait_hist[b], 1);
+}
+
+static __always_inline void enqueue(struct task_struct *p, __u64 now)
+{
+	__u64 *since = bpf_task_storage_get(&queued, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (since)
+		*since = now;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, _Bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	__u64 now = bpf_ktime_get_ns(), id;
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct running_on *run = bpf_map_lookup_elem(&running, &cpu);
+	if (!run)
+		return 0;
+
+	/* Some kernels do not report every switch; then the slot of whoever ran
+	 * here before is not that of prev. */
+	__u32 slot1 = run->slot;
+	if (run->pid != prev->pid)
+		slot1 = prev->pid ? slot_of(prev->cgroups->dfl_cgrp, &id) : 0;
+	struct account *c = counters_of(slot1);
+	if (c) {
+		COUNT(c->cpu_ns, now - run->since);
+		COUNT(c->switches, 1);
+		if (prev->__state == TASK_RUNNING)
+			enqueue(prev, now);
+	}
+	slot1 = next->pid ? slot_of(next->cgroups->dfl_cgrp, &id) : 0;
+	run->slot = slot1;
+	run->pid = next->pid;
+	run->since = now;
+	c = counters_of(slot1);
+	if (c) {
+		__u64 *since = bpf_task_storage_get(&queued, next, 0, 0);
+		if (since && *since) {
+			waited(c, now - *since);
+			*since = 0;
+		}
+	}
+	return 0;
+}
+
+static __always_inline int woken(struct task_struct *p)
+{
+	__u64 id;
+	if (slot_of(p->cgroups->dfl_cgrp, &id))
+		enqueue(p, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(on_wakeup, struct task_struct *p) { return woken(p); }
+
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(on_wakeup_new, struct task_struct *p) { return woken(p); }
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u64 id;
+	struct account *c = counters_of(slot_of(child->cgroups->dfl_cgrp, &id));
+	if (c)
+		COUNT(c->forks, 1);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *p)
+{
+	struct signal_struct *sig = p->signal;
+	__u64 id;
+	if (sig->live.counter) /* not the last thread */
+		return 0;
+	struct account *c = counters_of(slot_of(p->cgroups->dfl_cgrp, &id));
+	if (!c)
+		return 0;
+	COUNT(c->exits, 1);
+
+	struct task_struct *leader = p->group_leader;
+	struct exit_key key = { .pid = p->tgid, .start_ticks = leader->start_boottime / NSEC_PER_TICK };
+	struct exit_value value = { .cgroup_id = id, .at_ns = bpf_ktime_get_ns() };
+	/* The rule of wait(2): the group's code if there was exit_group or a
+	 * fatal signal, otherwise that of the leader. */
+	value.wait_status = sig->flags & SIGNAL_GROUP_EXIT ? sig->group_exit_code : leader->exit_code;
+	bpf_map_update_elem(&exits, &key, &value, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/mark_victim")
+int BPF_PROG(on_oom, struct task_struct *victim)
+{
+	__u64 id;
+	struct account *c = counters_of(slot_of(victim->cgroups->dfl_cgrp, &id));
+	if (c)
+		COUNT(c->oom_kills, 1);
+	return 0;
+}
+
+static __always_inline struct account *counters_of_packet(struct __sk_buff *skb)
+{
+	__u64 id = group_level ? bpf_skb_ancestor_cgroup_id(skb, group_level) : bpf_skb_cgroup_id(skb);
+	__u32 *slot = bpf_map_lookup_elem(&groups, &id);
+	return slot ? counters_of(*slot + 1) : 0;
+}
+
+SEC("cgroup_skb/ingress")
+int on_ingress(struct __sk_buff *skb)
+{
+	struct account *c = counters_of_packet(skb);
+	if (c) {
+		COUNT(c->rx_packets, 1);
+		COUNT(c->rx_bytes, skb->len);
+	}
+	return 1;
+}
+
+SEC("cgroup_skb/egress")
+int on_egress(struct __sk_buff *skb)
+{
+	struct account *c = counters_of_packet(skb);
+	if (c) {
+		COUNT(c->tx_packets, 1);
+		COUNT(c->tx_bytes, skb->len);
+	}
+	return 1;
+}

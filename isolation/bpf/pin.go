@@ -1,0 +1,234 @@
+package bpf
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// Maps outlive programs: mapsDir changes only with the layout of the maps, while
+// the directory of links carries a hash of all that makes up the programs, so that
+// an agent of another version replaces them and keeps the books.
+const (
+	mapsDir     = "maps-1"
+	linksPrefix = "links-"
+)
+
+// ensureFS makes PinDir a directory in a BPF file system.
+func (a *Accounts) ensureFS() error {
+	dir := a.opts.PinDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("bpf: pin directory: %w", err)
+	}
+	if isBPFFS(dir) {
+		a.mounted = !isBPFFS(filepath.Dir(dir))
+		return nil
+	}
+	if err := unix.Mount("bpf", dir, "bpf", 0, "mode=0700"); err != nil {
+		return fmt.Errorf("bpf: mount a BPF file system at %s: %w", dir, err)
+	}
+	a.mounted = true
+	return nil
+}
+
+func isBPFFS(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) == nil && st.Type == unix.BPF_FS_MAGIC
+}
+
+// openMaps opens each pinned map, or creates and pins it. A pinned map of another
+// size is replaced: its books are lost, which the facade makes up for from files.
+func (a *Accounts) openMaps(spec *ebpf.CollectionSpec) error {
+	dir := filepath.Join(a.opts.PinDir, mapsDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("bpf: %w", err)
+	}
+	for _, name := range []string{kernelMapGroups, kernelMapCounters, kernelMapRunning, kernelMapExits, kernelMapQueued} {
+		m, err := openMap(filepath.Join(dir, name), spec.Maps[name])
+		if err != nil {
+			return fmt.Errorf("bpf: map %s: %w", name, err)
+		}
+		a.maps[name] = m
+	}
+	return nil
+}
+
+func openMap(path string, spec *ebpf.MapSpec) (*ebpf.Map, error) {
+	m, err := ebpf.LoadPinnedMap(path, nil)
+	if err == nil {
+		if spec.Compatible(m) == nil {
+			return m, nil
+		}
+		m.Close()
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if m, err = ebpf.NewMap(spec); err != nil {
+		return nil, err
+	}
+	if err := m.Pin(path); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// feature is a set of programs that are of use together only.
+type feature struct {
+	name     string
+	programs []string
+	required bool
+}
+
+func (a *Accounts) features() []feature {
+	f := []feature{
+		{"cpu", []string{kernelProgOnSwitch}, true},
+		{"run-queue latency", []string{kernelProgOnWakeup, kernelProgOnWakeupNew}, false},
+		{"forks", []string{kernelProgOnFork}, false},
+		{"oom", []string{kernelProgOnOom}, false},
+	}
+	if a.opts.Exits {
+		f = append(f, feature{"exits", []string{kernelProgOnExit}, false})
+	}
+	if a.opts.GroupsDir != "" {
+		f = append(f, feature{"network", []string{kernelProgOnIngress, kernelProgOnEgress}, false})
+	}
+	return f
+}
+
+// linksDir is specific to programs, their options, the maps they were loaded
+// with, and the cgroup they are attached to.
+func (a *Accounts) linksDir() (string, error) {
+	h := sha256.New()
+	h.Write(_KernelBytes)
+	fmt.Fprintln(h, a.opts.GroupLevel, a.opts.Exits)
+	for _, name := range []string{kernelMapGroups, kernelMapCounters, kernelMapRunning, kernelMapExits, kernelMapQueued} {
+		info, err := a.maps[name].Info()
+		if err != nil {
+			return "", fmt.Errorf("bpf: map %s: %w", name, err)
+		}
+		id, _ := info.ID()
+		fmt.Fprintln(h, name, id)
+	}
+	if a.opts.GroupsDir != "" {
+		var st unix.Stat_t
+		if err := unix.Stat(a.opts.GroupsDir, &st); err != nil {
+			return "", fmt.Errorf("bpf: %s: %w", a.opts.GroupsDir, err)
+		}
+		fmt.Fprintln(h, st.Ino)
+	}
+	return filepath.Join(a.opts.PinDir, fmt.Sprintf("%s%x", linksPrefix, h.Sum(nil)[:8])), nil
+}
+
+// attach finds the programs at work, or replaces those of another version: the
+// old ones go first, since nothing must be booked twice.
+func (a *Accounts) attach(spec *ebpf.CollectionSpec) error {
+	dir, err := a.linksDir()
+	if err != nil {
+		return err
+	}
+	old, _ := filepath.Glob(filepath.Join(a.opts.PinDir, linksPrefix+"*"))
+	for _, d := range old {
+		if d != dir {
+			if err := os.RemoveAll(d); err != nil {
+				return fmt.Errorf("bpf: remove older programs: %w", err)
+			}
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("bpf: %w", err)
+	}
+	// The kernel's types take megabytes once decoded, and are not needed again.
+	defer btf.FlushKernelSpec()
+	for _, f := range a.features() {
+		if err := a.attachFeature(dir, spec, f); err != nil {
+			if f.required {
+				return err
+			}
+			a.missing[f.name] = err
+			a.opts.Logger.Warn("BPF accounting lacks a feature", "feature", f.name, "err", err)
+		}
+	}
+	return nil
+}
+
+func (a *Accounts) attachFeature(dir string, spec *ebpf.CollectionSpec, f feature) error {
+	var absent []string
+	for _, name := range f.programs {
+		l, err := link.LoadPinnedLink(filepath.Join(dir, name), nil)
+		if err != nil {
+			absent = append(absent, name)
+			continue
+		}
+		l.Close()
+	}
+	if len(absent) == 0 {
+		return nil
+	}
+	// A copy with these programs alone: one that the verifier refuses must not
+	// take the others with it.
+	only := spec.Copy()
+	for name := range only.Programs {
+		if !slices.Contains(absent, name) {
+			delete(only.Programs, name)
+		}
+	}
+	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{MapReplacements: a.maps})
+	if err != nil {
+		return fmt.Errorf("bpf: load %s: %w", strings.Join(absent, ", "), err)
+	}
+	defer c.Close()
+	for _, name := range absent {
+		l, err := a.attachProgram(name, c.Programs[name])
+		if err != nil {
+			return fmt.Errorf("bpf: attach %s: %w", name, err)
+		}
+		err = l.Pin(filepath.Join(dir, name))
+		l.Close() // the pin holds it
+		if err != nil {
+			return fmt.Errorf("bpf: pin %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (a *Accounts) attachProgram(name string, p *ebpf.Program) (link.Link, error) {
+	switch name {
+	case kernelProgOnIngress:
+		return link.AttachCgroup(link.CgroupOptions{Path: a.opts.GroupsDir, Attach: ebpf.AttachCGroupInetIngress, Program: p})
+	case kernelProgOnEgress:
+		return link.AttachCgroup(link.CgroupOptions{Path: a.opts.GroupsDir, Attach: ebpf.AttachCGroupInetEgress, Program: p})
+	}
+	return link.AttachTracing(link.TracingOptions{Program: p})
+}
+
+// unpin removes all pins, which detaches the programs, and our mount.
+func (a *Accounts) unpin() error {
+	entries, err := os.ReadDir(a.opts.PinDir)
+	faults := []error{err}
+	for _, e := range entries {
+		if e.Name() == mapsDir || strings.HasPrefix(e.Name(), linksPrefix) {
+			faults = append(faults, os.RemoveAll(filepath.Join(a.opts.PinDir, e.Name())))
+		}
+	}
+	if a.mounted {
+		faults = append(faults, unix.Unmount(a.opts.PinDir, 0))
+	}
+	if err := os.Remove(a.opts.PinDir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
