@@ -1,0 +1,85 @@
+package runner
+
+import (
+	"slices"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/launch"
+)
+
+// Facts asks the kernel what became of the processes of an earlier agent, and
+// watches those that live.
+func (r *Runner) Facts(refs []core.ProcessRef) map[string]core.Fact {
+	facts := make(map[string]core.Fact, len(refs))
+	for _, ref := range refs {
+		if ref.Launching {
+			facts[ref.ID] = r.launched(ref)
+		} else {
+			facts[ref.ID] = r.adopt(ref)
+		}
+	}
+	return facts
+}
+
+func (r *Runner) adopt(ref core.ProcessRef) core.Fact {
+	p, err := r.opts.Kernel.Adopt(ref.ID, ref.Pid, ref.StartTicks)
+	if err != nil {
+		r.opts.Logger.Warn("process cannot be adopted", "container", ref.ID, "pid", ref.Pid, "err", err)
+		return core.Fact{}
+	}
+	return r.factOf(ref.ID, p)
+}
+
+func (r *Runner) factOf(id string, p *isolation.Process) core.Fact {
+	f := core.Fact{Pid: p.Pid(), StartTicks: p.StartTicks()}
+	if st, over := p.Status(); over {
+		f.Known, f.WaitStatus = st.Known, st.WaitStatus
+		return f
+	}
+	f.Alive = true
+	go r.watch(id, p)
+	return f
+}
+
+// launched finds out about a launch whose outcome was not recorded. The container
+// exists only if the launch had got as far as starting the process.
+func (r *Runner) launched(ref core.ProcessRef) core.Fact {
+	pids, exists := r.opts.Kernel.Find(ref.ID)
+	if !exists {
+		return core.Fact{Absent: true}
+	}
+	pid, ticks := eldest(pids)
+	if pid == 0 {
+		return core.Fact{}
+	}
+	return r.adopt(core.ProcessRef{ID: ref.ID, Pid: pid, StartTicks: ticks})
+}
+
+// eldest is the process that started first: the one that was launched, unless it
+// has ended and left children.
+func eldest(pids []int) (pid int, startTicks uint64) {
+	slices.Sort(pids)
+	for _, p := range pids {
+		if t, err := launch.StartTicks(p); err == nil && (pid == 0 || t < startTicks) {
+			pid, startTicks = p, t
+		}
+	}
+	return pid, startTicks
+}
+
+// DestroyOthers removes every container but those of the given ids: what an
+// earlier agent left behind and nobody answers for.
+func (r *Runner) DestroyOthers(known []string) error {
+	existing, err := r.opts.Kernel.List()
+	if err != nil {
+		return err
+	}
+	for _, id := range existing {
+		if !slices.Contains(known, id) {
+			r.opts.Logger.Warn("removing a container that nobody knows", "container", id)
+			r.background("destroy", id, func() error { return r.opts.Kernel.Destroy(id) })
+		}
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package runner
+
+import (
+	"log/slog"
+	"sync"
+	"syscall"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/isolation"
+)
+
+// cgroupKernel is isolation.Host with its groups looked up by id.
+type cgroupKernel struct {
+	host *isolation.Host
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	groups map[string]*isolation.Group // guarded by mu
+}
+
+func newCgroups(host *isolation.Host, log *slog.Logger) *cgroupKernel {
+	return &cgroupKernel{host: host, log: log, groups: map[string]*isolation.Group{}}
+}
+
+func (k *cgroupKernel) group(id string) (*isolation.Group, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if g := k.groups[id]; g != nil {
+		return g, nil
+	}
+	g, err := k.host.Group(id)
+	if err == nil {
+		k.groups[id] = g
+	}
+	return g, err
+}
+
+func toLimits(l core.Limits) isolation.Limits {
+	return isolation.Limits{
+		CPUMilli: l.CPUMilli, CPUQuotaMilli: l.QuotaMilli, MemBytes: l.MemBytes, MemSoftBytes: l.MemSoftBytes,
+	}
+}
+
+func (k *cgroupKernel) Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error) {
+	g, err := k.host.Create(id, toLimits(limits))
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	k.groups[id] = g
+	k.mu.Unlock()
+	p, err := k.host.Start(g, spec)
+	if err != nil {
+		if derr := k.Destroy(id); derr != nil {
+			k.log.Warn("container of a failed start is left over", "container", id, "err", derr)
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+func (k *cgroupKernel) Adopt(id string, pid int, startTicks uint64) (*isolation.Process, error) {
+	return k.host.Adopt(id, pid, startTicks)
+}
+
+func (k *cgroupKernel) Find(id string) ([]int, bool) {
+	g, err := k.group(id)
+	if err != nil {
+		return nil, false
+	}
+	pids, err := g.Pids()
+	if err != nil {
+		k.log.Warn("processes of a container cannot be listed", "container", id, "err", err)
+	}
+	return pids, true
+}
+
+func (k *cgroupKernel) List() ([]string, error) { return k.host.List() }
+
+func (k *cgroupKernel) Resize(id string, limits core.Limits) error {
+	g, err := k.group(id)
+	if err != nil {
+		return err
+	}
+	return g.Update(toLimits(limits))
+}
+
+func (k *cgroupKernel) Signal(id string, sig syscall.Signal) error {
+	g, err := k.group(id)
+	if err != nil {
+		return err
+	}
+	return g.Signal(sig)
+}
+
+func (k *cgroupKernel) KillAll(id string) error {
+	g, err := k.group(id)
+	if err != nil {
+		return err
+	}
+	return g.Kill()
+}
+
+func (k *cgroupKernel) Destroy(id string) error {
+	g, err := k.group(id)
+	if err != nil {
+		// Nothing of that id exists.
+		return nil
+	}
+	if err := g.Destroy(); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	delete(k.groups, id)
+	k.mu.Unlock()
+	return nil
+}
+
+func (k *cgroupKernel) OOM(id string) <-chan struct{} {
+	g, err := k.group(id)
+	if err != nil {
+		return nil
+	}
+	return g.OOM()
+}
+
+func (k *cgroupKernel) OOMKilled(id string) bool {
+	g, err := k.group(id)
+	if err != nil {
+		return false
+	}
+	select {
+	case <-g.OOM():
+		return true
+	default:
+	}
+	u, err := g.Usage()
+	return err == nil && u.OOMKills > 0
+}
+
+func (k *cgroupKernel) Usage(id string) (isolation.Usage, error) {
+	g, err := k.group(id)
+	if err != nil {
+		return isolation.Usage{}, err
+	}
+	return g.Usage()
+}
+
+func (k *cgroupKernel) Source() string { return k.host.Source() }
+func (k *cgroupKernel) Close() error   { return k.host.Close() }

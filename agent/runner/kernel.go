@@ -1,0 +1,80 @@
+package runner
+
+import (
+	"fmt"
+	"log/slog"
+	"syscall"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/isolation"
+)
+
+// Kernel starts and holds containers. Methods may be called concurrently.
+type Kernel interface {
+	// Start makes container id and a process in it. After an error nothing is
+	// left.
+	Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error)
+	// Adopt returns the process that an earlier agent started; it may be over.
+	Adopt(id string, pid int, startTicks uint64) (*isolation.Process, error)
+	// Find reports whether container id exists, and the processes in it.
+	Find(id string) (pids []int, exists bool)
+	// List names every container that exists.
+	List() ([]string, error)
+	Resize(id string, limits core.Limits) error
+	// Signal reaches every process in the container, KillAll surely.
+	Signal(id string, sig syscall.Signal) error
+	KillAll(id string) error
+	// Destroy ends what is left and removes the container; repeatable.
+	Destroy(id string) error
+	// OOM is closed when container id runs out of memory; nil if that cannot be
+	// seen. OOMKilled asks whether that has happened.
+	OOM(id string) <-chan struct{}
+	OOMKilled(id string) bool
+	// Usage is what container id uses.
+	Usage(id string) (isolation.Usage, error)
+	// Source says where CPU times come from: "bpf", "cgroup" or "".
+	Source() string
+	// Close lets go of everything and leaves it as it is.
+	Close() error
+}
+
+// Isolation names of KernelOptions.
+const (
+	// Cgroups limits, accounts and kills by cgroup.
+	Cgroups = "cgroups"
+	// Posix only makes sessions: no limits, no accounting.
+	Posix = "posix"
+	// Auto is Cgroups where that works, else Posix.
+	Auto = "auto"
+)
+
+// KernelOptions configures OpenKernel.
+type KernelOptions struct {
+	// Isolation is Cgroups, Posix or Auto (also "").
+	Isolation string
+	// CgroupsRoot is the agent's directory in each cgroup hierarchy.
+	CgroupsRoot string
+	// BPFPinDir keeps BPF programs and maps between agents; "" for none.
+	BPFPinDir string
+	Logger    *slog.Logger
+}
+
+// OpenKernel opens this machine.
+func OpenKernel(o KernelOptions) (Kernel, error) {
+	switch o.Isolation {
+	case Posix:
+		return newPosix(), nil
+	case "", Auto, Cgroups:
+	default:
+		return nil, fmt.Errorf("isolation is %q, want %s, %s or %s", o.Isolation, Auto, Cgroups, Posix)
+	}
+	host, err := isolation.Open(isolation.Options{Root: o.CgroupsRoot, BPFPinDir: o.BPFPinDir, Logger: o.Logger})
+	if err == nil {
+		return newCgroups(host, o.Logger), nil
+	}
+	if o.Isolation == Cgroups {
+		return nil, fmt.Errorf("open cgroups: %w", err)
+	}
+	o.Logger.Warn("no cgroups: tasks run without limits and accounting", "err", err)
+	return newPosix(), nil
+}

@@ -1,0 +1,147 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/isolation"
+)
+
+func (r *Runner) launch(l core.Launch) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.mu.Lock()
+	r.launching[l.ID] = cancel
+	if r.stopped {
+		cancel()
+	}
+	r.mu.Unlock()
+	go func() {
+		p, err := r.start(ctx, l)
+		r.mu.Lock()
+		delete(r.launching, l.ID)
+		stopped := r.stopped
+		r.mu.Unlock()
+		cancel()
+		switch {
+		case err != nil && stopped:
+			// The next agent finds the launch as it was recorded: not done.
+		case err != nil:
+			r.opts.Logger.Info("launch failed", "container", l.ID, "err", err)
+			r.opts.Report(core.LaunchFailed{ID: l.ID, Message: err.Error()})
+		default:
+			r.opts.Report(core.Started{ID: l.ID, Pid: p.Pid(), StartTicks: p.StartTicks()})
+			r.watch(l.ID, p)
+		}
+	}()
+}
+
+// start does everything up to a running process.
+func (r *Runner) start(ctx context.Context, l core.Launch) (*isolation.Process, error) {
+	owner, err := sandbox.LookupOwner(l.User)
+	if err != nil {
+		return nil, err
+	}
+	box, err := r.opts.Tree.Make(l.Directory, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer box.Close()
+	if l.Latest != "" {
+		if err := r.opts.Tree.Link(l.Latest, l.Directory); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.opts.Fetcher.Fetch(ctx, box, l.URIs, owner); err != nil {
+		return nil, fmt.Errorf("Failed to fetch all URIs for container '%s': %w", l.ID, err)
+	}
+	stdout, err := output(box, "stdout", owner)
+	if err != nil {
+		return nil, err
+	}
+	defer stdout.Close()
+	stderr, err := output(box, "stderr", owner)
+	if err != nil {
+		return nil, err
+	}
+	defer stderr.Close()
+	path, err := lookPath(l.Path, l.Env)
+	if err != nil {
+		return nil, err
+	}
+	spec := isolation.Spec{
+		Path: path, Args: l.Args, Env: l.Env, Dir: l.Directory,
+		Stdout: stdout, Stderr: stderr, Setsid: true,
+	}
+	if owner.Other {
+		spec.User = &isolation.User{UID: owner.UID, GID: owner.GID, Groups: owner.Groups}
+	}
+	return r.startSpec(ctx, l, spec)
+}
+
+func (r *Runner) startSpec(ctx context.Context, l core.Launch, spec isolation.Spec) (*isolation.Process, error) {
+	select {
+	case r.starts <- struct{}{}:
+		defer func() { <-r.starts }()
+	case <-ctx.Done():
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, errors.New("cancelled")
+	}
+	return r.opts.Kernel.Start(l.ID, l.Limits, spec)
+}
+
+// output opens stdout or stderr of a task, for appending: the file of a launch that
+// was interrupted is continued.
+func output(box *os.Root, name string, owner sandbox.Owner) (*os.File, error) {
+	f, err := box.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := owner.Give(box, name); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// lookPath finds a program without a slash in the PATH of env.
+func lookPath(name string, env []string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	path := ""
+	for _, v := range env {
+		if p, ok := strings.CutPrefix(v, "PATH="); ok {
+			path = p
+		}
+	}
+	for _, dir := range filepath.SplitList(path) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		file := filepath.Join(dir, name)
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("program %q is not in PATH %q", name, path)
+}
+
+func (r *Runner) nest(n core.Nest) error {
+	owner, err := sandbox.LookupOwner(n.User)
+	if err != nil {
+		return err
+	}
+	box, err := r.opts.Tree.Make(n.Directory, owner)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	return r.opts.Tree.Link(n.Latest, n.Directory)
+}

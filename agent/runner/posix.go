@@ -1,0 +1,96 @@
+package runner
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/launch"
+)
+
+// posixKernel keeps processes apart by session only: a process that leaves its
+// group escapes signals, and nothing is limited.
+type posixKernel struct {
+	mu    sync.Mutex
+	procs map[string]*isolation.Process // guarded by mu
+}
+
+func newPosix() *posixKernel { return &posixKernel{procs: map[string]*isolation.Process{}} }
+
+func (k *posixKernel) Start(id string, _ core.Limits, spec isolation.Spec) (*isolation.Process, error) {
+	p, err := launch.Start(&spec, launch.Groups{})
+	if err != nil {
+		return nil, err
+	}
+	k.set(id, p)
+	return p, nil
+}
+
+func (k *posixKernel) set(id string, p *isolation.Process) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.procs[id] = p
+}
+
+func (k *posixKernel) get(id string) *isolation.Process {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.procs[id]
+}
+
+func (k *posixKernel) Adopt(id string, pid int, startTicks uint64) (*isolation.Process, error) {
+	p, err := launch.Adopt(pid, startTicks, nil)
+	if err == nil {
+		k.set(id, p)
+	}
+	return p, err
+}
+
+// Find knows nothing of earlier agents: without cgroups a process whose pid was
+// not recorded cannot be found, and counts as not to be started again.
+func (k *posixKernel) Find(id string) ([]int, bool) {
+	if p := k.get(id); p != nil {
+		return []int{p.Pid()}, true
+	}
+	return nil, true
+}
+
+func (k *posixKernel) List() ([]string, error)          { return nil, nil }
+func (k *posixKernel) Resize(string, core.Limits) error { return nil }
+func (k *posixKernel) OOM(string) <-chan struct{}       { return nil }
+func (k *posixKernel) OOMKilled(string) bool            { return false }
+func (k *posixKernel) Source() string                   { return "" }
+func (k *posixKernel) Close() error                     { return nil }
+func (k *posixKernel) KillAll(id string) error          { return k.Signal(id, syscall.SIGKILL) }
+
+// Signal goes to the process group, which has the pid of the session leader, as
+// long as the leader lives or was not yet waited for by Destroy.
+func (k *posixKernel) Signal(id string, sig syscall.Signal) error {
+	p := k.get(id)
+	if p == nil {
+		return os.ErrProcessDone
+	}
+	if err := syscall.Kill(-p.Pid(), sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+func (k *posixKernel) Destroy(id string) error {
+	err := k.KillAll(id)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.procs, id)
+	return err
+}
+
+func (k *posixKernel) Usage(string) (isolation.Usage, error) {
+	return isolation.Usage{}, fs.ErrNotExist
+}

@@ -1,0 +1,127 @@
+package runner
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/fetch"
+	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/isolation"
+)
+
+// Options of a Runner.
+type Options struct {
+	Kernel  Kernel
+	Tree    *sandbox.Tree
+	Fetcher *fetch.Fetcher
+	// Report takes what happens; it may block, and is called from many
+	// goroutines.
+	Report func(core.Command)
+	Logger *slog.Logger
+}
+
+// Runner runs containers.
+type Runner struct {
+	opts Options
+	// starts bounds how many processes are being started at one time.
+	starts chan struct{}
+
+	mu        sync.Mutex
+	launching map[string]context.CancelFunc // guarded by mu
+	stopped   bool                          // guarded by mu
+}
+
+// New returns a Runner.
+func New(opts Options) *Runner {
+	return &Runner{
+		opts:      opts,
+		starts:    make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		launching: map[string]context.CancelFunc{},
+	}
+}
+
+// Do carries out one effect and reports whether it was one of the runner's.
+func (r *Runner) Do(e core.Effect) bool {
+	switch e := e.(type) {
+	case core.Launch:
+		r.launch(e)
+	case core.CancelLaunch:
+		r.cancel(e.ID)
+	case core.Nest:
+		if err := r.nest(e); err != nil {
+			// The launches that follow fail on it and say so to the scheduler.
+			r.opts.Logger.Error("sandbox of a task group", "container", e.ID, "err", err)
+		}
+	case core.Resize:
+		r.background("resize", e.ID, func() error { return r.opts.Kernel.Resize(e.ID, e.Limits) })
+	case core.Signal:
+		r.background("signal", e.ID, func() error { return r.opts.Kernel.Signal(e.ID, syscall.Signal(e.Signal)) })
+	case core.KillAll:
+		r.background("kill", e.ID, func() error { return r.opts.Kernel.KillAll(e.ID) })
+	case core.Destroy:
+		r.background("destroy", e.ID, func() error { return r.opts.Kernel.Destroy(e.ID) })
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *Runner) background(what, id string, fn func() error) {
+	go func() {
+		if err := fn(); err != nil {
+			r.opts.Logger.Warn("container operation failed", "operation", what, "container", id, "err", err)
+		}
+	}()
+}
+
+func (r *Runner) cancel(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if cancel := r.launching[id]; cancel != nil {
+		cancel()
+	}
+}
+
+// Stop gives up on every launch under way; containers run on.
+func (r *Runner) Stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	for _, cancel := range r.launching {
+		cancel()
+	}
+}
+
+// Usage is what a container uses.
+func (r *Runner) Usage(id string) (isolation.Usage, error) { return r.opts.Kernel.Usage(id) }
+
+// watch waits for the end of p and reports it, an end for want of memory first.
+func (r *Runner) watch(id string, p *isolation.Process) {
+	oom := r.opts.Kernel.OOM(id)
+	limited := false
+	for {
+		select {
+		case <-oom:
+			oom, limited = nil, true
+			r.opts.Report(r.limited(id))
+		case st := <-p.Exited():
+			if !limited && st.Known && st.WaitStatus != 0 && r.opts.Kernel.OOMKilled(id) {
+				r.opts.Report(r.limited(id))
+			}
+			r.opts.Report(core.Exited{ID: id, WaitStatus: st.WaitStatus, Known: st.Known})
+			return
+		}
+	}
+}
+
+func (r *Runner) limited(id string) core.Limited {
+	l := core.Limited{ID: id}
+	if u, err := r.opts.Kernel.Usage(id); err == nil {
+		l.UsedBytes = int64(u.MemPeakBytes)
+	}
+	return l
+}

@@ -1,0 +1,151 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Mode of a sandbox, as Mesos makes them.
+const Mode = 0o750
+
+// Tree is the part of the file system below a work dir.
+type Tree struct {
+	dir  string
+	root *os.Root
+}
+
+// Open opens the tree at dir, an absolute path, making the directory.
+func Open(dir string) (*Tree, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make work dir: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open work dir: %w", err)
+	}
+	return &Tree{dir: dir, root: root}, nil
+}
+
+// Close lets go of the directory.
+func (t *Tree) Close() error { return t.root.Close() }
+
+// Dir is the absolute path of the tree.
+func (t *Tree) Dir() string { return t.dir }
+
+// Rel returns path relative to the tree, and whether it lies in it.
+func (t *Tree) Rel(path string) (string, bool) {
+	rel, err := filepath.Rel(t.dir, path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", false
+	}
+	return rel, true
+}
+
+// Make makes the sandbox at the absolute path dir for owner, and returns it
+// opened. A sandbox that exists is kept as it is.
+func (t *Tree) Make(dir string, owner Owner) (*os.Root, error) {
+	rel, ok := t.Rel(dir)
+	if !ok {
+		return nil, fmt.Errorf("make sandbox: %s is not below %s", dir, t.dir)
+	}
+	if err := t.root.MkdirAll(filepath.Dir(rel), 0o755); err != nil {
+		return nil, fmt.Errorf("make sandbox: %w", err)
+	}
+	switch err := t.root.Mkdir(rel, Mode); {
+	case errors.Is(err, fs.ErrExist):
+	case err != nil:
+		return nil, fmt.Errorf("make sandbox: %w", err)
+	default:
+		// Mkdir is subject to the umask; an owner that is not us comes last.
+		if err := t.root.Chmod(rel, Mode); err != nil {
+			return nil, fmt.Errorf("make sandbox: %w", err)
+		}
+		if err := owner.Give(t.root, rel); err != nil {
+			return nil, fmt.Errorf("make sandbox: %w", err)
+		}
+	}
+	root, err := t.root.OpenRoot(rel)
+	if err != nil {
+		return nil, fmt.Errorf("open sandbox: %w", err)
+	}
+	return root, nil
+}
+
+// Link makes the symbolic link at the absolute path link point to target, in
+// place of what was there.
+func (t *Tree) Link(link, target string) error {
+	rel, ok := t.Rel(link)
+	if !ok {
+		return fmt.Errorf("make link: %s is not below %s", link, t.dir)
+	}
+	if err := t.root.MkdirAll(filepath.Dir(rel), 0o755); err != nil {
+		return fmt.Errorf("make link: %w", err)
+	}
+	to, err := filepath.Rel(filepath.Dir(link), target)
+	if err != nil {
+		return fmt.Errorf("make link: %w", err)
+	}
+	tmp := rel + ".new"
+	_ = t.root.Remove(tmp)
+	if err := t.root.Symlink(to, tmp); err != nil {
+		return fmt.Errorf("make link: %w", err)
+	}
+	if err := t.root.Rename(tmp, rel); err != nil {
+		return fmt.Errorf("make link: %w", err)
+	}
+	return nil
+}
+
+// ErrNotSandbox reports a path that is not in a sandbox.
+var ErrNotSandbox = errors.New("not in a sandbox")
+
+// Open opens a file or directory of a sandbox for reading, by absolute path. The
+// path may go through "latest". It never blocks on a pipe that a task left there.
+// The error is ErrNotSandbox for paths elsewhere in the work dir or outside.
+func (t *Tree) Open(path string) (*os.File, error) {
+	rel, ok := t.Rel(filepath.Clean(path))
+	if !ok || !InSandbox(rel) {
+		return nil, ErrNotSandbox
+	}
+	return t.root.OpenFile(rel, os.O_RDONLY|openFlags, 0)
+}
+
+// OpenRoot opens the directory of a sandbox at the absolute path.
+func (t *Tree) OpenRoot(path string) (*os.Root, error) {
+	rel, ok := t.Rel(filepath.Clean(path))
+	if !ok || !InSandbox(rel) {
+		return nil, ErrNotSandbox
+	}
+	return t.root.OpenRoot(rel)
+}
+
+// layout is the path of a sandbox; "" stands for an id.
+var layout = [...]string{"slaves", "", "frameworks", "", "executors", "", "runs", ""}
+
+// InSandbox reports whether rel, relative to the work dir and clean, is a sandbox
+// or below one.
+func InSandbox(rel string) bool {
+	parts := strings.Split(filepath.ToSlash(rel), "/")
+	if len(parts) < len(layout) {
+		return false
+	}
+	for i, want := range layout {
+		if want != "" && parts[i] != want {
+			return false
+		}
+	}
+	return true
+}
+
+// Remove removes a sandbox and everything in it. It follows no links.
+func (t *Tree) Remove(dir string) error {
+	rel, ok := t.Rel(dir)
+	if !ok || !InSandbox(rel) {
+		return ErrNotSandbox
+	}
+	return t.root.RemoveAll(rel)
+}
