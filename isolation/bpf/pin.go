@@ -151,10 +151,11 @@ func (a *Accounts) attach(spec *ebpf.CollectionSpec) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("bpf: %w", err)
 	}
-	// The kernel's types take megabytes once decoded, and are not needed again.
-	defer btf.FlushKernelSpec()
+	// The kernel's types take megabytes once decoded: decode them once, if at
+	// all, and let go.
+	types := btf.NewCache()
 	for _, f := range a.features() {
-		if err := a.attachFeature(dir, spec, f); err != nil {
+		if err := a.attachFeature(dir, spec, types, f); err != nil {
 			if f.required {
 				return err
 			}
@@ -165,7 +166,7 @@ func (a *Accounts) attach(spec *ebpf.CollectionSpec) error {
 	return nil
 }
 
-func (a *Accounts) attachFeature(dir string, spec *ebpf.CollectionSpec, f feature) error {
+func (a *Accounts) attachFeature(dir string, spec *ebpf.CollectionSpec, types *btf.Cache, f feature) error {
 	var absent []string
 	for _, name := range f.programs {
 		l, err := link.LoadPinnedLink(filepath.Join(dir, name), nil)
@@ -186,7 +187,7 @@ func (a *Accounts) attachFeature(dir string, spec *ebpf.CollectionSpec, f featur
 			delete(only.Programs, name)
 		}
 	}
-	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{MapReplacements: a.maps})
+	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{MapReplacements: a.maps, Cache: types})
 	if err != nil {
 		return fmt.Errorf("bpf: load %s: %w", strings.Join(absent, ", "), err)
 	}
