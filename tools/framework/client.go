@@ -1,20 +1,19 @@
 package framework
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/caprock/caprock/wire/codec"
+	"github.com/caprock/caprock/wire/httpc"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
-	"github.com/caprock/caprock/wire/recordio"
 )
 
 const (
@@ -42,23 +41,19 @@ type Options struct {
 // Client is one framework.
 type Client struct {
 	options Options
-	url     string
-	http    *http.Client
+	http    *httpc.Client
 
 	mu struct {
 		sync.Mutex
-		id       *mesos.FrameworkID
-		streamID string // of the live subscription; "" while there is none
+		id *mesos.FrameworkID
+		// Of the live subscription; empty while there is none.
+		url, streamID string
 	}
 }
 
 // New makes a client; it does nothing before Run.
 func New(options Options) *Client {
-	c := &Client{
-		options: options,
-		url:     strings.TrimSuffix(options.URL, "/") + "/api/v1/scheduler",
-		http:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}},
-	}
+	c := &Client{options: options, http: httpc.New(httpc.Options{})}
 	c.mu.id = options.Info.GetId()
 	return c
 }
@@ -69,7 +64,7 @@ type RemoteError string
 
 func (e RemoteError) Error() string { return "the allocator refused the framework: " + string(e) }
 
-// StatusError is a call answered with an unexpected HTTP status.
+// StatusError is a call answered with an error status.
 type StatusError struct {
 	Call   scheduler.Call_Type
 	Status int
@@ -80,109 +75,91 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%v: got status %d: %s", e.Call, e.Status, e.Text)
 }
 
+// stopError ends Run.
+type stopError struct{ error }
+
 // Run subscribes and hands every event to handle until ctx ends, handle
 // returns an error, or the allocator refuses the framework. A broken stream is
 // subscribed again under the same framework id.
 func (c *Client) Run(ctx context.Context, handle func(*scheduler.Event) error) error {
-	pause := firstPause
-	for {
-		lived, err := c.stream(ctx, handle)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var stop stopError
-		if errors.As(err, &stop) {
-			return stop.error
-		}
-		if c.options.Disconnected != nil {
-			c.options.Disconnected(err)
-		}
-		if lived {
-			pause = firstPause
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, maxPause)
-	}
-}
-
-// stopError ends Run.
-type stopError struct{ error }
-
-// stream holds one subscription; lived tells whether it was accepted.
-func (c *Client) stream(ctx context.Context, handle func(*scheduler.Event) error) (lived bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	info := c.options.Info.CloneVT()
-	info.Id = c.ID()
-	resp, err := c.post(ctx, &scheduler.Call{
-		Type:        scheduler.Call_SUBSCRIBE.Enum(),
-		FrameworkId: info.Id,
-		Subscribe:   &scheduler.Call_Subscribe{FrameworkInfo: info},
-	}, "")
-	if err != nil {
-		return false, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return false, c.refusal(scheduler.Call_SUBSCRIBE, resp)
-	}
-	defer c.setStream("")
-
-	watchdog := time.AfterFunc(time.Minute, cancel)
-	defer watchdog.Stop()
-	patience := time.Minute
-	records := recordio.NewReader(resp.Body)
-	for {
-		record, err := records.Next()
-		if err != nil {
-			return true, fmt.Errorf("event stream: %w", err)
-		}
-		watchdog.Reset(patience)
-		event := &scheduler.Event{}
-		if err := c.options.Codec.Unmarshal(record, event); err != nil {
-			return true, fmt.Errorf("event stream: %w", err)
-		}
-		switch event.GetType() {
-		case scheduler.Event_SUBSCRIBED:
-			c.subscribed(event.GetSubscribed().GetFrameworkId(), resp.Header.Get("Mesos-Stream-Id"))
-			if s := event.GetSubscribed().GetHeartbeatIntervalSeconds(); s > 0 {
-				patience = time.Duration(silence * s * float64(time.Second))
+	var stop stopError
+	seed := uint64(time.Now().UnixNano()) // spreads clients that start together
+	follower := httpc.Follower{
+		Client:  c.http,
+		URLs:    []string{strings.TrimSuffix(c.options.URL, "/") + "/api/v1/scheduler"},
+		Request: c.subscribe,
+		Handle:  func(s *httpc.Subscription) error { return c.stream(s, handle) },
+		Failed: func(err error, _ time.Duration) {
+			if c.options.Disconnected != nil {
+				c.options.Disconnected(err)
 			}
-		case scheduler.Event_ERROR:
-			return true, stopError{RemoteError(event.GetError().GetMessage())}
-		}
-		if err := handle(event); err != nil {
-			return true, stopError{err}
-		}
+		},
+		Backoff: httpc.Backoff{Min: firstPause, Max: maxPause, Rand: rand.New(rand.NewPCG(seed, seed))},
+		Stop:    final,
 	}
-}
-
-// refusal reads the answer of a call that was not accepted. A fault of the
-// request itself ends Run; an allocator that is not there yet does not.
-func (c *Client) refusal(call scheduler.Call_Type, resp *http.Response) error {
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-	err := &StatusError{call, resp.StatusCode, strings.TrimSpace(string(text))}
-	if resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
-		return stopError{err}
+	err := follower.Run(ctx)
+	if errors.As(err, &stop) {
+		return stop.error
 	}
 	return err
 }
 
-func (c *Client) subscribed(id *mesos.FrameworkID, streamID string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.mu.id = id
-	c.mu.streamID = streamID
+// final says whether trying again cannot help: the handler is done, or the
+// request itself is at fault. An allocator that is not there yet is neither.
+func final(err error) bool {
+	var stop stopError
+	var status *httpc.StatusError
+	if errors.As(err, &status) {
+		return status.Status >= 400 && status.Status < 500 && status.Status != http.StatusTooManyRequests
+	}
+	return errors.As(err, &stop)
 }
 
-func (c *Client) setStream(id string) {
+// subscribe is the next SUBSCRIBE, with the id once there is one.
+func (c *Client) subscribe() *httpc.Request {
+	info := c.options.Info.CloneVT()
+	info.Id = c.ID()
+	return c.request(&scheduler.Call{
+		Type:        scheduler.Call_SUBSCRIBE.Enum(),
+		FrameworkId: info.Id,
+		Subscribe:   &scheduler.Call_Subscribe{FrameworkInfo: info},
+	})
+}
+
+// stream reads one subscription to its end.
+func (c *Client) stream(s *httpc.Subscription, handle func(*scheduler.Event) error) error {
+	defer c.setStream("", "")
+	for {
+		record, err := s.Next()
+		if err != nil {
+			return fmt.Errorf("event stream: %w", err)
+		}
+		event := &scheduler.Event{}
+		if err := c.options.Codec.Unmarshal(record, event); err != nil {
+			return fmt.Errorf("event stream: %w", err)
+		}
+		switch event.GetType() {
+		case scheduler.Event_SUBSCRIBED:
+			c.mu.Lock()
+			c.mu.id = event.GetSubscribed().GetFrameworkId()
+			c.mu.Unlock()
+			c.setStream(s.URL, s.StreamID)
+			if interval := event.GetSubscribed().GetHeartbeatIntervalSeconds(); interval > 0 {
+				s.SetSilence(time.Duration(silence * interval * float64(time.Second)))
+			}
+		case scheduler.Event_ERROR:
+			return stopError{RemoteError(event.GetError().GetMessage())}
+		}
+		if err := handle(event); err != nil {
+			return stopError{err}
+		}
+	}
+}
+
+func (c *Client) setStream(url, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mu.streamID = id
+	c.mu.url, c.mu.streamID = url, id
 }
 
 // ID of the framework; nil before the first SUBSCRIBED.
@@ -200,42 +177,35 @@ var ErrNotSubscribed = errors.New("not subscribed at the moment")
 // it had an effect, except ErrNotSubscribed.
 func (c *Client) Call(ctx context.Context, call *scheduler.Call) error {
 	c.mu.Lock()
-	id, streamID := c.mu.id, c.mu.streamID
+	id, url, streamID := c.mu.id, c.mu.url, c.mu.streamID
 	c.mu.Unlock()
 	if streamID == "" {
 		return ErrNotSubscribed
 	}
 	call.FrameworkId = id
-	resp, err := c.post(ctx, call, streamID)
+	req := c.request(call)
+	req.URL = url
+	req.Headers = append(req.Headers, httpc.Field{Name: "Mesos-Stream-Id", Value: streamID})
+	resp, err := c.http.Do(ctx, req)
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusAccepted && resp.StatusCode != http.StatusOK {
-		err := c.refusal(call.GetType(), resp)
-		var stop stopError
-		if errors.As(err, &stop) {
-			return stop.error
-		}
-		return err
+	if resp.Status != http.StatusAccepted && resp.Status != http.StatusOK {
+		return &StatusError{call.GetType(), resp.Status, strings.TrimSpace(string(resp.Body))}
 	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	return err
+	return nil
 }
 
-func (c *Client) post(ctx context.Context, call *scheduler.Call, streamID string) (*http.Response, error) {
+// request encodes a call; encoding fails only if a required field was
+// forgotten, which is this program's fault.
+func (c *Client) request(call *scheduler.Call) *httpc.Request {
 	body, err := c.options.Codec.Append(nil, call)
 	if err != nil {
-		return nil, err
+		panic("BUG: " + err.Error())
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
+	return &httpc.Request{
+		ContentType: c.options.Codec.ContentType(),
+		Headers:     []httpc.Field{{Name: "Accept", Value: c.options.Codec.ContentType()}},
+		Body:        body,
 	}
-	req.Header.Set("Content-Type", c.options.Codec.ContentType())
-	req.Header.Set("Accept", c.options.Codec.ContentType())
-	if streamID != "" {
-		req.Header.Set("Mesos-Stream-Id", streamID)
-	}
-	return c.http.Do(req)
 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 
 	"github.com/caprock/caprock/wire/codec"
+	"github.com/caprock/caprock/wire/httpc"
 )
+
+// operators is the client of all operator calls: it keeps its connections.
+var operators = httpc.New(httpc.Options{})
 
 // Ask sends an operator call to the /api/v1 of the allocator or agent at url
 // and decodes its answer into response; nil expects an empty one.
@@ -18,26 +20,20 @@ func Ask(ctx context.Context, url string, call, response codec.Message) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(url, "/")+"/api/v1", bytes.NewReader(body))
+	resp, err := operators.Do(ctx, &httpc.Request{
+		URL:         strings.TrimSuffix(url, "/") + "/api/v1",
+		ContentType: codec.Protobuf.ContentType(),
+		Headers:     []httpc.Field{{Name: "Accept", Value: codec.Protobuf.ContentType()}},
+		Body:        body,
+	})
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", codec.Protobuf.ContentType())
-	req.Header.Set("Accept", codec.Protobuf.ContentType())
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode >= 300 {
-		return fmt.Errorf("got status %s from %s: %s", resp.Status, url, bytes.TrimSpace(text))
+	if resp.Status >= 300 {
+		return fmt.Errorf("got status %d from %s: %s", resp.Status, url, bytes.TrimSpace(resp.Body))
 	}
 	if response == nil {
 		return nil
 	}
-	return codec.Protobuf.Unmarshal(text, response)
+	return codec.Protobuf.UnmarshalTrusted(resp.Body, response)
 }
