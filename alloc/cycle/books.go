@@ -1,0 +1,171 @@
+package cycle
+
+import (
+	"github.com/caprock/caprock/alloc/drf"
+	"github.com/caprock/caprock/alloc/shard"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+// amounts splits the scalars of resources into what the books need: all of
+// them, the unreserved non-revocable ones, the reserved ones. Shared ones are
+// left out. The results are scratch or vec itself.
+func (a *Allocator) amounts(vec []int64, rest resource.Resources) (all, unreserved, reserved []int64, shared bool) {
+	scalars := false
+	for i := range rest {
+		if rest[i].Type() == scalarType {
+			scalars = true
+			break
+		}
+	}
+	if !scalars {
+		return vec, vec, nil, false
+	}
+	s := &a.scratch
+	copy(s.all, vec)
+	copy(s.unres, vec)
+	clear(s.reserved)
+	for i := range rest {
+		k := rest[i].Kind
+		switch {
+		case k.Type() != scalarType:
+			continue
+		case k.IsShared():
+			shared = true
+			continue
+		}
+		d, milli := a.dim(k.Name()), rest[i].ScalarMilli()
+		s.all[d] += milli
+		if k.IsReserved() {
+			s.reserved[d] += milli
+		} else if !k.IsRevocable() {
+			s.unres[d] += milli
+		}
+	}
+	return s.all, s.unres, s.reserved, shared
+}
+
+// book adds what a claim is about to hold on an agent to its share and to the
+// sums of its role: one service. It comes before the holding is added.
+func (a *Allocator) book(c int32, slot shard.Slot, vec []int64, rest resource.Resources) {
+	a.bookExcept(noHolding, c, slot, vec, rest)
+}
+
+func (a *Allocator) bookExcept(except, c int32, slot shard.Slot, vec []int64, rest resource.Resources) {
+	all, unreserved, reserved, shared := a.amounts(vec, rest)
+	cl := &a.claims[c]
+	r := &a.roles[cl.role]
+	r.tree.Charge(cl.leaf, all)
+	a.roleTree.Charge(r.leaf, all)
+	a.run.touch(cl.role)
+	a.bookRoles(cl.role, unreserved, reserved, 1)
+	if shared {
+		a.bookShared(except, c, slot, rest, 1)
+	}
+}
+
+// unbook takes what a claim held on an agent from its share and from the sums
+// of its role. It comes after the holding was taken away.
+func (a *Allocator) unbook(c int32, slot shard.Slot, vec []int64, rest resource.Resources) {
+	all, unreserved, reserved, shared := a.amounts(vec, rest)
+	cl := &a.claims[c]
+	r := &a.roles[cl.role]
+	r.tree.Discharge(cl.leaf, all)
+	a.roleTree.Discharge(r.leaf, all)
+	a.run.touch(cl.role)
+	a.bookRoles(cl.role, unreserved, reserved, -1)
+	if shared {
+		a.bookShared(noHolding, c, slot, rest, -1)
+	}
+}
+
+func (a *Allocator) bookRoles(id int32, unreserved, reserved []int64, sign int64) {
+	for at := id; at >= 0; at = a.roles[at].parent {
+		r := &a.roles[at]
+		if sign > 0 {
+			drf.AddTo(r.offered, unreserved)
+			if reserved != nil {
+				drf.AddTo(r.offeredReserved, reserved)
+			}
+		} else {
+			drf.SubFrom(r.offered, unreserved)
+			if reserved != nil {
+				drf.SubFrom(r.offeredReserved, reserved)
+			}
+		}
+	}
+}
+
+// bookShared books shared scalars, which count once at each level however many
+// holders below it have them on the agent.
+func (a *Allocator) bookShared(except, c int32, slot shard.Slot, rest resource.Resources, sign int64) {
+	cl := &a.claims[c]
+	r := &a.roles[cl.role]
+	for i := range rest {
+		k := rest[i].Kind
+		if !k.IsShared() || k.Type() != scalarType {
+			continue
+		}
+		d, milli := a.dim(k.Name()), sign*rest[i].ScalarMilli()
+		if !a.sharedHeld(except, slot, rest[i], func(other int32) bool { return other == c }) {
+			w := r.tree.Up(cl.leaf) // the sum at the root of a role's own tree is not used
+			w.Add(d, milli)
+		}
+		for w, more := a.roleTree.Up(r.leaf), true; more; more = w.Next() {
+			if !a.sharedHeld(except, slot, rest[i], func(other int32) bool {
+				leaf := a.roles[a.claims[other].role].leaf
+				return leaf >= 0 && w.Contains(leaf)
+			}) {
+				w.Add(d, milli)
+			}
+		}
+		for at := cl.role; at >= 0; at = a.roles[at].parent {
+			if a.sharedHeld(except, slot, rest[i], func(other int32) bool { return a.below(a.claims[other].role, at) }) {
+				continue
+			}
+			if k.IsReserved() {
+				a.roles[at].offeredReserved[d] += milli
+			} else if !k.IsRevocable() {
+				a.roles[at].offered[d] += milli
+			}
+		}
+	}
+}
+
+// below says whether role id is at or below role at.
+func (a *Allocator) below(id, at int32) bool {
+	for ; id >= 0; id = a.roles[id].parent {
+		if id == at {
+			return true
+		}
+	}
+	return false
+}
+
+// sharedHeld says whether a tracked holding on the agent, of a claim that in
+// accepts, has a copy of the shared resource.
+func (a *Allocator) sharedHeld(except int32, slot shard.Slot, shared resource.Resource, in func(claim int32) bool) bool {
+	sh, row := a.space.At(slot)
+	one := resource.Of(shared)
+	for i := sh.Holdings[row]; i != noHolding; i = a.hold.next[i] {
+		if i != except && a.hold.tracked[i] && in(a.hold.claim[i]) && a.hold.rest[i].ContainsEntry(one[0]) {
+			return true
+		}
+	}
+	return false
+}
+
+// bookAllocated adds what tasks use to the sums that quota consumption is
+// reported from, and to the agent, which takes it back when it goes.
+func (a *Allocator) bookAllocated(slot shard.Slot, c int32, vec []int64, rest resource.Resources, sign int64) {
+	_, unreserved, _, _ := a.amounts(vec, rest)
+	if drf.IsZero(unreserved) {
+		return
+	}
+	id := a.claims[c].role
+	a.agentAt(slot).useBy(id, unreserved, sign)
+	for at := id; at >= 0; at = a.roles[at].parent {
+		for d, x := range unreserved {
+			a.roles[at].allocated[d] += sign * x
+		}
+	}
+}

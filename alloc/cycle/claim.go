@@ -1,0 +1,235 @@
+package cycle
+
+import (
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/caprock/caprock/alloc/drf"
+	"github.com/caprock/caprock/alloc/shard"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+// claim is a framework in a role: the unit that is offered something. It exists
+// while the framework is subscribed to the role or holds resources in it.
+type claim struct {
+	framework  int32
+	role       int32
+	leaf       drf.Leaf // in the role's tree; NoLeaf: not tracked
+	subscribed bool
+	suppressed bool
+	held       int32 // entries of holdings
+
+	min         []minimum // alternatives; none: everything is enough
+	constraints *expression
+	hostBarred  *roaring.Bitmap // agents that constraints on host names exclude
+
+	filters filters
+
+	hint      []minimum // what the framework asked for with REQUEST; none: nothing
+	hintNames resource.Quantities
+	fitting   int // candidates of this cycle that have it
+
+	lastOffer int64
+}
+
+// minimum is one alternative of what an offer must contain.
+type minimum []need
+
+type need struct {
+	dim   int
+	milli int64
+	name  string
+}
+
+func (a *Allocator) minima(alternatives []resource.Quantities) []minimum {
+	out := make([]minimum, 0, len(alternatives))
+	for _, q := range alternatives {
+		var m minimum
+		for _, x := range q {
+			m = append(m, need{a.dim(x.Name), x.Milli, x.Name})
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// enough says whether an offer is worth making.
+func enough(alternatives []minimum, vec []int64, rest resource.Resources) bool {
+	if len(alternatives) == 0 {
+		return true
+	}
+next:
+	for _, m := range alternatives {
+		for i := range m {
+			have := vec[m[i].dim]
+			if have >= m[i].milli {
+				continue
+			}
+			for j := range rest {
+				if rest[j].Name() == m[i].name {
+					have += rest[j].QuantityMilli()
+				}
+			}
+			if have < m[i].milli {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// claimOf returns the claim of a framework in a role, a new one if there is none.
+func (a *Allocator) claimOf(fw, roleID int32) int32 {
+	f := &a.fws[fw]
+	if c, ok := f.claims[roleID]; ok {
+		return c
+	}
+	cl := claim{framework: fw, role: roleID, leaf: drf.NoLeaf, lastOffer: a.now}
+	var c int32
+	if n := len(a.freeClaim); n > 0 {
+		c = a.freeClaim[n-1]
+		a.freeClaim = a.freeClaim[:n-1]
+		a.claims[c] = cl
+	} else {
+		c = int32(len(a.claims))
+		a.claims = append(a.claims, cl)
+		if int(c)/64 >= len(a.active) {
+			a.active = append(a.active, 0)
+		}
+	}
+	f.claims[roleID] = c
+	a.roles[roleID].claims++
+	a.configure(c)
+	return c
+}
+
+// tidyClaim forgets a claim that is neither subscribed nor tracked and holds
+// nothing, and the framework if it is unknown and has no other claim.
+func (a *Allocator) tidyClaim(c int32) {
+	cl := &a.claims[c]
+	if cl.framework < 0 || cl.subscribed || cl.leaf >= 0 || cl.held > 0 {
+		return
+	}
+	fw, roleID := cl.framework, cl.role
+	a.clearFilters(c)
+	a.clearHosts(c)
+	a.setActive(c, false)
+	a.classes.dropClaim(c)
+	delete(a.fws[fw].claims, roleID)
+	a.claims[c] = claim{framework: -1, leaf: drf.NoLeaf}
+	a.freeClaim = append(a.freeClaim, c)
+	a.roles[roleID].claims--
+	a.tidyRole(roleID)
+	a.tidyFramework(fw)
+}
+
+// configure derives what a claim needs from its framework's description.
+func (a *Allocator) configure(c int32) {
+	cl := &a.claims[c]
+	f := &a.fws[cl.framework]
+	name := a.roles[cl.role].name
+	cl.min = a.defaultMin()
+	if own, ok := f.info.MinAllocatable[name]; ok {
+		cl.min = a.minima(own)
+	}
+	cl = &a.claims[c]
+	cl.constraints = f.info.Constraints.forRole(name)
+	a.classes.judge(a, c)
+	a.barHosts(c)
+	a.space.WakeAll()
+}
+
+func (a *Allocator) defaultMin() []minimum {
+	if a.run.defaultMin == nil {
+		a.run.defaultMin = a.minima(a.opts.MinAllocatable)
+	}
+	return a.run.defaultMin
+}
+
+// track gives a claim a place in the order of its role. It stays inactive.
+func (a *Allocator) track(c int32) {
+	cl := &a.claims[c]
+	if cl.leaf >= 0 {
+		return
+	}
+	r := &a.roles[cl.role]
+	if r.frameworks == 0 {
+		r.leaf = a.roleTree.Add(r.name, cl.role)
+		a.roleTree.SetActive(r.leaf, true)
+		r.tree = drf.NewTree(false)
+		r.tree.SetCluster(a.total, a.excluded)
+	}
+	r.frameworks++
+	cl.leaf = r.tree.Add(a.fws[cl.framework].info.ID, c)
+}
+
+// untrack takes a claim that holds nothing out of the order of its role; it
+// does nothing if the claim still holds something.
+func (a *Allocator) untrack(c int32) bool {
+	cl := &a.claims[c]
+	if cl.held > 0 {
+		return false
+	}
+	if cl.leaf >= 0 {
+		a.setActive(c, false)
+		r := &a.roles[cl.role]
+		r.tree.Remove(a.fws[cl.framework].info.ID)
+		cl.leaf = drf.NoLeaf
+		if r.frameworks--; r.frameworks == 0 {
+			a.roleTree.Remove(r.name)
+			r.leaf, r.tree = drf.NoLeaf, nil
+		}
+	}
+	return true
+}
+
+// setActive lets a claim take part in cycles, or not.
+func (a *Allocator) setActive(c int32, active bool) {
+	cl := &a.claims[c]
+	if cl.leaf < 0 {
+		return
+	}
+	a.roles[cl.role].tree.SetActive(cl.leaf, active)
+	bit := uint64(1) << (c & 63)
+	if active {
+		if a.active[c>>6]&bit == 0 {
+			a.active[c>>6] |= bit
+			a.space.WakeAll()
+		}
+	} else {
+		a.active[c>>6] &^= bit
+	}
+}
+
+func (a *Allocator) isActive(c int32) bool { return a.active[c>>6]&(1<<(c&63)) != 0 }
+
+// bar keeps an agent from a claim; unbar lifts that unless the host name
+// constraints of the claim keep it.
+func (a *Allocator) bar(c int32, slot shard.Slot) {
+	sh, row := a.space.At(slot)
+	b := sh.Blocked[row]
+	if w := int(c >> 6); len(b) <= w {
+		grown := make([]uint64, max(len(a.active), w+1))
+		copy(grown, b)
+		b = grown
+		sh.Blocked[row] = b
+	}
+	b[c>>6] |= 1 << (c & 63)
+}
+
+func (a *Allocator) unbar(c int32, slot shard.Slot) {
+	if h := a.claims[c].hostBarred; h != nil && h.Contains(slot) {
+		return
+	}
+	sh, row := a.space.At(slot)
+	if b := sh.Blocked[row]; int(c>>6) < len(b) {
+		b[c>>6] &^= 1 << (c & 63)
+	}
+	sh.Wake(row)
+}
+
+func (a *Allocator) barred(c int32, slot shard.Slot) bool {
+	sh, row := a.space.At(slot)
+	b := sh.Blocked[row]
+	return int(c>>6) < len(b) && b[c>>6]&(1<<(c&63)) != 0
+}

@@ -1,0 +1,143 @@
+package cycle
+
+import (
+	"github.com/caprock/caprock/alloc/shard"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+// holdings is what claims hold on agents, offered or allocated: one entry per
+// agent and claim, chained per agent. Entries are reused, last freed first.
+type holdings struct {
+	stride  int
+	claim   []int32
+	next    []int32
+	tracked []bool // the claim's share and its role's quota include it
+	vec     []int64
+	rest    []resource.Resources
+	free    []int32
+}
+
+const noHolding = int32(-1)
+
+func (h *holdings) widen(stride int) {
+	if stride == h.stride {
+		return
+	}
+	vec := make([]int64, len(h.claim)*stride)
+	for i := range h.claim {
+		copy(vec[i*stride:], h.vec[i*h.stride:(i+1)*h.stride])
+	}
+	h.vec, h.stride = vec, stride
+}
+
+func (h *holdings) row(i int32) []int64 {
+	at := int(i) * h.stride
+	return h.vec[at : at+h.stride : at+h.stride]
+}
+
+// find returns the entry of a claim in a chain.
+func (h *holdings) find(head, claim int32) int32 {
+	for i := head; i != noHolding; i = h.next[i] {
+		if h.claim[i] == claim {
+			return i
+		}
+	}
+	return noHolding
+}
+
+// push puts a new, empty entry in front of a chain.
+func (h *holdings) push(head *int32, claim int32) int32 {
+	var i int32
+	if n := len(h.free); n > 0 {
+		i = h.free[n-1]
+		h.free = h.free[:n-1]
+	} else {
+		i = int32(len(h.claim))
+		h.claim = append(h.claim, 0)
+		h.next = append(h.next, 0)
+		h.tracked = append(h.tracked, false)
+		h.rest = append(h.rest, nil)
+		for range h.stride {
+			h.vec = append(h.vec, 0)
+		}
+	}
+	h.claim[i], h.next[i], h.tracked[i], h.rest[i] = claim, *head, false, nil
+	clear(h.row(i))
+	*head = i
+	return i
+}
+
+// drop takes an entry out of a chain.
+func (h *holdings) drop(head *int32, i int32) {
+	for p := head; ; p = &h.next[*p] {
+		if *p == i {
+			*p = h.next[i]
+			break
+		}
+	}
+	h.rest[i] = nil
+	h.free = append(h.free, i)
+}
+
+// addHolding adds resources to what a claim holds on an agent. rest may be
+// shared with the caller; it is not changed.
+func (a *Allocator) addHolding(slot shard.Slot, c int32, vec []int64, rest resource.Resources) int32 {
+	sh, row := a.space.At(slot)
+	i := a.hold.find(sh.Holdings[row], c)
+	if i == noHolding {
+		i = a.hold.push(&sh.Holdings[row], c)
+		a.claims[c].held++
+		a.hold.tracked[i] = a.claims[c].leaf >= 0
+	}
+	dst := a.hold.row(i)
+	for d, x := range vec {
+		dst[d] += x
+	}
+	if len(rest) > 0 {
+		a.hold.rest[i] = a.hold.rest[i].Plus(rest)
+	}
+	return i
+}
+
+// subHolding takes resources from entry i of an agent and drops it when it is
+// empty.
+func (a *Allocator) subHolding(slot shard.Slot, i int32, vec []int64, rest resource.Resources) {
+	dst := a.hold.row(i)
+	empty := true
+	for d, x := range vec {
+		if dst[d] -= x; dst[d] != 0 {
+			empty = false
+		}
+	}
+	if len(rest) > 0 {
+		if sameSlice(rest, a.hold.rest[i]) {
+			a.hold.rest[i] = nil
+		} else {
+			a.hold.rest[i] = a.hold.rest[i].Minus(rest)
+		}
+	}
+	if empty && len(a.hold.rest[i]) == 0 {
+		a.dropHolding(slot, i)
+	}
+}
+
+func (a *Allocator) dropHolding(slot shard.Slot, i int32) {
+	sh, row := a.space.At(slot)
+	a.claims[a.hold.claim[i]].held--
+	a.hold.drop(&sh.Holdings[row], i)
+}
+
+// holds says whether an entry contains the resources.
+func (a *Allocator) holds(i int32, vec []int64, rest resource.Resources) bool {
+	have := a.hold.row(i)
+	for d, x := range vec {
+		if have[d] < x {
+			return false
+		}
+	}
+	return len(rest) == 0 || sameSlice(rest, a.hold.rest[i]) || a.hold.rest[i].Contains(rest)
+}
+
+func sameSlice(a, b resource.Resources) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}

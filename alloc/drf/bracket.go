@@ -1,0 +1,104 @@
+package drf
+
+// key orders the children of one inner node; the position breaks what is left.
+type key struct {
+	share float64
+	count uint64
+}
+
+// none marks a bracket node below which nobody takes part.
+const none = int32(-1)
+
+// bracket is the winner tree over the children of an inner node. Children are
+// kept sorted by name, so that a lower position is the earlier path and ties
+// need no string comparison. win[i] is the position of the neediest
+// participant below bracket node i; win[1] is the overall winner, the leaves
+// are win[size:size+len(kids)]. subset is the same among the wanted children
+// and kept only while Tree.useSubset is on.
+type bracket struct {
+	kids   []node
+	keys   []key
+	win    []int32
+	subset []int32
+	size   int32
+}
+
+func (b *bracket) less(x, y int32) bool {
+	kx, ky := &b.keys[x], &b.keys[y]
+	if kx.share != ky.share {
+		return kx.share < ky.share
+	}
+	if kx.count != ky.count {
+		return kx.count < ky.count
+	}
+	return x < y
+}
+
+// play returns the winner of two positions of which x is the lower one.
+func (b *bracket) play(x, y int32) int32 {
+	if y == none {
+		return x
+	}
+	if x == none || b.less(y, x) {
+		return y
+	}
+	return x
+}
+
+// layout sizes the bracket for its children; build must follow.
+func (b *bracket) layout(withSubset bool) {
+	size := int32(1)
+	for int(size) < len(b.kids) {
+		size *= 2
+	}
+	b.size = size
+	b.win = sized(b.win, int(2*size))
+	if withSubset {
+		b.subset = sized(b.subset, int(2*size))
+	}
+	for len(b.keys) < len(b.kids) {
+		b.keys = append(b.keys, key{})
+	}
+	b.keys = b.keys[:len(b.kids)]
+}
+
+// sized returns win with n elements, all none.
+func sized(win []int32, n int) []int32 {
+	if cap(win) < n {
+		win = make([]int32, n)
+	}
+	win = win[:n]
+	for i := range win {
+		win[i] = none
+	}
+	return win
+}
+
+// build plays every match. The caller has set the leaves.
+func (b *bracket) build(win []int32) {
+	for i := b.size - 1; i >= 1; i-- {
+		win[i] = b.play(win[2*i], win[2*i+1])
+	}
+}
+
+// replay plays the matches of position pos again after its key or its
+// participation changed. It stops where another child keeps winning.
+func (b *bracket) replay(win []int32, pos int32, takesPart bool) {
+	i := b.size + pos
+	if takesPart {
+		win[i] = pos
+	} else {
+		if win[i] == none {
+			return
+		}
+		win[i] = none
+	}
+	for i > 1 {
+		i /= 2
+		w := b.play(win[2*i], win[2*i+1])
+		if w == win[i] && w != pos {
+			return
+		}
+		win[i] = w
+	}
+}

@@ -1,0 +1,357 @@
+package shard
+
+import (
+	"math/bits"
+	"sync"
+
+	"github.com/caprock/caprock/wire/resource"
+)
+
+// Slot is the number of an agent's row. A slot is used again after its agent
+// is removed; Row.Gen tells the two agents apart.
+type Slot = uint32
+
+// Space is all shards.
+type Space struct {
+	shards []Shard
+	shift  uint // slot >> shift is the row within the shard
+	mask   uint32
+	stride int
+	free   []uint64 // bit set: slot is free; slots beyond are free too
+	hint   int      // no free slot below free[hint]
+	count  int
+}
+
+// Shard is the part of the table for the slots that are congruent to its
+// number. All slices are parallel, one element (or stride elements) per row.
+type Shard struct {
+	mu sync.RWMutex
+
+	IDs       []string
+	Total     []int64 // plain scalars of the agent
+	Avail     []int64 // of those, what is neither offered nor allocated
+	TotalRest []resource.Resources
+	AvailRest []resource.Resources
+	Traits    []Trait
+	Class     []int32
+	Holdings  []int32    // first of the chain of what frameworks hold here; -1: none
+	Blocked   [][]uint64 // per agent: bitset of claims that may not get it; nil: none
+	Covers    []uint32   // number of claims blocked by a refusal of everything that is available
+	Roof      []*Roof    // what those refusals cover
+	Partials  []uint32   // number of refusals that cover only a part
+	Cold      []any      // what the cycle does not look at
+	Gen       []uint32
+
+	Used, HasAvail, Idle, Offerable []uint64
+
+	Index Index
+}
+
+// Trait says what there is to know about a row before looking at it closely.
+type Trait uint8
+
+const (
+	// Complex rows have something available that is reserved, revocable, shared
+	// or a scalar with disk or provider: the general rules apply.
+	Complex Trait = 1 << iota
+	// GPU rows have GPUs in their total.
+	GPU
+	// OnlyReserved rows have nothing available but reserved resources.
+	OnlyReserved
+)
+
+// Roof is a set of resources that the available ones of a row have not grown
+// beyond since refusals of all of them were recorded.
+type Roof struct {
+	Plain []int64
+	Rest  resource.Resources
+}
+
+// NewSpace returns an empty space of 1 to 256 shards, rounded up to a power of
+// two, with rows for stride dimensions.
+func NewSpace(shards, stride int) *Space {
+	shards = min(max(shards, 1), 256)
+	shift := uint(bits.Len(uint(shards - 1)))
+	s := &Space{shards: make([]Shard, 1<<shift), shift: shift, mask: 1<<shift - 1, stride: stride}
+	for i := range s.shards {
+		s.shards[i].Index.init()
+	}
+	return s
+}
+
+// At returns the shard and the row of a slot.
+func (s *Space) At(slot Slot) (*Shard, int) {
+	return &s.shards[slot&s.mask], int(slot >> s.shift)
+}
+
+// Shards returns the number of shards.
+func (s *Space) Shards() int { return len(s.shards) }
+
+// Shard returns shard i and the function from its rows to slots.
+func (s *Space) Shard(i int) *Shard { return &s.shards[i] }
+
+// SlotOf returns the slot of a row of shard i.
+func (s *Space) SlotOf(i, row int) Slot { return Slot(row)<<s.shift | Slot(i) }
+
+// Stride returns the length of the rows of Total and Avail.
+func (s *Space) Stride() int { return s.stride }
+
+// Len returns the number of slots in use.
+func (s *Space) Len() int { return s.count }
+
+// Limit returns a number above every slot in use.
+func (s *Space) Limit() Slot {
+	n := 0
+	for i := range s.shards {
+		n = max(n, len(s.shards[i].IDs))
+	}
+	return Slot(n) << s.shift
+}
+
+// Lock takes the lock of a slot's shard for writing; the result releases it.
+func (s *Space) Lock(slot Slot) *sync.RWMutex {
+	mu := &s.shards[slot&s.mask].mu
+	mu.Lock()
+	return mu
+}
+
+// LockAll takes every lock in order, for a whole cycle.
+func (s *Space) LockAll() {
+	for i := range s.shards {
+		s.shards[i].mu.Lock()
+	}
+}
+
+// UnlockAll releases what LockAll took.
+func (s *Space) UnlockAll() {
+	for i := range s.shards {
+		s.shards[i].mu.Unlock()
+	}
+}
+
+// Widen gives rows more dimensions.
+func (s *Space) Widen(stride int) {
+	if stride <= s.stride {
+		return
+	}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.Total = widen(sh.Total, s.stride, stride)
+		sh.Avail = widen(sh.Avail, s.stride, stride)
+		for _, r := range sh.Roof {
+			if r != nil {
+				r.Plain = append(r.Plain, make([]int64, stride-len(r.Plain))...)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	s.stride = stride
+}
+
+func widen(v []int64, from, to int) []int64 {
+	out := make([]int64, len(v)/from*to)
+	for i := 0; i < len(v)/from; i++ {
+		copy(out[i*to:], v[i*from:(i+1)*from])
+	}
+	return out
+}
+
+// Add gives a new agent the lowest free slot, with an empty row.
+func (s *Space) Add(id string) Slot {
+	slot := s.lowest()
+	sh, row := s.At(slot)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for len(sh.IDs) <= row {
+		sh.grow(s.stride)
+	}
+	sh.IDs[row] = id
+	set(sh.Used, row)
+	s.count++
+	return slot
+}
+
+func (s *Space) lowest() Slot {
+	for ; s.hint < len(s.free); s.hint++ {
+		if w := s.free[s.hint]; w != 0 {
+			b := bits.TrailingZeros64(w)
+			s.free[s.hint] &^= 1 << b
+			return Slot(s.hint*64 + b)
+		}
+	}
+	s.free = append(s.free, ^uint64(1))
+	return Slot(s.hint * 64)
+}
+
+func (sh *Shard) grow(stride int) {
+	sh.IDs = append(sh.IDs, "")
+	for range stride {
+		sh.Total = append(sh.Total, 0)
+		sh.Avail = append(sh.Avail, 0)
+	}
+	sh.TotalRest = append(sh.TotalRest, nil)
+	sh.AvailRest = append(sh.AvailRest, nil)
+	sh.Traits = append(sh.Traits, 0)
+	sh.Class = append(sh.Class, 0)
+	sh.Holdings = append(sh.Holdings, -1)
+	sh.Blocked = append(sh.Blocked, nil)
+	sh.Covers = append(sh.Covers, 0)
+	sh.Roof = append(sh.Roof, nil)
+	sh.Partials = append(sh.Partials, 0)
+	sh.Cold = append(sh.Cold, nil)
+	sh.Gen = append(sh.Gen, 0)
+	if len(sh.Used)*64 < len(sh.IDs) {
+		sh.Used = append(sh.Used, 0)
+		sh.HasAvail = append(sh.HasAvail, 0)
+		sh.Idle = append(sh.Idle, 0)
+		sh.Offerable = append(sh.Offerable, 0)
+		sh.Index.Changed = true
+	}
+}
+
+// Remove frees a slot and clears its row. The caller has emptied the chain of
+// holdings and taken the slot out of the indices.
+func (s *Space) Remove(slot Slot) {
+	sh, row := s.At(slot)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.IDs[row] = ""
+	clear(sh.TotalRow(row, s.stride))
+	clear(sh.AvailRow(row, s.stride))
+	sh.TotalRest[row], sh.AvailRest[row] = nil, nil
+	sh.Traits[row], sh.Class[row], sh.Holdings[row] = 0, 0, -1
+	sh.Blocked[row], sh.Covers[row], sh.Roof[row], sh.Partials[row] = nil, 0, nil, 0
+	sh.Cold[row] = nil
+	sh.Gen[row]++
+	unset(sh.Used, row)
+	unset(sh.HasAvail, row)
+	unset(sh.Idle, row)
+	unset(sh.Offerable, row)
+	s.count--
+	w := int(slot / 64)
+	s.free[w] |= 1 << (slot % 64)
+	s.hint = min(s.hint, w)
+}
+
+// TotalRow returns the plain scalars that the agent has.
+func (sh *Shard) TotalRow(row, stride int) []int64 {
+	return sh.Total[row*stride : row*stride+stride : row*stride+stride]
+}
+
+// AvailRow returns the plain scalars that are neither offered nor allocated.
+func (sh *Shard) AvailRow(row, stride int) []int64 {
+	return sh.Avail[row*stride : row*stride+stride : row*stride+stride]
+}
+
+// Note records in the dense masks whether a row has anything available. A row
+// whose resources grew is no longer known to be of no use.
+func (sh *Shard) Note(row int, hasAvail, grew bool) {
+	if hasAvail {
+		set(sh.HasAvail, row)
+	} else {
+		unset(sh.HasAvail, row)
+	}
+	if grew {
+		unset(sh.Idle, row)
+	}
+}
+
+// Wake forgets that a row is of no use to anybody.
+func (sh *Shard) Wake(row int) { unset(sh.Idle, row) }
+
+// Rest remembers that nobody can use what a row has, until Wake.
+func (sh *Shard) Rest(row int) { set(sh.Idle, row) }
+
+// WakeAll forgets that any row is of no use to anybody.
+func (s *Space) WakeAll() {
+	for i := range s.shards {
+		clear(s.shards[i].Idle)
+	}
+}
+
+func set(m []uint64, i int)   { m[i>>6] |= 1 << (i & 63) }
+func unset(m []uint64, i int) { m[i>>6] &^= 1 << (i & 63) }
+func test(m []uint64, i int) bool {
+	return m[i>>6]&(1<<(i&63)) != 0
+}
+
+// Candidates appends the slots in use that may be offered, have something
+// available and are not known to be of no use, in slot order.
+func (s *Space) Candidates(dst []Slot) []Slot {
+	s.SetOfferable()
+	words := 0
+	for i := range s.shards {
+		words = max(words, len(s.shards[i].Used))
+	}
+	if len(s.shards) == 1 {
+		sh := &s.shards[0]
+		for w := range sh.Used {
+			for m := sh.Offerable[w] & sh.HasAvail[w] &^ sh.Idle[w]; m != 0; m &= m - 1 {
+				dst = append(dst, Slot(w*64+bits.TrailingZeros64(m)))
+			}
+		}
+		return dst
+	}
+	// Row by row over the shards gives slot order.
+	for w := range words {
+		var any uint64
+		for i := range s.shards {
+			if sh := &s.shards[i]; w < len(sh.Used) {
+				any |= sh.Offerable[w] & sh.HasAvail[w] &^ sh.Idle[w]
+			}
+		}
+		for ; any != 0; any &= any - 1 {
+			b := bits.TrailingZeros64(any)
+			for i := range s.shards {
+				sh := &s.shards[i]
+				if w < len(sh.Used) && sh.Offerable[w]&sh.HasAvail[w]&^sh.Idle[w]&(1<<b) != 0 {
+					dst = append(dst, s.SlotOf(i, w*64+b))
+				}
+			}
+		}
+	}
+	return dst
+}
+
+// IsCandidate says whether Candidates would yield the slot.
+func (s *Space) IsCandidate(slot Slot) bool {
+	s.SetOfferable()
+	sh, row := s.At(slot)
+	return test(sh.Offerable, row) && test(sh.HasAvail, row) && !test(sh.Idle, row)
+}
+
+// InUse says whether the slot has an agent.
+func (s *Space) InUse(slot Slot) bool {
+	sh, row := s.At(slot)
+	return row < len(sh.IDs) && test(sh.Used, row)
+}
+
+// Usage adds up the plain scalars of all agents: what they have and what is
+// available. It may be called from any goroutine.
+func (s *Space) Usage() (total, available []int64) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		stride := s.stride
+		for len(total) < stride {
+			total, available = append(total, 0), append(available, 0)
+		}
+		for j, x := range sh.Total {
+			total[j%stride] += x
+		}
+		for j, x := range sh.Avail {
+			available[j%stride] += x
+		}
+		sh.mu.RUnlock()
+	}
+	return total, available
+}
+
+// IsAvailable says whether a row has anything available.
+func (sh *Shard) IsAvailable(row int) bool { return test(sh.HasAvail, row) }
+
+// IsOfferable says whether a row still has something available and may be offered.
+func (sh *Shard) IsOfferable(row int) bool {
+	return test(sh.HasAvail, row) && test(sh.Offerable, row)
+}
