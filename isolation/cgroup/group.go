@@ -26,7 +26,6 @@ type Group struct {
 		sync.Mutex
 		limits   Limits
 		cpu, mem *counter // kept open from the first reading on
-		oomFired bool
 		gone     bool
 	}
 	watched []watch

@@ -139,7 +139,9 @@ func (g *Group) Usage() (Usage, error) {
 	} else if g.hier("memory") >= 0 {
 		g.readMemoryV1(&u)
 	}
-	u.OOMKills, _ = g.oomState()
+	if g.hier("memory") >= 0 {
+		u.OOMKills, _ = g.oomKills()
+	}
 	if p := g.path("pids", "pids.current"); p != "" {
 		u.Pids, _ = readUint(p)
 	}

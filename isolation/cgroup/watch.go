@@ -152,7 +152,9 @@ func (w *watcher) run() {
 			}
 		}
 	})
-	if err != nil && !errors.Is(err, os.ErrClosed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil && !w.mu.closed {
 		w.log.Error("cgroup events are lost", "err", err)
 	}
 }
@@ -236,20 +238,13 @@ func (g *Group) registerV1(eventFD int32) error {
 	return write(g.path("memory", "cgroup.event_control"), fmt.Sprintf("%d %d", eventFD, f.Fd()))
 }
 
-// oomLoop ends when the group is released or has had its OOM. An event alone
-// proves nothing: v1 signals removal too, v2 any counter of the file.
+// oomLoop ends when the group is released or has had its OOM. v2 events come for
+// any counter of the file, so the count of kills decides. v1 notifies before it
+// kills, and otherwise only when the group is removed: an event of a group that
+// is still there is an OOM, whatever the counter says yet.
 func (g *Group) oomLoop(w watch) {
-	for {
-		if n, under := g.oomState(); n > 0 || under {
-			g.mu.Lock()
-			fire := !g.mu.oomFired
-			g.mu.oomFired = true
-			g.mu.Unlock()
-			if fire {
-				close(g.oom)
-			}
-			return
-		}
+	kills, err := g.oomKills()
+	for err == nil && kills == 0 {
 		select {
 		case <-w.ch:
 		case <-w.stop:
@@ -257,28 +252,30 @@ func (g *Group) oomLoop(w watch) {
 		case <-g.tree.watch.done:
 			return
 		}
+		kills, err = g.oomKills()
+		if err == nil && !g.hasV2("memory") {
+			break
+		}
+	}
+	if err == nil {
+		close(g.oom)
 	}
 }
 
-// oomState reads how many processes were killed for memory, and whether the group
-// is at this moment waiting for such a kill.
-func (g *Group) oomState() (kills uint64, under bool) {
+// oomKills reads how many processes were killed for memory.
+func (g *Group) oomKills() (uint64, error) {
 	file := "memory.oom_control"
 	if g.hasV2("memory") {
 		file = "memory.events"
 	}
 	text, err := read(g.path("memory", file))
 	if err != nil {
-		return 0, false
+		return 0, err
 	}
 	for _, line := range strings.Split(text, "\n") {
-		key, value, _ := strings.Cut(line, " ")
-		switch n, _ := strconv.ParseUint(value, 10, 64); key {
-		case "oom_kill":
-			kills = n
-		case "under_oom":
-			under = n != 0
+		if key, value, _ := strings.Cut(line, " "); key == "oom_kill" {
+			return strconv.ParseUint(value, 10, 64)
 		}
 	}
-	return kills, under
+	return 0, nil
 }

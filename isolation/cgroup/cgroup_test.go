@@ -1,0 +1,490 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caprock/caprock/isolation/launch"
+	"github.com/caprock/caprock/isolation/probe"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// layouts are the arrangements that can be played on this host: its own, and
+// v1 whole if it is a hybrid one.
+func layouts(t testing.TB) map[string]probe.Cgroups {
+	t.Helper()
+	r := probe.Host()
+	if !r.Root || r.Cgroups.Mode() == probe.ModeNone {
+		t.Skipf("SKIP-ENV: needs root and cgroups; this host:\n%s", r)
+	}
+	l := map[string]probe.Cgroups{string(r.Cgroups.Mode()): r.Cgroups}
+	if r.Cgroups.Mode() == probe.ModeHybrid && r.Cgroups.Has("freezer") {
+		l["v1"] = probe.Cgroups{V1: r.Cgroups.V1}
+	}
+	return l
+}
+
+// onEach runs a scenario on a fresh tree of every layout, and checks that
+// nothing is left of it.
+func onEach(t *testing.T, scenario func(t *testing.T, tree *Tree)) {
+	for name, c := range layouts(t) {
+		t.Run(name, func(t *testing.T) {
+			root := fmt.Sprintf("caprock-test-%d-%d/agent", os.Getpid(), time.Now().UnixNano())
+			tree, err := Open(Options{Cgroups: c, Root: root})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := errors.Join(tree.Remove(), tree.Close()); err != nil {
+					t.Error(err)
+				}
+				for _, h := range tree.hiers {
+					if _, err := os.Stat(filepath.Dir(h.dir)); !errors.Is(err, fs.ErrNotExist) {
+						t.Errorf("%s: got %v, want it gone", filepath.Dir(h.dir), err)
+					}
+				}
+			})
+			scenario(t, tree)
+		})
+	}
+}
+
+func create(t testing.TB, tree *Tree, id string, l Limits) *Group {
+	t.Helper()
+	g, err := tree.Create(id, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// start runs a shell script in g.
+func start(t testing.TB, g *Group, script string) *launch.Process {
+	t.Helper()
+	v2, tasks, err := g.Enter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if v2 != nil {
+			v2.Close()
+		}
+		for _, f := range tasks {
+			f.Close()
+		}
+	}()
+	p, err := launch.Start(&launch.Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ(), Setsid: true},
+		launch.Groups{V2: v2, V1Tasks: tasks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func exit(t testing.TB, p *launch.Process) launch.ExitStatus {
+	t.Helper()
+	select {
+	case s := <-p.Exited():
+		return s
+	case <-time.After(20 * time.Second):
+		t.Fatalf("process %d still runs after 20 s", p.Pid())
+		return launch.ExitStatus{}
+	}
+}
+
+// eventually fails the test if cond stays false for ten seconds.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited 10 s for: %s", what)
+		}
+	}
+}
+
+func TestMemoryHogIsKilledAndReported(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		g := create(t, tree, "hog", Limits{MemBytes: 24 << 20, LimitSwap: true})
+		other := create(t, tree, "other", Limits{MemBytes: 24 << 20})
+		bystander := start(t, other, "exec sleep 60")
+		p := start(t, g, "exec tail /dev/zero")
+		if s := exit(t, p); s.WaitStatus != int(syscall.SIGKILL) {
+			t.Errorf("hog: got %s, want killed", s)
+		}
+		select {
+		case <-g.OOM():
+		case <-time.After(10 * time.Second):
+			t.Fatal("no OOM was reported")
+		}
+		u, err := g.Usage()
+		if err != nil || u.OOMKills == 0 {
+			t.Errorf("got %+v, %v; want OOM kills", u, err)
+		}
+		if u.MemPeakBytes < 20<<20 {
+			t.Errorf("peak %d, want nearly 24 MiB", u.MemPeakBytes)
+		}
+		select {
+		case <-other.OOM():
+			t.Error("another group reports the OOM")
+		default:
+		}
+		if _, done := bystander.Status(); done {
+			t.Error("a process of another group died")
+		}
+	})
+}
+
+func TestRemovalIsNoOOM(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		g := create(t, tree, "calm", Limits{MemBytes: 64 << 20})
+		exit(t, start(t, g, "true"))
+		if err := g.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-g.OOM():
+			t.Error("destroying a group reported an OOM")
+		default:
+		}
+	})
+}
+
+func TestForkBombIsContainedAndKilledWhole(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		const most = 40
+		if _, err := os.Stat("/bin/bash"); err != nil {
+			t.Skipf("SKIP-ENV: dash gives up when a fork fails: %v", err)
+		}
+		g := create(t, tree, "bomb", Limits{PidsMax: most, CPUMilli: 100})
+		p := start(t, g, "exec bash -c 'b() { while :; do (b) & done 2>/dev/null; }; b'")
+		eventually(t, "the bomb to reach its limit", func() bool {
+			pids, err := g.Pids()
+			return err == nil && len(pids) >= most/2
+		})
+		if pids, err := g.Pids(); err != nil || len(pids) > most {
+			t.Errorf("got %d processes, %v; want at most %d", len(pids), err, most)
+		}
+		if err := g.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := g.WaitEmpty(ctx); err != nil {
+			t.Fatal(err)
+		}
+		exit(t, p)
+	})
+}
+
+func TestDestroyEndsWhoIgnoresSIGTERM(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		g := create(t, tree, "deaf", Limits{})
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		script := fmt.Sprintf("trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo ready > /proc/%d/fd/%d; while :; do sleep 1; done", os.Getpid(), w.Fd())
+		p := start(t, g, script)
+		if _, err := r.Read(make([]byte, 6)); err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+		if err := g.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+		if s := exit(t, p); s.WaitStatus != int(syscall.SIGKILL) {
+			t.Errorf("got %s, want killed", s)
+		}
+		if err := g.Destroy(); err != nil {
+			t.Errorf("second Destroy: %v", err)
+		}
+	})
+}
+
+func TestFreezeStopsAndThawContinues(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		g := create(t, tree, "ice", Limits{})
+		p := start(t, g, "while :; do :; done")
+		eventually(t, "some CPU time", func() bool { cpu, _, _ := g.Sample(false); return cpu > 0 })
+		if err := g.Freeze(); err != nil {
+			t.Fatal(err)
+		}
+		before, _, err := g.Sample(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Millisecond) // in which a running loop would use CPU time
+		if after, _, _ := g.Sample(false); after-before > time.Millisecond {
+			t.Errorf("frozen, and used %v", after-before)
+		}
+		if err := g.Thaw(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "more CPU time", func() bool { cpu, _, _ := g.Sample(false); return cpu > before+time.Millisecond })
+		// A frozen group can be destroyed.
+		if err := errors.Join(g.Freeze(), g.Destroy()); err != nil {
+			t.Fatal(err)
+		}
+		exit(t, p)
+	})
+}
+
+func TestQuotaThrottles(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		g := create(t, tree, "slow", Limits{CPUMilli: 1000, CPUQuotaMilli: 100})
+		p := start(t, g, "while :; do :; done")
+		began := time.Now()
+		eventually(t, "throttling", func() bool {
+			u, err := g.Usage()
+			return err == nil && u.ThrottledPeriods >= 2 && u.Throttled > 0
+		})
+		elapsed := time.Since(began)
+		if cpu, _, _ := g.Sample(false); cpu > elapsed/5+30*time.Millisecond {
+			t.Errorf("used %v in %v, want about a tenth", cpu, elapsed)
+		}
+		if err := g.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+		exit(t, p)
+	})
+}
+
+func TestUpdateOfALiveGroup(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		first := Limits{CPUMilli: 500, CPUQuotaMilli: 500, MemBytes: 64 << 20, MemSoftBytes: 32 << 20, LimitSwap: true, PidsMax: 10}
+		g := create(t, tree, "live", first)
+		for _, l := range []Limits{
+			{CPUMilli: 2000, CPUQuotaMilli: 2000, MemBytes: 128 << 20, MemSoftBytes: 64 << 20, LimitSwap: true, PidsMax: 20},
+			{CPUMilli: 100, CPUQuotaMilli: 100, MemBytes: 32 << 20, MemSoftBytes: 16 << 20, LimitSwap: true, PidsMax: 5},
+			{},
+		} {
+			if err := g.Update(l); err != nil {
+				t.Fatalf("to %+v: %v", l, err)
+			}
+			u, err := g.Usage()
+			if err != nil || u.MemLimit != uint64(l.MemBytes) {
+				t.Errorf("memory limit: got %d, %v; want %d", u.MemLimit, err, l.MemBytes)
+			}
+			if p, _ := read(g.path("pids", "pids.max")); p != orMax(l.PidsMax) {
+				t.Errorf("pids.max: got %s, want %s", p, orMax(l.PidsMax))
+			}
+		}
+		if err := g.Update(Limits{MemBytes: -1}); err == nil || !strings.Contains(err.Error(), "MemBytes") {
+			t.Errorf("got %v, want a refusal that names MemBytes", err)
+		}
+	})
+}
+
+func TestLoweringMemoryBelowUseIsRefused(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		g := create(t, tree, "fat", Limits{MemBytes: 256 << 20, LimitSwap: true})
+		// 40 MB of shell variable: anonymous memory that cannot be reclaimed.
+		p := start(t, g, "x=$(head -c 40000000 /dev/zero | tr '\\0' x); sleep 60; echo $x")
+		eventually(t, "memory to be used", func() bool {
+			u, err := g.Usage()
+			return err == nil && u.RSSBytes > 39_000_000
+		})
+		err := g.Update(Limits{MemBytes: 8 << 20, LimitSwap: true})
+		if !errors.Is(err, syscall.EBUSY) {
+			t.Errorf("got %v, want EBUSY", err)
+		}
+		if _, done := p.Status(); done {
+			t.Error("the process died of it")
+		}
+	})
+}
+
+func TestNestedGroupsOfTheTaskGoToo(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		g := create(t, tree, "nest", Limits{})
+		for i := range tree.hiers {
+			if err := os.MkdirAll(filepath.Join(g.dir(i), "a", "b"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		inner := filepath.Join(g.dir(tree.core), "a", "b", "cgroup.procs")
+		p := start(t, g, "echo $$ > "+inner+"; exec sleep 60")
+		eventually(t, "the process to move", func() bool { text, _ := read(inner); return text != "" })
+		if pids, err := g.Pids(); err != nil || len(pids) != 1 || pids[0] != p.Pid() {
+			t.Errorf("got %v, %v; want %d", pids, err, p.Pid())
+		}
+		if !g.Holds(p.Pid()) || g.Holds(os.Getpid()) {
+			t.Error("Holds is wrong about who is in the group")
+		}
+		if err := g.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+		exit(t, p)
+	})
+}
+
+func TestListReopenAndHalfMadeGroups(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		create(t, tree, "b", Limits{})
+		create(t, tree, "a", Limits{})
+		if _, err := tree.Create("a", Limits{}); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("second Create: got %v, want fs.ErrExist", err)
+		}
+		// A crash in the middle of Create leaves a directory in one hierarchy.
+		if err := os.Mkdir(filepath.Join(tree.hiers[len(tree.hiers)-1].dir, "c"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		names, err := tree.List()
+		if err != nil || strings.Join(names, " ") != "a b c" {
+			t.Fatalf("got %v, %v; want a b c", names, err)
+		}
+		for _, id := range names {
+			g, err := tree.Reopen(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Destroy(); err != nil {
+				t.Error(err)
+			}
+		}
+		if names, err := tree.List(); err != nil || len(names) != 0 {
+			t.Errorf("got %v, %v; want none", names, err)
+		}
+		if _, err := tree.Reopen("a"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v, want fs.ErrNotExist", err)
+		}
+	})
+}
+
+func TestBadNamesAreRefused(t *testing.T) {
+	for _, id := range []string{"", ".", "..", "a/b", "../x", "a b", "cpu.stat", "cgroup.procs", "tasks", "memory.x", strings.Repeat("x", 201), "ü"} {
+		if ValidateID(id) == nil {
+			t.Errorf("%q was accepted", id)
+		}
+	}
+	for _, id := range []string{"a", "0f1b-22.x", "cpu", strings.Repeat("x", 200)} {
+		if err := ValidateID(id); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, root := range []string{"", ".", "..", "/x", "a/../../b"} {
+		if _, err := Open(Options{Root: root, Cgroups: probe.Cgroups{V2: "/nowhere"}}); err == nil {
+			t.Errorf("root %q was accepted", root)
+		}
+	}
+}
+
+func TestUnknownControllerIsNamed(t *testing.T) {
+	for _, c := range layouts(t) {
+		_, err := Open(Options{Root: "caprock-test-never", Cgroups: c, Controllers: []string{"cpu", "flux"}})
+		if !errors.Is(err, ErrNoController) || !strings.Contains(err.Error(), "flux") {
+			t.Errorf("got %v, want ErrNoController for flux", err)
+		}
+	}
+}
+
+func TestLimitsInKernelUnits(t *testing.T) {
+	l := Limits{CPUMilli: 1, CPUQuotaMilli: 1}
+	if l.shares() != 2 || l.weight() != 1 || l.quotaMicros() != 1000 {
+		t.Errorf("got %d %d %d, want the minima 2 1 1000", l.shares(), l.weight(), l.quotaMicros())
+	}
+	l = Limits{CPUMilli: 1500, CPUQuotaMilli: 250}
+	if l.shares() != 1536 || l.weight() != 150 || l.quotaMicros() != 25_000 {
+		t.Errorf("got %d %d %d, want 1536 150 25000", l.shares(), l.weight(), l.quotaMicros())
+	}
+}
+
+func TestCounterParsesKeyedFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stat")
+	if err := os.WriteFile(path, []byte("xusage_usec 1\nusage_usec 42\nuser_usec 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]uint64{"usage_usec": 42, "user_usec": 7, "xusage_usec": 1, "none": 0} {
+		c, err := openCounter(path, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.value(); err != nil || got != want {
+			t.Errorf("%s: got %d, %v; want %d", key, got, err, want)
+		}
+		if n := testing.AllocsPerRun(100, func() { c.value() }); n != 0 {
+			t.Errorf("%s: a reading allocates %v times", key, n)
+		}
+		c.close()
+	}
+}
+
+// What Mesos does for each reading of each container.
+func openReadClose(g *Group) (cpu, mem uint64) {
+	path, _ := g.cpuFile()
+	cpu, _ = readUint(path)
+	mem, _ = readUint(g.path("memory", "memory.usage_in_bytes"))
+	return cpu, mem
+}
+
+func BenchmarkSample(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		tree, groups := benchGroups(b, n)
+		b.Run(fmt.Sprintf("kept open, cpu+mem, groups=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, g := range groups {
+					g.Sample(false)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/group")
+		})
+		b.Run(fmt.Sprintf("kept open, mem, groups=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				for _, g := range groups {
+					g.Sample(true)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/group")
+		})
+		b.Run(fmt.Sprintf("open-read-close, groups=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				for _, g := range groups {
+					openReadClose(g)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/group")
+		})
+		if err := errors.Join(tree.Remove(), tree.Close()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchGroups(b *testing.B, n int) (*Tree, []*Group) {
+	for _, c := range layouts(b) {
+		if c.V2 == "" {
+			continue
+		}
+		tree, err := Open(Options{Cgroups: c, Root: fmt.Sprintf("caprock-bench-%d-%d", os.Getpid(), n)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		groups := make([]*Group, n)
+		for i := range groups {
+			groups[i] = create(b, tree, fmt.Sprintf("g%d", i), Limits{CPUMilli: 100, MemBytes: 64 << 20})
+		}
+		return tree, groups
+	}
+	b.Skip("SKIP-ENV: needs a unified hierarchy")
+	return nil, nil
+}
