@@ -3,6 +3,7 @@ package core
 import (
 	"fmt"
 
+	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/store/record"
 )
 
@@ -10,6 +11,22 @@ import (
 // driver calls it.
 type Core struct {
 	opts Options
+	state
+
+	// What dies with the process.
+	engine    *engine
+	counters  counters
+	timers    timers
+	streams   map[StreamRef]string  // framework by stream
+	channels  map[ChannelRef]string // agent by channel
+	operators map[StreamRef]bool
+	inverse   map[string]*inverseOffer
+	result    cycle.Result
+	expected  int // agents registered before this process and not back yet
+
+	// Of the command being executed.
+	now Time
+	out *Output
 }
 
 // New makes an empty Core. Load what the journal holds, call Recovered, then Step.
@@ -18,32 +35,64 @@ func New(opts Options) (*Core, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("core options: %w", err)
 	}
-	return &Core{opts: opts}, nil
+	e, err := newEngine(&opts)
+	if err != nil {
+		return nil, fmt.Errorf("core options: %w", err)
+	}
+	return &Core{
+		opts: opts, state: newState(), engine: e,
+		streams: map[StreamRef]string{}, channels: map[ChannelRef]string{}, operators: map[StreamRef]bool{},
+		inverse: map[string]*inverseOffer{},
+	}, nil
 }
 
 // Load takes one record of the journal. Records come in key order.
 func (c *Core) Load(r record.Record) error {
-	return c.apply(r)
-}
-
-// Recovered ends loading: it withdraws offers of the last process, fills the
-// allocation engine and arms timers. All entities are in out.Changed.
-func (c *Core) Recovered(now Time, out *Output) {
+	id, err := record.ParseKey(r.Key)
+	if err != nil {
+		return err
+	}
+	_, err = c.apply(id, r.Value)
+	return err
 }
 
 // Step executes one command.
 func (c *Core) Step(now Time, cmd Command, out *Output) {
-}
-
-// Cycle runs the allocation engine if it is due, and makes the offers it finds.
-func (c *Core) Cycle(now Time, out *Output) {
+	c.now, c.out = now, out
+	switch cmd := cmd.(type) {
+	case *Subscribe:
+		c.subscribe(cmd)
+	case *SchedulerCall:
+		c.schedulerCall(cmd)
+	case *StreamClosed:
+		c.streamClosed(cmd.Stream)
+	case *AgentFrame:
+		c.agentFrame(cmd)
+	case *ChannelClosed:
+		c.channelClosed(cmd.Channel)
+	case *OperatorCall:
+		c.operatorCall(cmd)
+	case *OperatorSubscribed:
+		c.operators[cmd.Stream] = true
+		out.effect(&SnapshotOperator{Stream: cmd.Stream})
+	case *OperatorClosed:
+		delete(c.operators, cmd.Stream)
+	case *Tick:
+		c.runTimers()
+	default:
+		panic(fmt.Sprintf("BUG: unknown command %T", cmd))
+	}
+	c.out = nil
 }
 
 // NextDeadline is the Mono time at which Tick or Cycle has something to do.
 func (c *Core) NextDeadline() int64 {
-	return 0
-}
-
-func (c *Core) apply(r record.Record) error {
-	return nil
+	if c.engine.a.Dirty() {
+		return 0
+	}
+	next := c.engine.a.NextDeadline()
+	if at, ok := c.timers.next(); ok && at < next {
+		next = at
+	}
+	return next
 }

@@ -3,9 +3,11 @@ package core
 import (
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/allocator"
 	"github.com/caprock/caprock/wire/mesos/maintenance"
 	"github.com/caprock/caprock/wire/mesos/master"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
+	"github.com/caprock/caprock/wire/resource"
 )
 
 // Role is what operators have set for a role.
@@ -54,7 +56,15 @@ type Agent struct {
 	// Recovered: registered before this process started and not yet back.
 	Connected, Active, Recovered bool
 	Unavailability               *mesos.Unavailability
+	// InverseAnswers are frameworks' last answers to inverse offers, for the
+	// maintenance status.
+	InverseAnswers []*allocator.InverseOfferStatus
+
+	total resource.Resources // with oversubscribed ones
 }
+
+// Total is what the agent has, oversubscribed resources included.
+func (a *Agent) Total() resource.Resources { return a.total }
 
 // ID is the agent's id.
 func (a *Agent) ID() string { return a.Rec.GetInfo().GetId().GetValue() }
@@ -69,12 +79,22 @@ func (a *Agent) Registered() bool { return a.Rec.GetPhase() == record.Agent_REGI
 // Executor is a live executor on an agent. Command tasks have none.
 type Executor struct {
 	Rec *record.Executor
+
+	res resource.Resources
 }
+
+// Resources are what the executor itself uses, allocated to its role.
+func (e *Executor) Resources() resource.Resources { return e.res }
 
 // Task is a live task, an unreachable one, or a completed one.
 type Task struct {
 	Rec *record.Task
+
+	res resource.Resources
 }
+
+// Resources are what the task uses while it lives, allocated to its role.
+func (t *Task) Resources() resource.Resources { return t.res }
 
 // ID is the task's id.
 func (t *Task) ID() string { return t.Rec.GetTask().GetTaskId().GetValue() }
@@ -85,6 +105,8 @@ func (t *Task) Info() *mesos.Task { return t.Rec.GetTask() }
 // Operation is an offer operation that has not been forgotten.
 type Operation struct {
 	Rec *record.Operation
+
+	consumed resource.Resources
 }
 
 // UUID is the operation's identity, 16 raw bytes.
@@ -98,7 +120,12 @@ type Offer struct {
 	Rec *record.Offer
 	// Wire is the offer as the framework was sent it, in its format.
 	Wire *mesos.Offer
+
+	res resource.Resources
 }
+
+// Resources are what is offered, allocated to the offer's role.
+func (o *Offer) Resources() resource.Resources { return o.res }
 
 // ID is the offer's id.
 func (o *Offer) ID() string { return o.Rec.GetId() }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
@@ -53,6 +54,10 @@ type Options struct {
 	MaxCompletedTasks      int // per framework
 	MaxUnreachableTasks    int // per framework
 
+	// LoseUncheckpointed declares tasks of frameworks without checkpointing lost
+	// as soon as their agent disconnects, as Mesos does. Caprock's agents find
+	// such tasks again after a restart, so by default they stay.
+	LoseUncheckpointed bool
 	// RoleWhitelist restricts roles that frameworks, weights and quotas may
 	// name; nil allows all.
 	RoleWhitelist []string
@@ -60,14 +65,21 @@ type Options struct {
 	RefuseRoot bool
 	// RequireAgentDomain refuses agents without a fault domain.
 	RequireAgentDomain bool
-	// FilterGPU withholds agents with GPUs from frameworks without the
-	// GPU_RESOURCES capability. Mesos' default is true.
-	FilterGPU bool
+	// ShowGPUsToAll offers agents with GPUs to frameworks without the
+	// GPU_RESOURCES capability too (--filter_gpu_resources=false).
+	ShowGPUsToAll bool
 	// MinAllocatable is the least an offer holds: one of these sets of
-	// quantities, e.g. "cpus:0.01|mem:32". Empty means Mesos' default.
+	// quantities, e.g. "cpus:0.01|mem:32". Empty means that, Mesos' default.
 	MinAllocatable string
 	// ExcludeNames are resource names that fair sharing does not look at.
 	ExcludeNames []string
+	// QuotaScope, sorters, shards, order and bounds are passed to alloc/cycle.
+	QuotaScope                  cycle.QuotaScope
+	RoleSorter, FrameworkSorter cycle.Sorter
+	Shards                      int
+	ShuffleOff                  bool
+	OfferShareLimit             float64
+
 	// YoungCapabilities tells schedulers of master capabilities younger than
 	// common clients (QUOTA_V2), which makes some of them stop.
 	YoungCapabilities bool

@@ -1,0 +1,275 @@
+package core
+
+import (
+	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+// channelClosed: the agent is disconnected at once. Its tasks stay.
+func (c *Core) channelClosed(channel ChannelRef) {
+	a := c.agents[c.channels[channel]]
+	delete(c.channels, channel)
+	if a != nil && a.channel == channel {
+		c.disconnectAgent(a)
+	}
+}
+
+// disconnectAgent gives an agent AgentReregisterTimeout to come back.
+func (c *Core) disconnectAgent(a *agentState) {
+	delete(c.channels, a.channel)
+	a.channel, a.probedAt = 0, 0
+	c.touchAgent(a, func(e *Agent) { e.Connected, e.Active = false, false })
+	c.engine.deactivateAgent(a.id())
+	c.rescindAgentOffers(a)
+	rec := cloneAgent(a.cur.Rec)
+	rec.ReregisterDeadlineNanos = ptr(c.now.Wall + int64(c.opts.AgentReregisterTimeout))
+	c.putAgent(rec)
+	c.armWall(rec.GetReregisterDeadlineNanos(), timerAgentReregister, a.id())
+	if c.opts.LoseUncheckpointed {
+		c.loseUncheckpointed(a)
+	}
+}
+
+// loseUncheckpointed ends the tasks of frameworks without checkpointing, as Mesos
+// does because its executors would exit with their agent. Ours do not.
+func (c *Core) loseUncheckpointed(a *agentState) {
+	ended := map[string]*frameworkState{}
+	for _, t := range a.sortedTasks() {
+		f := c.frameworks[t.framework()]
+		if f == nil || f.info().GetCheckpoint() || t.unreachable() {
+			continue
+		}
+		ended[f.id()] = f
+		if !t.terminal() {
+			s := c.masterStatus(t.ID(), a.id(), mesos.TaskState_TASK_LOST, mesos.TaskStatus_REASON_AGENT_DISCONNECTED,
+				"Agent "+a.info().GetHostname()+" disconnected")
+			s.ExecutorId = t.Info().ExecutorId
+			t = c.updateTask(t, s, mesos.TaskState_TASK_LOST, false)
+			c.sendUpdate(f, s)
+		}
+		c.completeTask(f, t)
+	}
+	for _, f := range sortedStrings(ended) {
+		for _, e := range a.sortedExecutors() {
+			if e.framework() == f.id() {
+				c.removeExecutor(a, e.key())
+			}
+		}
+		c.shutdownFrameworkOn(a, f.info().Id)
+	}
+}
+
+func (c *Core) agentReregisterTimeout(id string) {
+	a := c.agents[id]
+	if a == nil || a.cur.Connected || !a.registered() {
+		return
+	}
+	if deadline := a.cur.Rec.GetReregisterDeadlineNanos(); deadline > c.now.Wall {
+		c.armWall(deadline, timerAgentReregister, id)
+		return
+	}
+	c.markUnreachable(a, "agent did not reregister within "+c.opts.AgentReregisterTimeout.String())
+}
+
+func (c *Core) armPing(a *agentState) {
+	if !a.pingTimer {
+		a.pingTimer = true
+		c.timers.arm(c.now.Mono+int64(c.opts.PingInterval), timerPing, a.id())
+	}
+}
+
+func (c *Core) sendPing(a *agentState) {
+	c.tell(a, &link.Down{Body: &link.Down_Ping{Ping: &link.Ping{Connected: ptr(true)}}})
+}
+
+// pingAgent counts a miss if nothing was heard since the last ping, and sends the
+// next. Too many misses in a row make the agent unreachable, though its
+// connection may look whole.
+func (c *Core) pingAgent(t timer) {
+	a := c.agents[t.id]
+	if a == nil {
+		return
+	}
+	a.pingTimer = false
+	if !a.cur.Connected {
+		return
+	}
+	if c.now.Mono-a.lastHeard >= int64(c.opts.PingInterval) {
+		a.pingsMissed++
+	}
+	if a.pingsMissed > c.opts.MaxPingTimeouts {
+		c.out.effect(&CloseChannel{Channel: a.channel})
+		c.markUnreachable(a, "health check timed out")
+		return
+	}
+	c.sendPing(a)
+	c.armPing(a)
+}
+
+// unreachable reports whether the agent is remembered as unreachable.
+func (a *agentState) unreachable() bool { return a.cur.Rec.GetPhase() == record.Agent_UNREACHABLE }
+
+// detach ends the agent's channel: nothing reaches it any more.
+func (c *Core) detach(a *agentState) {
+	if a.cur.Recovered {
+		c.expected--
+	}
+	delete(c.channels, a.channel)
+	a.channel, a.leaving = 0, true
+	c.touchAgent(a, func(e *Agent) { e.Connected, e.Active, e.Recovered = false, false, false })
+}
+
+// withdraw takes the agent's resources out of the cluster and tells everyone.
+func (c *Core) withdraw(a *agentState) {
+	c.rescindAgentOffers(a)
+	c.engine.removeAgent(a.id())
+	c.broadcastAgentFailure(a.id())
+}
+
+// markUnreachable: nobody knows what the agent's tasks do. They are remembered, and
+// go on if it comes back.
+func (c *Core) markUnreachable(a *agentState, why string) {
+	c.detach(a)
+	rec := cloneAgent(a.cur.Rec)
+	rec.Phase, rec.SinceNanos, rec.ReregisterDeadlineNanos = record.Agent_UNREACHABLE.Enum(), ptr(c.now.Wall), nil
+	c.putAgent(rec)
+	for _, t := range a.sortedTasks() {
+		c.loseTask(a, t, mesos.TaskState_TASK_UNREACHABLE, mesos.TaskStatus_REASON_AGENT_REMOVED, why)
+	}
+	c.forgetWorkOf(a, mesos.OperationState_OPERATION_UNREACHABLE, "Agent became unreachable")
+	c.withdraw(a)
+}
+
+// loseTask ends a task with its agent, or remembers it as unreachable. Only
+// PARTITION_AWARE frameworks know other words than TASK_LOST.
+func (c *Core) loseTask(a *agentState, t *Task, state mesos.TaskState, reason mesos.TaskStatus_Reason, why string) {
+	f := c.frameworks[t.framework()]
+	if f == nil {
+		return
+	}
+	if t.terminal() {
+		// Its end will not be acknowledged any more.
+		c.completeTask(f, t)
+		return
+	}
+	if !f.caps.partitionAware {
+		state = mesos.TaskState_TASK_LOST
+		if reason == mesos.TaskStatus_REASON_AGENT_REMOVED_BY_OPERATOR {
+			reason = mesos.TaskStatus_REASON_AGENT_REMOVED
+		}
+	}
+	s := c.masterStatus(t.ID(), a.id(), state, reason, why)
+	s.ExecutorId = t.Info().ExecutorId
+	if a.unreachable() {
+		s.UnreachableTime = timeInfo(a.cur.Rec.GetSinceNanos())
+		c.rememberUnreachable(f, t, s)
+	} else {
+		t = c.updateTask(t, s, state, false)
+		c.completeTask(f, t)
+	}
+	c.sendUpdate(f, s)
+}
+
+// rememberUnreachable keeps a task for its agent's return, whatever its framework
+// was told; the task that was unreachable for longest is forgotten beyond the
+// limit.
+func (c *Core) rememberUnreachable(f *frameworkState, t *Task, s *mesos.TaskStatus) {
+	info, _ := withStatus(t.Info(), s, s.GetState())
+	t = c.putTask(&record.Task{Task: info, Unreachable: ptr(true)}, t.res)
+	c.taskUpdated(t, s)
+	var oldest *Task
+	count := 0
+	for _, other := range f.tasks {
+		if !other.unreachable() {
+			continue
+		}
+		count++
+		if oldest == nil || unreachableBefore(other, oldest) {
+			oldest = other
+		}
+	}
+	if count > c.opts.MaxUnreachableTasks {
+		c.dropTask(f.id(), oldest.ID())
+	}
+}
+
+func unreachableBefore(a, b *Task) bool {
+	at, bt := unreachableSince(a), unreachableSince(b)
+	return at < bt || at == bt && a.ID() < b.ID()
+}
+
+func unreachableSince(t *Task) int64 {
+	all := t.Info().GetStatuses()
+	if len(all) == 0 {
+		return 0
+	}
+	return all[len(all)-1].GetUnreachableTime().GetNanoseconds()
+}
+
+// forgetWorkOf ends the executors and operations of an agent that left. Operations
+// of unreachable agents may still be heard of.
+func (c *Core) forgetWorkOf(a *agentState, state mesos.OperationState, text string) {
+	for _, e := range a.sortedExecutors() {
+		c.dropExecutor(e.key())
+	}
+	for _, o := range sortedStrings(a.operations) {
+		if o.Info().GetInfo().GetId() != nil && !terminalOperation(o.Info().GetLatestStatus().GetState()) {
+			if f := c.frameworks[o.framework()]; f != nil {
+				c.sendOperationStatus(f, &mesos.OperationStatus{OperationId: o.Info().Info.Id, State: state.Enum(), Message: &text, AgentId: a.info().Id})
+			}
+		}
+		c.dropOperation(o.UUID())
+	}
+}
+
+// unregister: the agent leaves for good; its tasks are lost to everyone.
+func (c *Core) unregister(a *agentState, message string) {
+	if message == "" {
+		message = "the agent unregistered"
+	}
+	c.out.effect(&CloseChannel{Channel: a.channel})
+	c.removeAgent(a, "Agent "+a.info().GetHostname()+" removed: "+message)
+}
+
+// removeAgent forgets an agent altogether.
+func (c *Core) removeAgent(a *agentState, why string) {
+	c.detach(a)
+	for _, t := range a.sortedTasks() {
+		c.loseTask(a, t, mesos.TaskState_TASK_LOST, mesos.TaskStatus_REASON_AGENT_REMOVED, why)
+	}
+	c.forgetWorkOf(a, mesos.OperationState_OPERATION_DROPPED, "Agent removed")
+	c.withdraw(a)
+	c.clearOutbox(a)
+	c.dropAgent(a.id())
+	c.agentRemoved(a.id())
+}
+
+// pruneAgents forgets unreachable and gone agents that are old or too many, the
+// oldest first.
+func (c *Core) pruneAgents() {
+	c.timers.arm(c.now.Mono+int64(pruneInterval), timerPrune, "")
+	var remembered []*agentState
+	for _, a := range sortedStrings(c.agents) {
+		if !a.registered() {
+			remembered = append(remembered, a)
+		}
+	}
+	sortBySince(remembered)
+	for i, a := range remembered {
+		old := c.now.Wall-a.cur.Rec.GetSinceNanos() > int64(DefaultRememberedAgentAge)
+		if !old && len(remembered)-i <= DefaultMaxRememberedAgents {
+			return
+		}
+		c.forgetAgent(a)
+	}
+}
+
+// forgetAgent drops a remembered agent with its unreachable tasks.
+func (c *Core) forgetAgent(a *agentState) {
+	for _, t := range a.sortedTasks() {
+		c.dropTask(t.framework(), t.ID())
+	}
+	c.clearOutbox(a)
+	c.dropAgent(a.id())
+}

@@ -1,0 +1,96 @@
+package core
+
+import (
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/master"
+	"github.com/caprock/caprock/wire/mesos/scheduler"
+)
+
+// send puts an event on a framework's stream; without a stream it is lost, which
+// is what Mesos does: whoever made it retries or is asked again.
+func (c *Core) send(f *frameworkState, e *scheduler.Event) {
+	if f != nil && f.cur.Connected {
+		c.out.effect(&Event{Stream: f.stream, Event: e})
+	}
+}
+
+func (c *Core) sendUpdate(f *frameworkState, s *mesos.TaskStatus) {
+	c.send(f, &scheduler.Event{Type: scheduler.Event_UPDATE.Enum(), Update: &scheduler.Event_Update{Status: s}})
+}
+
+func (c *Core) sendRescind(f *frameworkState, offer string) {
+	c.send(f, &scheduler.Event{Type: scheduler.Event_RESCIND.Enum(),
+		Rescind: &scheduler.Event_Rescind{OfferId: &mesos.OfferID{Value: &offer}}})
+}
+
+func errorEvent(message string) *scheduler.Event {
+	return &scheduler.Event{Type: scheduler.Event_ERROR.Enum(), Error: &scheduler.Event_Error{Message: &message}}
+}
+
+func heartbeatEvent() *scheduler.Event {
+	return &scheduler.Event{Type: scheduler.Event_HEARTBEAT.Enum()}
+}
+
+// broadcastAgentFailure tells every connected framework that an agent is lost.
+func (c *Core) broadcastAgentFailure(agent string) {
+	e := &scheduler.Event{Type: scheduler.Event_FAILURE.Enum(),
+		Failure: &scheduler.Event_Failure{AgentId: &mesos.AgentID{Value: &agent}}}
+	for _, f := range sortedStrings(c.frameworks) {
+		c.send(f, e)
+	}
+}
+
+// operatorEvent goes to operators' streams; with none open it is not built.
+func (c *Core) operatorEvent(e *master.Event) {
+	if len(c.operators) > 0 {
+		c.out.effect(&OperatorEvent{Event: e})
+	}
+}
+
+func (c *Core) taskAdded(t *Task) {
+	c.operatorEvent(&master.Event{Type: master.Event_TASK_ADDED.Enum(), TaskAdded: &master.Event_TaskAdded{Task: t.Info()}})
+}
+
+func (c *Core) taskUpdated(t *Task, s *mesos.TaskStatus) {
+	c.operatorEvent(&master.Event{Type: master.Event_TASK_UPDATED.Enum(), TaskUpdated: &master.Event_TaskUpdated{
+		FrameworkId: t.Info().FrameworkId, Status: s, State: t.state().Enum()}})
+}
+
+func (c *Core) agentAdded(a *agentState) {
+	c.operatorEvent(&master.Event{Type: master.Event_AGENT_ADDED.Enum(),
+		AgentAdded: &master.Event_AgentAdded{Agent: AgentView(a.cur)}})
+}
+
+func (c *Core) agentRemoved(id string) {
+	c.operatorEvent(&master.Event{Type: master.Event_AGENT_REMOVED.Enum(),
+		AgentRemoved: &master.Event_AgentRemoved{AgentId: &mesos.AgentID{Value: &id}}})
+}
+
+func (c *Core) frameworkAdded(f *frameworkState) {
+	c.operatorEvent(&master.Event{Type: master.Event_FRAMEWORK_ADDED.Enum(),
+		FrameworkAdded: &master.Event_FrameworkAdded{Framework: FrameworkView(f.cur)}})
+}
+
+func (c *Core) frameworkUpdated(f *frameworkState) {
+	c.operatorEvent(&master.Event{Type: master.Event_FRAMEWORK_UPDATED.Enum(),
+		FrameworkUpdated: &master.Event_FrameworkUpdated{Framework: FrameworkView(f.cur)}})
+}
+
+func (c *Core) frameworkRemoved(f *frameworkState) {
+	c.operatorEvent(&master.Event{Type: master.Event_FRAMEWORK_REMOVED.Enum(),
+		FrameworkRemoved: &master.Event_FrameworkRemoved{FrameworkInfo: f.info()}})
+}
+
+func (c *Core) reply(t Token, status int, text string) {
+	if t != 0 {
+		c.out.effect(&Reply{Token: t, Status: status, Text: text})
+	}
+}
+
+// tell sends a frame that is not kept; a disconnected agent never gets it.
+func (c *Core) tell(a *agentState, d *link.Down) {
+	if a.cur.Connected {
+		c.out.effect(&Down{Channel: a.channel, Down: d})
+	}
+}

@@ -1,0 +1,133 @@
+package core
+
+import (
+	"time"
+
+	"github.com/caprock/caprock/alloc/cycle"
+	"github.com/caprock/caprock/store/record"
+)
+
+// Recovered ends loading: it withdraws offers of the last process, fills the
+// allocation engine and arms timers. All entities are in out.Changed.
+//
+// Nobody is connected at first. Agents keep their tasks and are given
+// AgentReregisterTimeout to come back, frameworks their failover timeout but at
+// least FrameworkRecoveryTimeout; a deadline that was running already goes on.
+func (c *Core) Recovered(now Time, out *Output) {
+	c.now, c.out = now, out
+	defer func() { c.out = nil }()
+	c.recoverMeta()
+	for _, o := range sortedStrings(c.offers) {
+		c.dropOffer(o.ID())
+	}
+	c.recoverRoles()
+	c.publish(record.ID{Kind: record.KindMaintenance}, c.maintenance)
+	for _, f := range sortedStrings(c.frameworks) {
+		c.recoverFramework(f)
+	}
+	for _, f := range sortedStrings(c.completed) {
+		c.publish(frameworkID(f.id()), f.cur)
+		c.publishTasks(f)
+	}
+	for _, a := range sortedStrings(c.agents) {
+		c.recoverAgent(a)
+	}
+	for _, o := range sortedStrings(c.operations) {
+		c.publish(record.ID{Kind: record.KindOperation, Parts: [3]string{o.UUID()}}, o)
+	}
+	c.timers.arm(now.Mono+int64(pruneInterval), timerPrune, "")
+}
+
+// pruneInterval is how often old unreachable and gone agents are forgotten.
+const pruneInterval = 15 * time.Minute
+
+func (c *Core) recoverMeta() {
+	c.counters = counters{
+		framework: c.meta.GetNextFramework(), agent: c.meta.GetNextAgent(),
+		offer: c.meta.GetNextOffer(), serial: c.meta.GetNextSerial(),
+	}
+	if c.meta.ClusterId == nil {
+		c.putMeta(&record.Meta{ClusterId: ptr(c.opts.ClusterID)})
+	}
+}
+
+// recoverRoles sets weights and quotas. With quotas the engine waits for most
+// agents before it makes offers.
+func (c *Core) recoverRoles() {
+	weights, quotas := map[string]float64{}, map[string]cycle.Quota{}
+	for _, r := range sortedStrings(c.roles) {
+		name := r.Rec.GetName()
+		c.publish(record.ID{Kind: record.KindRole, Parts: [3]string{name}}, r)
+		if r.Rec.Weight != nil {
+			weights[name] = r.Rec.GetWeight()
+		}
+		if r.Rec.Quota != nil {
+			guarantee, limit, err := quotaOf(r.Rec.Quota)
+			if err != nil {
+				panic("BUG: quota was not validated: " + err.Error())
+			}
+			quotas[name] = cycle.Quota{Guarantee: guarantee, Limit: limit}
+		}
+	}
+	for _, a := range c.agents {
+		if a.registered() {
+			c.expected++
+		}
+	}
+	c.engine.a.UpdateWeights(weights)
+	c.engine.check(c.engine.a.Recover(c.now.Mono, c.expected, quotas))
+}
+
+func (c *Core) recoverFramework(f *frameworkState) {
+	c.touchFramework(f, func(e *Framework) { e.Recovered = true })
+	if f.cur.Rec.FailoverDeadlineNanos == nil {
+		wait := max(failoverTimeout(f.info()), c.opts.FrameworkRecoveryTimeout)
+		rec := cloneFramework(f.cur.Rec)
+		rec.FailoverDeadlineNanos = ptr(saturatedAdd(c.now.Wall, int64(wait)))
+		c.putFramework(rec)
+	}
+	c.armWall(f.cur.Rec.GetFailoverDeadlineNanos(), timerFrameworkFailover, f.id())
+	c.publishTasks(f)
+	c.engine.addFramework(c.now.Mono, c.engineFramework(f))
+}
+
+func (c *Core) publishTasks(f *frameworkState) {
+	for _, t := range f.sortedTasks() {
+		c.publish(record.ID{Kind: record.KindTask, Parts: [3]string{f.id(), t.ID()}}, t)
+	}
+	for _, t := range f.done {
+		c.publish(record.ID{Kind: record.KindCompletedTask, Parts: [3]string{f.id()}, Number: t.Rec.GetCompletedSerial()}, t)
+	}
+}
+
+func (c *Core) recoverAgent(a *agentState) {
+	for _, e := range a.sortedExecutors() {
+		c.publish(executorID(e.key()), e)
+	}
+	for _, d := range a.outbox {
+		a.notePendingKill(d)
+	}
+	if !a.registered() {
+		c.publish(agentID(a.id()), a.cur)
+		return
+	}
+	c.touchAgent(a, func(e *Agent) {
+		e.Recovered = true
+		e.Unavailability = c.unavailabilityOf(a)
+	})
+	if a.cur.Rec.ReregisterDeadlineNanos == nil {
+		rec := cloneAgent(a.cur.Rec)
+		rec.ReregisterDeadlineNanos = ptr(c.now.Wall + int64(c.opts.AgentReregisterTimeout))
+		c.putAgent(rec)
+	}
+	c.armWall(a.cur.Rec.GetReregisterDeadlineNanos(), timerAgentReregister, a.id())
+}
+
+func saturatedAdd(a, b int64) int64 {
+	if b > 0 && a > maxInt64-b {
+		return maxInt64
+	}
+	return a + b
+}
+
+const maxInt64 = 1<<63 - 1

@@ -1,0 +1,166 @@
+package core
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/allocator"
+)
+
+// state is everything that records say. It changes in apply.go only.
+type state struct {
+	meta        *record.Meta
+	maintenance *Maintenance
+	roles       map[string]*Role
+	frameworks  map[string]*frameworkState // live
+	completed   map[string]*frameworkState
+	agents      map[string]*agentState // registered, unreachable and gone
+	operations  map[string]*Operation  // by uuid
+	offers      map[string]*Offer
+}
+
+func newState() state {
+	return state{
+		meta:        &record.Meta{},
+		maintenance: &Maintenance{Rec: &record.Maintenance{}},
+		roles:       map[string]*Role{},
+		frameworks:  map[string]*frameworkState{},
+		completed:   map[string]*frameworkState{},
+		agents:      map[string]*agentState{},
+		operations:  map[string]*Operation{},
+		offers:      map[string]*Offer{},
+	}
+}
+
+// frameworkState is a framework with indices of what belongs to it.
+type frameworkState struct {
+	cur  *Framework
+	caps frameworkCaps
+	// tasks holds live and unreachable tasks; done the completed ones by serial.
+	tasks     map[string]*Task
+	done      []*Task
+	executors map[executorKey]*Executor
+	offers    map[string]*Offer
+	// operations by uuid; operationIDs from the framework's id to the newest uuid.
+	operations   map[string]*Operation
+	operationIDs map[string]string
+
+	// What dies with the process.
+	stream   StreamRef
+	streamID string
+	inverse  map[string]*inverseOffer
+}
+
+func newFrameworkState() *frameworkState {
+	return &frameworkState{
+		tasks: map[string]*Task{}, executors: map[executorKey]*Executor{}, offers: map[string]*Offer{},
+		operations: map[string]*Operation{}, operationIDs: map[string]string{}, inverse: map[string]*inverseOffer{},
+	}
+}
+
+func (f *frameworkState) id() string                 { return f.cur.ID() }
+func (f *frameworkState) info() *mesos.FrameworkInfo { return f.cur.Rec.GetInfo() }
+func (f *frameworkState) connected() bool            { return f.cur.Connected }
+
+// subscribed reports whether the framework has the role.
+func (f *frameworkState) subscribed(role string) bool {
+	return slices.Contains(frameworkRoles(f.info()), role)
+}
+
+// liveTask is the task if it exists and is not remembered as unreachable.
+func (f *frameworkState) liveTask(id string) *Task {
+	if t := f.tasks[id]; t != nil && !t.unreachable() {
+		return t
+	}
+	return nil
+}
+
+// sortedTasks are the live and unreachable tasks by id.
+func (f *frameworkState) sortedTasks() []*Task {
+	return sortedValues(f.tasks, strings.Compare)
+}
+
+// taskKey names a task on an agent.
+type taskKey struct{ framework, task string }
+
+func compareTaskKeys(a, b taskKey) int {
+	if d := strings.Compare(a.framework, b.framework); d != 0 {
+		return d
+	}
+	return strings.Compare(a.task, b.task)
+}
+
+// executorKey names an executor.
+type executorKey struct{ agent, framework, executor string }
+
+func compareExecutorKeys(a, b executorKey) int {
+	if d := strings.Compare(a.agent, b.agent); d != 0 {
+		return d
+	}
+	if d := strings.Compare(a.framework, b.framework); d != 0 {
+		return d
+	}
+	return strings.Compare(a.executor, b.executor)
+}
+
+// agentState is an agent with indices of what is on it.
+type agentState struct {
+	cur  *Agent
+	caps agentCaps
+	// tasks holds live and unreachable tasks.
+	tasks      map[taskKey]*Task
+	executors  map[executorKey]*Executor
+	operations map[string]*Operation
+	offers     map[string]*Offer
+	outbox     []*link.Down // by seq, lowest first
+	nextSeq    uint64       // of the outbox
+	head       *record.OutboxHead
+
+	// What dies with the process.
+	channel      ChannelRef
+	lastHeard    int64 // Mono
+	pingsMissed  int
+	pingTimer    bool  // a ping timer is armed
+	leaving      bool  // its tasks are being ended; nothing drains any more
+	probedAt     int64 // Mono; another process claimed the id and this one was asked
+	inverse      map[string]*inverseOffer
+	answers      map[string]*allocator.InverseOfferStatus // by framework
+	pendingKills map[taskKey]bool
+}
+
+func newAgentState() *agentState {
+	return &agentState{
+		nextSeq: 1,
+		tasks:   map[taskKey]*Task{}, executors: map[executorKey]*Executor{},
+		operations: map[string]*Operation{}, offers: map[string]*Offer{},
+		inverse: map[string]*inverseOffer{}, pendingKills: map[taskKey]bool{},
+	}
+}
+
+func (a *agentState) id() string             { return a.cur.ID() }
+func (a *agentState) info() *mesos.AgentInfo { return a.cur.Rec.GetInfo() }
+func (a *agentState) registered() bool       { return a.cur.Registered() }
+func (a *agentState) connected() bool        { return a.cur.Connected }
+
+func (a *agentState) sortedTasks() []*Task { return sortedValues(a.tasks, compareTaskKeys) }
+
+func (a *agentState) sortedExecutors() []*Executor {
+	return sortedValues(a.executors, compareExecutorKeys)
+}
+
+// sortedValues are a map's values in the order of their keys: whenever order can
+// be seen from outside, maps are walked this way.
+func sortedValues[K comparable, V any](m map[K]V, compare func(a, b K) int) []V {
+	keys := slices.SortedFunc(maps.Keys(m), compare)
+	values := make([]V, len(keys))
+	for i, k := range keys {
+		values[i] = m[k]
+	}
+	return values
+}
+
+func sortedStrings[V any](m map[string]V) []V { return sortedValues(m, strings.Compare) }

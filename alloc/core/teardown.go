@@ -1,0 +1,132 @@
+package core
+
+import (
+	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+// removeFramework ends a framework for good: agents shut its executors down, its
+// tasks count as killed, its id is refused from now on.
+func (c *Core) removeFramework(f *frameworkState) {
+	for _, a := range c.agentsOf(f) {
+		c.shutdownFrameworkOn(a, f.info().Id)
+	}
+	if f.cur.Connected {
+		c.out.effect(&CloseStream{Stream: f.stream})
+		delete(c.streams, f.stream)
+	}
+	c.withdrawOffers(f)
+	for _, t := range f.sortedTasks() {
+		c.endTaskOfRemoved(f, t)
+	}
+	for _, e := range sortedValues(f.executors, compareExecutorKeys) {
+		if a := c.agents[e.key().agent]; a != nil {
+			c.removeExecutor(a, e.key())
+		}
+	}
+	for _, o := range sortedStrings(f.operations) {
+		c.orphanOperation(o)
+	}
+	c.engine.removeFramework(f.id())
+	rec := cloneFramework(f.cur.Rec)
+	rec.UnregisteredNanos, rec.CompletedSerial, rec.FailoverDeadlineNanos = ptr(c.now.Wall), ptr(c.nextSerial()), nil
+	c.putFramework(rec)
+	f.stream, f.streamID = 0, ""
+	c.touchFramework(f, func(e *Framework) { e.Connected, e.Active, e.Recovered, e.InverseOffers = false, false, false, nil })
+	c.frameworkRemoved(f)
+	c.trimCompleted()
+}
+
+// shutdownFrameworkOn orders the end of a framework's executors and tasks.
+func (c *Core) shutdownFrameworkOn(a *agentState, id *mesos.FrameworkID) {
+	c.order(a, &link.Down{Body: &link.Down_ShutdownFramework{ShutdownFramework: &link.ShutdownFramework{FrameworkId: id}}})
+}
+
+func (c *Core) endTaskOfRemoved(f *frameworkState, t *Task) {
+	if !t.terminal() {
+		s := c.masterStatus(t.ID(), t.agent(), mesos.TaskState_TASK_KILLED,
+			mesos.TaskStatus_REASON_FRAMEWORK_REMOVED, "Framework "+f.id()+" removed")
+		s.ExecutorId = t.Info().ExecutorId
+		t = c.updateTask(t, s, mesos.TaskState_TASK_KILLED, false)
+	}
+	c.completeTask(f, t)
+}
+
+// orphanOperation: an operation without its framework is acknowledged here when
+// the agent reports its end; until then it is only bookkeeping.
+func (c *Core) orphanOperation(o *Operation) {
+	if terminalOperation(o.Info().GetLatestStatus().GetState()) {
+		if a := c.agents[o.agent()]; a != nil && a.registered() {
+			c.acknowledgeToAgent(a, o.Info().Uuid, o.Info().LatestStatus.Uuid)
+		}
+		c.endOperation(o)
+	}
+}
+
+// trimCompleted forgets the frameworks that completed first.
+func (c *Core) trimCompleted() {
+	for len(c.completed) > c.opts.MaxCompletedFrameworks {
+		var oldest *frameworkState
+		for _, f := range c.completed {
+			if oldest == nil || f.cur.Rec.GetCompletedSerial() < oldest.cur.Rec.GetCompletedSerial() {
+				oldest = f
+			}
+		}
+		for len(oldest.done) > 0 {
+			c.dropCompletedTask(oldest.id(), oldest.done[0].Rec.GetCompletedSerial())
+		}
+		for _, o := range sortedStrings(oldest.operations) {
+			c.endOperation(o)
+		}
+		c.dropFramework(oldest.id())
+	}
+}
+
+// updateFramework answers UPDATE_FRAMEWORK: all of the description changes, or
+// nothing.
+func (c *Core) updateFramework(f *frameworkState, cmd *SchedulerCall) {
+	call := cmd.Call.GetUpdateFramework()
+	info := call.GetFrameworkInfo()
+	err := c.validateFramework(info, call.GetSuppressedRoles(), call.GetOfferConstraints())
+	if err == nil {
+		err = validateFrameworkUpdate(f.info(), info)
+	}
+	if err != nil {
+		c.reply(cmd.Reply, 400, "'UpdateFramework' call is not valid: "+err.Error())
+		return
+	}
+	c.reply(cmd.Reply, 200, "")
+	c.replaceFramework(f, cloneFramework(f.cur.Rec), info, call.GetSuppressedRoles(), call.GetOfferConstraints())
+	c.rescindLeftRoles(f)
+	c.engine.updateFramework(c.now.Mono, c.engineFramework(f))
+	c.frameworkUpdated(f)
+	c.sendFrameworkToAgents(f)
+}
+
+// rescindLeftRoles takes back offers for roles that the framework has left.
+func (c *Core) rescindLeftRoles(f *frameworkState) {
+	roles := frameworkRoles(f.info())
+	for _, o := range sortedStrings(f.offers) {
+		if !contains(roles, o.Rec.GetRole()) {
+			c.rescindOffer(o, noFilter)
+		}
+	}
+}
+
+// adoptFramework makes a framework known that agents run tasks of and the journal
+// has lost. It has no deadline: only its scheduler or an operator ends it.
+func (c *Core) adoptFramework(info *mesos.FrameworkInfo) *frameworkState {
+	f := c.putFramework(&record.Framework{Info: info, RegisteredNanos: ptr(c.now.Wall), ReregisteredNanos: ptr(c.now.Wall)})
+	c.touchFramework(f, func(e *Framework) { e.Recovered = true })
+	c.engine.addFramework(c.now.Mono, c.engineFramework(f))
+	c.frameworkAdded(f)
+	return f
+}
+
+// updateFrameworkOn orders an agent to use the framework's current description.
+func (c *Core) updateFrameworkOn(a *agentState, f *frameworkState) {
+	if a.registered() {
+		c.order(a, &link.Down{Body: &link.Down_UpdateFramework{UpdateFramework: &link.UpdateFramework{Framework: f.info()}}})
+	}
+}
