@@ -374,3 +374,12 @@ func (a *Allocator) everyAgent() {
 		a.all = true
 	}
 }
+
+// AgentTotal returns the total of an agent, nil if there is none.
+func (a *Allocator) AgentTotal(id string) resource.Resources {
+	slot, ok := a.agents[id]
+	if !ok {
+		return nil
+	}
+	return a.totalOf(slot)
+}

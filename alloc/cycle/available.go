@@ -161,6 +161,9 @@ func (a *Allocator) DeclineOffer(now int64, o *Offer, filter *Filter) error {
 
 func (a *Allocator) recover(slot shard.Slot, c int32, vec []int64, rest resource.Resources, filter *Filter, allocated bool) error {
 	sh, row := a.space.At(slot)
+	if len(vec) < a.space.Stride() { // an offer from before there was a new dimension
+		vec = drf.Grow(slices.Clone(vec), a.space.Stride())
+	}
 	i := a.hold.find(sh.Holdings[row], c)
 	if i == noHolding || !a.holds(i, vec, rest) {
 		return misuse("agent %s: framework %s does not hold %s", sh.IDs[row],

@@ -291,7 +291,7 @@ func (a *Allocator) filtered(c int32, slot shard.Slot, vec []int64, rest resourc
 next:
 	for _, p := range a.claims[c].filters.partial[slot] {
 		for d, x := range vec {
-			if x > p.refused.Plain[d] {
+			if x > element(p.refused.Plain, d) {
 				continue next
 			}
 		}
@@ -300,6 +300,14 @@ next:
 		}
 	}
 	return false
+}
+
+// element returns v[d], zero for dimensions that came up after v was made.
+func element(v []int64, d int) int64 {
+	if d < len(v) {
+		return v[d]
+	}
+	return 0
 }
 
 // end takes a group out of force.

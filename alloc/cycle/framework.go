@@ -176,7 +176,7 @@ func (a *Allocator) RemoveFramework(id string) error {
 		a.claims[c].subscribed = false
 		a.tidyClaim(c)
 	}
-	if a.frameworks[id] == fw {
+	if _, left := a.frameworks[id]; left {
 		a.tidyFramework(fw)
 	}
 	return nil

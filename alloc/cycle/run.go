@@ -117,6 +117,9 @@ func (a *Allocator) cycle() {
 	r.made = 0
 	r.order = a.collect(r.order[:0])
 	a.prepareQuota()
+	if len(r.order) == 0 && a.anyOfferable() {
+		a.roleTree.Refresh() // as in Mesos, looking at the order fixes weights of inner nodes
+	}
 	if len(r.order) > 0 {
 		if len(r.quotaRoles) > 0 {
 			a.firstStage()
@@ -150,6 +153,21 @@ func (a *Allocator) collect(dst []shard.Slot) []shard.Slot {
 		}
 	}
 	return dst
+}
+
+// anyOfferable says whether a candidate may be offered, whether or not anything
+// on it is available.
+func (a *Allocator) anyOfferable() bool {
+	if a.all {
+		return a.space.AnyOfferable()
+	}
+	it := a.candidates.Iterator()
+	for it.HasNext() {
+		if slot := it.Next(); a.space.MayBeOffered(slot) {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *Allocator) shuffle() {

@@ -132,8 +132,11 @@ func (t *Tree) rebuild(n node, shares bool) {
 	b.layout(t.useSubset)
 	for i, k := range b.kids {
 		v := &t.nodes[k]
-		if shares && len(b.kids) > 1 {
+		switch {
+		case shares && len(b.kids) > 1:
 			b.keys[i] = key{t.share(k), v.count}
+		case shares:
+			t.weight(k) // remembered even though a single child has no rival
 		}
 		if v.live > 0 {
 			b.win[b.size+int32(i)] = int32(i)

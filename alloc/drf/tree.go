@@ -309,11 +309,13 @@ func (t *Tree) WantOnly(keep func(client int32) bool) {
 			t.nodes[at].want++
 		}
 	}
-	t.useSubset = true
 	if !t.stale {
+		t.useSubset = false
 		t.Refresh()
+		t.useSubset = true
 		t.rebuild(root, false)
 	}
+	t.useSubset = true
 }
 
 // ForgetWanted stops keeping the order of the subset.

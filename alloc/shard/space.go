@@ -168,6 +168,7 @@ func (s *Space) Add(id string) Slot {
 	}
 	sh.IDs[row] = id
 	set(sh.Used, row)
+	sh.Index.Changed = true
 	s.count++
 	return slot
 }
@@ -206,7 +207,6 @@ func (sh *Shard) grow(stride int) {
 		sh.HasAvail = append(sh.HasAvail, 0)
 		sh.Idle = append(sh.Idle, 0)
 		sh.Offerable = append(sh.Offerable, 0)
-		sh.Index.Changed = true
 	}
 }
 
@@ -354,4 +354,25 @@ func (sh *Shard) IsAvailable(row int) bool { return test(sh.HasAvail, row) }
 // IsOfferable says whether a row still has something available and may be offered.
 func (sh *Shard) IsOfferable(row int) bool {
 	return test(sh.HasAvail, row) && test(sh.Offerable, row)
+}
+
+// MayBeOffered says whether the slot's agent is neither deactivated nor off the
+// white list, whatever is available on it.
+func (s *Space) MayBeOffered(slot Slot) bool {
+	s.SetOfferable()
+	sh, row := s.At(slot)
+	return test(sh.Offerable, row)
+}
+
+// AnyOfferable says whether there is an agent that may be offered.
+func (s *Space) AnyOfferable() bool {
+	s.SetOfferable()
+	for i := range s.shards {
+		for _, w := range s.shards[i].Offerable {
+			if w != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -1,0 +1,40 @@
+package history_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/caprock/caprock/alloc/cycle"
+	"github.com/caprock/caprock/alloc/cycle/history"
+)
+
+// Every history recorded from Mesos must come out the same, for one shard and
+// for several.
+func TestRecordedHistories(t *testing.T) {
+	files, err := filepath.Glob("../testdata/histories/*/*.txt")
+	if err != nil || len(files) != 347 {
+		t.Fatalf("found %d histories, want 347 (%v)", len(files), err)
+	}
+	for _, shards := range []int{1, 4, 64} {
+		different := 0
+		for _, file := range files {
+			f, err := os.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, err := history.Parse(f)
+			f.Close()
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			if d := history.Replay(h, func(o *cycle.Options) { o.Shards = shards }); d != nil {
+				different++
+				if different <= 10 {
+					t.Errorf("%s: %v", file, d)
+				}
+			}
+		}
+		t.Logf("%d shards: %d same, %d different", shards, len(files)-different, different)
+	}
+}
