@@ -20,7 +20,7 @@ type conn struct {
 	framer framer
 	remote hostKey
 
-	// mode is a connMode. The connection's goroutine moves it on; Shutdown and
+	// mode is serving, draining or detached. The connection's goroutine moves it on; Shutdown and
 	// the owner of a stream may close the connection at the same time.
 	mode atomic.Uint32
 	// stream is set when the connection has become one; Shutdown ends it.
@@ -32,11 +32,10 @@ type conn struct {
 	closed atomic.Bool
 }
 
-type connMode = uint32
-
+// Whose the connection is.
 const (
-	// serving: requests are read and checked.
-	serving connMode = iota
+	// serving: requests are read and checked. The zero value.
+	serving uint32 = iota
 	// draining: reads return what fasthttp has buffered, then errDrained.
 	draining
 	// detached: the connection belongs to a Stream or to an upgrade; fasthttp's
@@ -46,7 +45,7 @@ const (
 
 // Read delivers the bytes that passed the framing checks.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.mode.Load() == draining {
+	if c.mode.Load() != serving {
 		return 0, errDrained
 	}
 	if c.framer.refusal != nil {
