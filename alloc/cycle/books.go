@@ -145,9 +145,9 @@ func (a *Allocator) below(id, at int32) bool {
 // accepts, has a copy of the shared resource.
 func (a *Allocator) sharedHeld(except int32, slot shard.Slot, shared resource.Resource, in func(claim int32) bool) bool {
 	sh, row := a.space.At(slot)
-	one := resource.Of(shared)
+	one := resource.ScalarOf(shared.Kind, shared.ScalarMilli()) // a single copy
 	for i := sh.Holdings[row]; i != noHolding; i = a.hold.next[i] {
-		if i != except && a.hold.tracked[i] && in(a.hold.claim[i]) && a.hold.rest[i].ContainsEntry(one[0]) {
+		if i != except && a.hold.tracked[i] && in(a.hold.claim[i]) && a.hold.rest[i].ContainsEntry(one) {
 			return true
 		}
 	}

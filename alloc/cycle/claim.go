@@ -52,7 +52,9 @@ func (a *Allocator) minima(alternatives []resource.Quantities) []minimum {
 	return out
 }
 
-// enough says whether an offer is worth making.
+// enough says whether an offer is worth making. Where several entries must be
+// added up it subtracts doubles one after the other, as Mesos does: 511.9 and
+// 0.1 are less than 512.
 func enough(alternatives []minimum, vec []int64, rest resource.Resources) bool {
 	if len(alternatives) == 0 {
 		return true
@@ -60,16 +62,7 @@ func enough(alternatives []minimum, vec []int64, rest resource.Resources) bool {
 next:
 	for _, m := range alternatives {
 		for i := range m {
-			have := vec[m[i].dim]
-			if have >= m[i].milli {
-				continue
-			}
-			for j := range rest {
-				if rest[j].Name() == m[i].name {
-					have += rest[j].QuantityMilli()
-				}
-			}
-			if have < m[i].milli {
+			if vec[m[i].dim] < m[i].milli && !m[i].metBy(vec, rest) {
 				continue next
 			}
 		}
@@ -103,15 +96,14 @@ func (a *Allocator) claimOf(fw, roleID int32) int32 {
 	return c
 }
 
-// tidyClaim forgets a claim that is neither subscribed nor tracked and holds
-// nothing, and the framework if it is unknown and has no other claim.
+// tidyClaim forgets a claim that is neither subscribed nor tracked, holds nothing
+// and has no filters, and the framework if it is unknown and has no other claim.
 func (a *Allocator) tidyClaim(c int32) {
 	cl := &a.claims[c]
-	if cl.framework < 0 || cl.subscribed || cl.leaf >= 0 || cl.held > 0 {
+	if cl.framework < 0 || cl.subscribed || cl.leaf >= 0 || cl.held > 0 || len(cl.filters.groups) > 0 {
 		return
 	}
 	fw, roleID := cl.framework, cl.role
-	a.clearFilters(c)
 	a.clearHosts(c)
 	a.setActive(c, false)
 	a.classes.dropClaim(c)
@@ -232,4 +224,14 @@ func (a *Allocator) barred(c int32, slot shard.Slot) bool {
 	sh, row := a.space.At(slot)
 	b := sh.Blocked[row]
 	return int(c>>6) < len(b) && b[c>>6]&(1<<(c&63)) != 0
+}
+
+func (n *need) metBy(vec []int64, rest resource.Resources) bool {
+	missing := resource.FloatFromMilli(n.milli) - resource.FloatFromMilli(vec[n.dim])
+	for i := range rest {
+		if missing > 0 && rest[i].Name() == n.name {
+			missing -= resource.FloatFromMilli(rest[i].QuantityMilli())
+		}
+	}
+	return missing <= 0
 }

@@ -338,6 +338,10 @@ func (a *Allocator) end(g *group) {
 	for _, slot := range g.partials {
 		a.endPartial(g, slot)
 	}
+	if len(f.groups) == 0 {
+		*f = filters{}
+		a.tidyClaim(g.claim) // if its framework left the role meanwhile
+	}
 }
 
 func (a *Allocator) endPartial(g *group, slot shard.Slot) {
@@ -368,7 +372,6 @@ func (a *Allocator) clearFilters(c int32) {
 	for groups := a.claims[c].filters.groups; len(groups) > 0; groups = a.claims[c].filters.groups {
 		a.end(groups[len(groups)-1])
 	}
-	a.claims[c].filters = filters{}
 }
 
 // removeFilters ends all filters for an agent, those of inverse offers too.
