@@ -26,8 +26,8 @@ const (
 	hintAfter = 5 * time.Second
 	// declineSeconds keeps offers that are too small away for a while.
 	declineSeconds = 5
-	// killPatience bounds the wait for a task that was interrupted.
-	killPatience = 15 * time.Second
+	// interruptedStatus is what a shell reports for a program ended by SIGINT.
+	interruptedStatus = 130
 )
 
 // Options of one run.
@@ -97,18 +97,15 @@ func Run(ctx context.Context, o Options) (status int, err error) {
 		return r.handle(streaming, e)
 	})
 	if r.copier != nil {
-		r.copier.finish(streaming)
+		r.copier.finish(context.WithoutCancel(ctx))
 	}
-	if !errors.Is(err, errDone) {
-		if ctx.Err() != nil {
-			return 130, nil
-		}
-		return 0, err
+	switch {
+	case errors.Is(err, errDone):
+		return exitStatus(r.end, o.Stderr), nil
+	case ctx.Err() != nil:
+		return interruptedStatus, nil
 	}
-	if err := r.client.Teardown(streaming); err != nil {
-		fmt.Fprintf(o.Stderr, "caprock: tearing the framework down: %v\n", err)
-	}
-	return exitStatus(r.end, o.Stderr), nil
+	return 0, err
 }
 
 // hint tells a newcomer who sees nothing what is going on.
@@ -248,6 +245,11 @@ func (r *run) update(ctx context.Context, s *mesos.TaskStatus) error {
 		r.startCopier()
 	}
 	r.end = s
+	// The stream ends with this event; a framework that could not be torn down is
+	// removed when its failover timeout is over.
+	if err := r.client.Teardown(ctx); err != nil {
+		fmt.Fprintf(r.options.Stderr, "caprock: tearing the framework down: %v\n", err)
+	}
 	return errDone
 }
 

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sort"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caprock/caprock/agent"
+	"github.com/caprock/caprock/tools/flags"
+)
+
+func agentCommand() *cobra.Command {
+	var o agent.Options
+	var where address
+	var log logging
+	var switchUser bool
+	var environment string
+	cmd := &cobra.Command{
+		Use:   "agent",
+		Short: "Run the node agent",
+		Long: `Run the node agent: it registers with the allocator, runs tasks in cgroups, and reports what
+becomes of them. Prints "listening: URL" when it serves.
+
+Stopped by SIGINT or SIGTERM, or killed, it leaves its tasks running and takes them up again when it
+is started with the same --work-dir. SIGUSR1 makes it leave for good: its tasks are killed, its
+cgroups removed, and the allocator is told.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			fs := cmd.Flags()
+			if o.Listen, err = where.text(fs); err != nil {
+				return err
+			}
+			if o.Logger, err = log.logger(); err != nil {
+				return err
+			}
+			if o.WorkDir == "" {
+				return errors.New("got no --work-dir, want a directory for sandboxes and checkpoints")
+			}
+			if o.ExecutorEnvironment, err = parseEnvironment(environment); err != nil {
+				return err
+			}
+			o.RunAsAgent = !switchUser
+			o.Flags = map[string]string{}
+			settings(fs, func(name, value string) { o.Flags[name] = value })
+			o.Listening = func(addr string) { announce(cmd.OutOrStdout(), addr) }
+			a, err := agent.New(o)
+			if err != nil {
+				return fmt.Errorf("starting the agent: %w", err)
+			}
+			leave := make(chan os.Signal, 1)
+			signal.Notify(leave, syscall.SIGUSR1)
+			defer signal.Stop(leave)
+			go func() {
+				if _, ok := <-leave; ok {
+					a.Leave("told to leave by SIGUSR1")
+				}
+			}()
+			return a.Run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	where.flags(f, "127.0.0.1:5051")
+	log.flags(f)
+	f.StringVar(&o.Allocator, "allocator", "", "`URL` of the allocator, such as http://10.0.0.1:5050 (required)")
+	f.StringVar(&o.WorkDir, "work-dir", "", "`directory` for sandboxes and checkpoints (required)")
+	f.StringVar(&o.Resources, "resources", "", "what the agent has to give, such as cpus:4;mem:8192;ports:[31000-32000]; what is missing is detected")
+	f.StringVar(&o.DefaultRole, "default-role", "*", "role of resources that name none")
+	f.StringVar(&o.Attributes, "attributes", "", "attributes of the node, such as rack:r1;zone:a")
+	f.StringVar(&o.Hostname, "hostname", "", "name told to others (default: the machine's)")
+	f.StringVar(&o.AdvertiseIP, "advertise-ip", "", "`IP` told to others instead of the one listened on")
+	f.StringVar(&o.Isolation, "isolation", "auto", "auto, cgroups or posix")
+	f.StringVar(&o.CgroupsRoot, "cgroups-root", "", "the agent's directory in every cgroup hierarchy (default: one per work dir)")
+	f.BoolVar(&o.EnableCFS, "cgroups-enable-cfs", false, "make cpus an upper bound too, by CFS quota")
+	f.BoolVar(&switchUser, "switch-user", true, "run tasks as the user they name")
+	f.StringVar(&environment, "executor-environment-variables", "", "`JSON` object of variables that executors and tasks get")
+	flags.DurationVar(f, &o.ExecutorRegistrationTimeout, "executor-registration-timeout", 0, "time an executor has to subscribe (0ns: 1mins)")
+	flags.DurationVar(f, &o.ExecutorReregistrationTimeout, "executor-reregistration-timeout", 0, "time an executor has to come back after a restart of the agent, at most 15secs (0ns: 2secs)")
+	flags.DurationVar(f, &o.ExecutorShutdownGracePeriod, "executor-shutdown-grace-period", 0, "time between SHUTDOWN and the end of an executor (0ns: 5secs)")
+	flags.DurationVar(f, &o.RecoveryTimeout, "recovery-timeout", 0, "time executors wait for an absent agent (0ns: 15mins)")
+	flags.DurationVar(f, &o.FetcherStallTimeout, "fetcher-stall-timeout", 0, "time without a byte that ends a download (0ns: 1mins)")
+	flags.DurationVar(f, &o.RegistrationBackoff, "registration-backoff-factor", 0, "longest first wait before connecting again (0ns: 1secs)")
+	flags.DurationVar(f, &o.GCDelay, "gc-delay", 0, "how long sandboxes of ended runs are kept (0ns: 1weeks)")
+	f.IntVar(&o.MaxCompletedExecutors, "max-completed-executors-per-framework", 0, "ended runs that are remembered per framework (0: 150)")
+	return cmd
+}
+
+// parseEnvironment reads a JSON object of strings into NAME=value, sorted.
+func parseEnvironment(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var object map[string]string
+	if err := json.Unmarshal([]byte(text), &object); err != nil {
+		return nil, fmt.Errorf("--executor-environment-variables: got %q, want a JSON object of strings: %w", text, err)
+	}
+	var list []string
+	for name, value := range object {
+		list = append(list, name+"="+value)
+	}
+	sort.Strings(list)
+	return list, nil
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caprock/caprock/alloc"
+	"github.com/caprock/caprock/alloc/api"
+	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/tools/flags"
+)
+
+func allocCommand() *cobra.Command {
+	var o alloc.Options
+	var where address
+	var log logging
+	var rootSubmissions, filterGPU bool
+	cmd := &cobra.Command{
+		Use:   "alloc",
+		Short: "Run the allocator service",
+		Long: `Run the allocator service: it keeps the state of the cluster in --work-dir, offers
+resources to frameworks on the v1 scheduler API, serves operators, and tells agents
+what to run. Prints "listening: URL" when it serves.
+
+A second allocator on the same --work-dir is refused. The process ends with an error if
+it cannot write to disk, rather than lose a call it has acknowledged.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			fs := cmd.Flags()
+			if o.Listen, err = where.text(fs); err != nil {
+				return err
+			}
+			if o.Logger, err = log.logger(); err != nil {
+				return err
+			}
+			if o.WorkDir == "" {
+				return errors.New("got no --work-dir, want a directory for the allocator's state")
+			}
+			o.Version = Version
+			o.Core.RefuseRoot = !rootSubmissions
+			o.Core.ShowGPUsToAll = !filterGPU
+			settings(fs, func(name, value string) { o.Flags = append(o.Flags, api.Flag{Name: name, Value: value}) })
+			service, err := alloc.New(o)
+			if err != nil {
+				return fmt.Errorf("starting the allocator: %w", err)
+			}
+			// Ready comes while Run serves.
+			go func() {
+				select {
+				case <-service.Ready():
+					announce(cmd.OutOrStdout(), service.Addr().String())
+				case <-cmd.Context().Done():
+				}
+			}()
+			return service.Run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	where.flags(f, "127.0.0.1:5050")
+	log.flags(f)
+	f.StringVar(&o.WorkDir, "work-dir", "", "`directory` for the allocator's state (required)")
+	f.StringVar(&o.Hostname, "hostname", "", "name told to clients (default: the host of --listen)")
+	f.StringVar(&o.AdvertiseIP, "advertise-ip", "", "`IP` told to clients instead of the one listened on")
+	f.IntVar(&o.AdvertisePort, "advertise-port", 0, "port told to clients instead of the one listened on")
+	f.StringVar(&o.Cluster, "cluster", "", "name of the cluster, for people")
+	coreFlags(cmd, &o.Core)
+	f.BoolVar(&filterGPU, "filter-gpu-resources", true, "offer agents with GPUs only to frameworks with the GPU_RESOURCES capability")
+	f.BoolVar(&rootSubmissions, "root-submissions", true, "let frameworks run as root")
+	return cmd
+}
+
+// coreFlags are the flags that change rules and timeouts.
+func coreFlags(cmd *cobra.Command, o *core.Options) {
+	f := cmd.Flags()
+	flags.DurationVar(f, &o.AllocationInterval, "allocation-interval", core.DefaultAllocationInterval, "time between periodic allocation cycles")
+	flags.DurationVar(f, &o.PingInterval, "agent-ping-timeout", core.DefaultPingInterval, "time an agent has to answer a ping")
+	f.IntVar(&o.MaxPingTimeouts, "max-agent-ping-timeouts", core.DefaultMaxPingTimeouts, "unanswered pings in a row that make an agent unreachable")
+	flags.DurationVar(f, &o.AgentReregisterTimeout, "agent-reregister-timeout", core.DefaultAgentReregisterTimeout, "time a disconnected agent has to come back")
+	flags.DurationVar(f, &o.OfferTimeout, "offer-timeout", 0, "age at which an unanswered offer is rescinded (0ns: never)")
+	f.StringVar(&o.MinAllocatable, "min-allocatable-resources", "cpus:0.01|mem:32", "least an offer holds: alternatives separated by |")
+	f.StringSliceVar(&o.ExcludeNames, "fair-sharing-excluded-resource-names", nil, "`resources` that fair sharing does not look at")
+	f.StringSliceVar(&o.RoleWhitelist, "roles", nil, "`roles` that frameworks may use (default: any)")
+	f.BoolVar(&o.RequireAgentDomain, "require-agent-domain", false, "refuse agents without a fault domain")
+	f.IntVar(&o.MaxCompletedFrameworks, "max-completed-frameworks", core.DefaultMaxCompletedFrameworks, "ended frameworks that are remembered")
+	f.IntVar(&o.MaxCompletedTasks, "max-completed-tasks-per-framework", core.DefaultMaxCompletedTasks, "ended tasks that are remembered per framework")
+	f.IntVar(&o.MaxUnreachableTasks, "max-unreachable-tasks-per-framework", core.DefaultMaxUnreachableTasks, "unreachable tasks that are remembered per framework")
+	f.Uint64Var(&o.Seed, "seed", 0, "decides the random choices, so that a run can be repeated")
+	f.BoolVar(&o.YoungCapabilities, "young-capabilities", false, "tell schedulers of capabilities younger than common clients; some stop at them")
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/caprock/caprock/tools/devcluster"
+)
+
+// address is where a service listens, the Mesos way (--ip, --port) or ours
+// (--listen).
+type address struct {
+	listen, ip string
+	port       uint16
+}
+
+func (a *address) flags(fs *pflag.FlagSet, listen string) {
+	_, port, _ := net.SplitHostPort(listen)
+	n, _ := strconv.ParseUint(port, 10, 16)
+	fs.StringVar(&a.listen, "listen", listen, "`address` to serve on; port 0 picks a free one")
+	fs.StringVar(&a.ip, "ip", "", "`IP` to serve on; with --port the Mesos spelling of --listen")
+	fs.Uint16Var(&a.port, "port", uint16(n), "port to serve on")
+}
+
+// text is the address in the form of --listen. --ip and --port change its
+// parts where they were given.
+func (a *address) text(fs *pflag.FlagSet) (string, error) {
+	host, port, err := net.SplitHostPort(a.listen)
+	if err != nil {
+		return "", fmt.Errorf("--listen: got %q, want HOST:PORT", a.listen)
+	}
+	if fs.Changed("ip") {
+		host = a.ip
+	}
+	if fs.Changed("port") {
+		port = strconv.Itoa(int(a.port))
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// logging is what both services say and where.
+type logging struct {
+	level string
+	quiet bool
+}
+
+func (l *logging) flags(fs *pflag.FlagSet) {
+	fs.StringVar(&l.level, "logging-level", "INFO", "least `severity` that is logged: DEBUG, INFO, WARNING or ERROR")
+	fs.BoolVar(&l.quiet, "quiet", false, "log nothing to standard error")
+}
+
+// logger writes one line per event to standard error.
+func (l *logging) logger() (*slog.Logger, error) {
+	levels := map[string]slog.Level{
+		"DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARNING": slog.LevelWarn, "ERROR": slog.LevelError,
+	}
+	level, ok := levels[strings.ToUpper(l.level)]
+	if !ok {
+		return nil, fmt.Errorf("--logging-level: got %q, want DEBUG, INFO, WARNING or ERROR", l.level)
+	}
+	var w io.Writer = os.Stderr
+	if l.quiet {
+		w = io.Discard
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
+}
+
+// announce prints the line that tells a supervisor where the service is.
+func announce(out io.Writer, addr string) {
+	fmt.Fprintf(out, "%shttp://%s\n", devcluster.ListeningPrefix, addr)
+}
+
+// settings are all flags of a command as its /flags endpoint shows them, under
+// Mesos' spelling.
+func settings(fs *pflag.FlagSet, show func(name, value string)) {
+	fs.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && f.Name != "help" {
+			show(strings.ReplaceAll(f.Name, "-", "_"), f.Value.String())
+		}
+	})
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// Version of Caprock. MesosVersion is what its APIs report to clients that ask
+// for the version of Mesos they talk to.
+const (
+	Version      = "0.1.0"
+	MesosVersion = "1.12.0"
+)
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintf(cmd.OutOrStdout(), "caprock %s (commit %s, %s), speaks the v1 APIs of Mesos %s\n",
+				Version, commit(), runtime.Version(), MesosVersion)
+		},
+	}
+}
+
+// commit is the revision this program was built from, if the build knew it.
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision, dirty := "unknown", ""
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			revision = s.Value[:min(12, len(s.Value))]
+		case "vcs.modified":
+			if s.Value == "true" {
+				dirty = "+changes"
+			}
+		}
+	}
+	return revision + dirty
+}
