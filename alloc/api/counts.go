@@ -1,0 +1,146 @@
+package api
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/alloc/view"
+	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/scheduler"
+)
+
+// counts are the counters behind Mesos' metrics: calls and frames as they come,
+// task states as they are published.
+type counts struct {
+	calls  [32]atomic.Uint64 // scheduler calls by type
+	frames [32]atomic.Uint64 // agents' frames by field number
+
+	launches atomic.Uint64 // ACCEPTs with a LAUNCH that has tasks
+	declines atomic.Uint64 // DECLINEs and ACCEPTs that launch nothing
+
+	registered, reregistered, removed, unreachable atomic.Uint64 // agents
+
+	states [32]atomic.Uint64 // tasks that reached a terminal state, by state
+
+	mu struct {
+		sync.Mutex
+		reasons map[string]uint64 // terminal tasks by "task_failed/source_executor/reason_…"
+	}
+}
+
+func (n *counts) schedulerCall(call *scheduler.Call) {
+	n.calls[int(call.GetType())%len(n.calls)].Add(1)
+	switch call.GetType() {
+	case scheduler.Call_DECLINE:
+		n.declines.Add(1)
+	case scheduler.Call_ACCEPT:
+		for _, op := range call.GetAccept().GetOperations() {
+			if op.GetType() == mesos.Offer_Operation_LAUNCH && len(op.GetLaunch().GetTaskInfos()) == 0 {
+				n.declines.Add(1)
+			} else if op.GetType() == mesos.Offer_Operation_LAUNCH {
+				n.launches.Add(1)
+			}
+		}
+	}
+}
+
+func (n *counts) call(t scheduler.Call_Type) float64 { return float64(n.calls[t].Load()) }
+
+// Field numbers of link.Up's bodies.
+const (
+	upRegister        = 10
+	upUnregister      = 11
+	upStatusUpdate    = 14
+	upExecutorExited  = 15
+	upExecutorMessage = 16
+	upResourcesUpdate = 17
+	upOperationUpdate = 18
+)
+
+func (n *counts) frame(up *link.Up) {
+	field := 0
+	switch b := up.Body.(type) {
+	case *link.Up_Register:
+		field = upRegister
+		if b.Register.GetAgent().GetId() != nil {
+			n.reregistered.Add(1)
+		} else {
+			n.registered.Add(1)
+		}
+	case *link.Up_Unregister:
+		field = upUnregister
+	case *link.Up_StatusUpdate:
+		field = upStatusUpdate
+	case *link.Up_ExecutorExited:
+		field = upExecutorExited
+	case *link.Up_ExecutorMessage:
+		field = upExecutorMessage
+	case *link.Up_ResourcesUpdate:
+		field = upResourcesUpdate
+	case *link.Up_OperationUpdate:
+		field = upOperationUpdate
+	}
+	n.frames[field].Add(1)
+}
+
+// published counts transitions, before the view is changed. The core's first
+// output, after a restart, tells of everything that is; tasks that were
+// terminal before are not counted again, as they come as completed ones.
+func (n *counts) published(v *view.View, changed []core.Change) {
+	for i := range changed {
+		c := &changed[i]
+		switch e := c.Entity.(type) {
+		case *core.Task:
+			if c.ID.Kind == record.KindTask && core.IsTerminal(e.Info().GetState()) {
+				if old := v.Task(c.ID.Parts[0], c.ID.Parts[1]); old != nil && !core.IsTerminal(old.Info().GetState()) {
+					n.terminal(lastStatus(e.Info()), e.Info().GetState())
+				}
+			}
+		case *core.Agent:
+			old := v.Agent(c.ID.Parts[0])
+			if old != nil && old.Registered() && !e.Registered() {
+				n.removed.Add(1)
+				if e.Rec.GetPhase() == record.Agent_UNREACHABLE {
+					n.unreachable.Add(1)
+				}
+			}
+		}
+	}
+}
+
+// event counts launches that the core refused: those tasks never are entities.
+func (n *counts) event(e *scheduler.Event) {
+	s := e.GetUpdate().GetStatus()
+	if s == nil || len(s.GetUuid()) > 0 || s.GetReason() == mesos.TaskStatus_REASON_RECONCILIATION {
+		return
+	}
+	switch s.GetState() {
+	case mesos.TaskState_TASK_ERROR, mesos.TaskState_TASK_DROPPED:
+		n.terminal(s, s.GetState())
+	}
+}
+
+func (n *counts) terminal(s *mesos.TaskStatus, state mesos.TaskState) {
+	n.states[int(state)%len(n.states)].Add(1)
+	if s == nil || s.Source == nil || s.Reason == nil {
+		return
+	}
+	key := strings.ToLower(state.String() + "/" + s.GetSource().String() + "/" + s.GetReason().String())
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.mu.reasons == nil {
+		n.mu.reasons = map[string]uint64{}
+	}
+	n.mu.reasons[key]++
+}
+
+func lastStatus(t *mesos.Task) *mesos.TaskStatus {
+	if len(t.GetStatuses()) == 0 {
+		return nil
+	}
+	return t.Statuses[len(t.Statuses)-1]
+}

@@ -1,0 +1,265 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/wire/httpd"
+	"github.com/caprock/caprock/wire/json"
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+// legacyRoutes registers the unversioned endpoints. As in Mesos the reads do not
+// look at the method and the writes do.
+func (s *Server) legacyRoutes(h *httpd.Server) {
+	for path, handler := range map[string]httpd.Handler{
+		"/state":                s.state,
+		"/state-summary":        s.stateSummary,
+		"/slaves":               s.slaves,
+		"/frameworks":           s.frameworks,
+		"/tasks":                s.tasks,
+		"/roles":                s.roles,
+		"/flags":                s.flags,
+		"/health":               func(c *httpd.Ctx) { c.ReplyEmpty(200) },
+		"/version":              s.version,
+		"/redirect":             s.redirect,
+		"/metrics/snapshot":     s.metricsSnapshot,
+		"/weights":              s.weights,
+		"/quota":                s.quota,
+		"/teardown":             s.teardown,
+		"/reserve":              s.reserve,
+		"/unreserve":            s.unreserve,
+		"/create-volumes":       s.createVolumes,
+		"/destroy-volumes":      s.destroyVolumes,
+		"/maintenance/schedule": s.maintenanceSchedule,
+		"/maintenance/status":   s.maintenanceStatus,
+		"/machine/down":         s.machineDown,
+		"/machine/up":           s.machineUp,
+		"/logging/toggle":       s.loggingToggle,
+		"/system/stats.json":    s.systemStats,
+		"/files/browse":         s.filesBrowse,
+		"/files/read":           s.filesRead,
+		"/files/debug":          s.filesDebug,
+	} {
+		h.Handle(path, handler)
+	}
+}
+
+// stateSummary is /state-summary: agents and frameworks with counts of tasks.
+func (s *Server) stateSummary(c *httpd.Ctx) {
+	all := join(s.view.Snapshot())
+	agents, frameworks := all.tally()
+	b := json.String([]byte{'{'}, `"hostname":`, s.opts.MasterInfo.GetHostname())
+	if s.opts.Cluster != "" {
+		b = json.String(b, `"cluster":`, s.opts.Cluster)
+	}
+	b = all.appendSlaves(b, func(b []byte, a *core.Agent) []byte {
+		t := agents[a.ID()]
+		return appendStrings(appendTally(b, t), `"framework_ids":`, t.peers())
+	})
+	b = list(b, `"frameworks":`, func(b []byte) []byte {
+		for f := range all.snap.Frameworks.All() {
+			if f.Completed() {
+				continue
+			}
+			t := frameworks[f.ID()]
+			b = append(b, '{')
+			b = appendTally(all.appendFrameworkSummary(b, f), t)
+			b = json.EndMap(appendStrings(b, `"slave_ids":`, t.peers()))
+		}
+		return b
+	})
+	c.ReplyJSON(200, json.End(b))
+}
+
+// tally counts an agent's or a framework's tasks by state, and with whom.
+type tally struct {
+	states map[mesos.TaskState]int64
+	with   map[string]bool
+}
+
+func (t *tally) peers() []string {
+	if t == nil {
+		return nil
+	}
+	ids := make([]string, 0, len(t.with))
+	for id := range t.with {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (c *cluster) tally() (agents, frameworks map[string]*tally) {
+	agents, frameworks = map[string]*tally{}, map[string]*tally{}
+	note := func(m map[string]*tally, id, with string) *tally {
+		t := m[id]
+		if t == nil {
+			t = &tally{states: map[mesos.TaskState]int64{}, with: map[string]bool{}}
+			m[id] = t
+		}
+		t.with[with] = true
+		return t
+	}
+	for _, of := range []map[string][]*core.Task{c.tasks, c.unreachable, c.completed} {
+		for framework, tasks := range of {
+			for _, t := range tasks {
+				agent, state := t.Info().GetAgentId().GetValue(), t.Info().GetState()
+				if t.Rec.GetUnreachable() {
+					state = mesos.TaskState_TASK_UNREACHABLE
+				}
+				note(agents, agent, framework).states[state]++
+				note(frameworks, framework, agent).states[state]++
+			}
+		}
+	}
+	for framework, executors := range c.executors {
+		for _, e := range executors {
+			note(agents, e.Rec.GetAgentId(), framework)
+			note(frameworks, framework, e.Rec.GetAgentId())
+		}
+	}
+	return agents, frameworks
+}
+
+// talliedStates are what /state-summary shows, in its order.
+var talliedStates = [...]mesos.TaskState{
+	mesos.TaskState_TASK_STAGING, mesos.TaskState_TASK_STARTING, mesos.TaskState_TASK_RUNNING,
+	mesos.TaskState_TASK_KILLING, mesos.TaskState_TASK_FINISHED, mesos.TaskState_TASK_KILLED,
+	mesos.TaskState_TASK_FAILED, mesos.TaskState_TASK_LOST, mesos.TaskState_TASK_ERROR,
+	mesos.TaskState_TASK_UNREACHABLE,
+}
+
+func appendTally(b []byte, t *tally) []byte {
+	for _, state := range talliedStates {
+		var n int64
+		if t != nil {
+			n = t.states[state]
+		}
+		b = json.Int(append(json.AppendString(b, state.String()), ':'), "", n)
+	}
+	return b
+}
+
+// slaves is /slaves?slave_id=.
+func (s *Server) slaves(c *httpd.Ctx) {
+	all := join(s.view.Snapshot())
+	id := string(c.Query("slave_id"))
+	b := list([]byte{'{'}, `"slaves":`, func(b []byte) []byte {
+		for a := range all.snap.Agents.All() {
+			if a.Registered() && !a.Recovered && (id == "" || a.ID() == id) {
+				b = append(b, '{')
+				b = json.EndMap(all.appendSlaveFull(all.appendSlave(b, a), a))
+			}
+		}
+		return b
+	})
+	c.ReplyJSON(200, json.End(all.appendRecovered(b)))
+}
+
+// frameworks is /frameworks?framework_id=.
+func (s *Server) frameworks(c *httpd.Ctx) {
+	id := string(c.Query("framework_id"))
+	all := join(s.view.Snapshot())
+	b := all.appendFrameworks([]byte{'{'}, func(f *core.Framework) bool { return id == "" || f.ID() == id })
+	c.ReplyJSON(200, json.End(append(b, `"unregistered_frameworks":[],`...)))
+}
+
+// tasks is /tasks?limit=&offset=&order=&framework_id=&task_id=.
+func (s *Server) tasks(c *httpd.Ctx) {
+	limit, offset := 100, 0
+	for _, p := range []struct {
+		name  string
+		value *int
+	}{{"limit", &limit}, {"offset", &offset}} {
+		if text := c.Query(p.name); text != nil {
+			n, err := strconv.Atoi(string(text))
+			if err != nil || n < 0 {
+				c.ReplyText(400, fmt.Sprintf("got %s=%s, wanted a number of 0 or more", p.name, clip(text)))
+				return
+			}
+			*p.value = n
+		}
+	}
+	framework, task := string(c.Query("framework_id")), string(c.Query("task_id"))
+	var found []*core.Task
+	snap := s.view.Snapshot()
+	for _, all := range []func(func(*core.Task) bool){snap.Tasks.All(), snap.Completed.All()} {
+		for t := range all {
+			if (framework == "" || t.Info().GetFrameworkId().GetValue() == framework) && (task == "" || t.ID() == task) {
+				found = append(found, t)
+			}
+		}
+	}
+	sortTasks(found, string(c.Query("order")) == "asc")
+	found = found[min(offset, len(found)):]
+	found = found[:min(limit, len(found))]
+	b := list([]byte{'{'}, `"tasks":`, func(b []byte) []byte {
+		for _, t := range found {
+			b = append(b, '{')
+			b = json.EndMap(appendTask(b, t))
+		}
+		return b
+	})
+	c.ReplyJSON(200, json.End(b))
+}
+
+// roles is /roles.
+func (s *Server) roles(c *httpd.Ctx) {
+	snap := s.view.Snapshot()
+	known := rolesOf(snap, add(snap))
+	b := list([]byte{'{'}, `"roles":`, func(b []byte) []byte {
+		for _, r := range known {
+			b = append(b, '{')
+			b = json.EndMap(appendRole(b, r))
+		}
+		return b
+	})
+	c.ReplyJSON(200, json.End(b))
+}
+
+func appendRole(b []byte, r *role) []byte {
+	b = json.String(b, `"name":`, r.name)
+	b = json.Double(b, `"weight":`, r.weight)
+	// Consumed is what the quota counts: reservations, used or not, and
+	// unreserved allocations. Amounts come from resources, so they parse.
+	guarantee, _ := resource.FromScalarMap(r.rec.GetQuota().GetGuarantees())
+	limit, _ := resource.FromScalarMap(r.rec.GetQuota().GetLimits())
+	consumed := r.reserved.Quantities().Plus(r.allocated.NonRevocable().Unreserved().Quantities())
+	b = object(b, `"quota":`, func(b []byte) []byte {
+		b = json.String(b, `"role":`, r.name)
+		b = appendQuantities(b, `"guarantee":`, guarantee)
+		b = appendQuantities(b, `"limit":`, limit)
+		return appendQuantities(b, `"consumed":`, consumed)
+	})
+	b = appendQuantities(b, `"resources":`, r.allocated.Plus(r.offered).Quantities())
+	b = appendQuantities(b, `"allocated":`, r.allocated.Quantities())
+	b = appendQuantities(b, `"offered":`, r.offered.Quantities())
+	b = appendQuantities(b, `"reserved":`, r.reserved.Quantities())
+	return appendStrings(b, `"frameworks":`, r.frameworks)
+}
+
+// flags is /flags.
+func (s *Server) flags(c *httpd.Ctx) { c.ReplyJSON(200, json.End(s.appendFlags([]byte{'{'}))) }
+
+// version is /version.
+func (s *Server) version(c *httpd.Ctx) {
+	v := s.versionInfo()
+	b := json.String([]byte{'{'}, `"build_user":`, v.GetBuildUser())
+	b = json.String(b, `"git_tag":`, v.GetGitTag())
+	b = json.String(b, `"version":`, v.GetVersion())
+	c.ReplyJSON(200, json.End(b))
+}
+
+// redirect is /redirect: to the leader, which is this allocator. What follows in
+// the path has no endpoint.
+func (s *Server) redirect(c *httpd.Ctx) {
+	if len(c.Rest()) > 0 {
+		c.ReplyText(404, "got path "+clip(c.RoutePath())+", which is not served here")
+		return
+	}
+	c.ReplyRedirect(fmt.Sprintf("//%s:%d", s.opts.MasterInfo.GetHostname(), s.opts.MasterInfo.GetPort()))
+}

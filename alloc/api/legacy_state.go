@@ -1,0 +1,424 @@
+package api
+
+import (
+	"slices"
+
+	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/alloc/view"
+	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/httpd"
+	"github.com/caprock/caprock/wire/json"
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+// cluster is a snapshot with the joins that the old endpoints show.
+type cluster struct {
+	snap *view.Snapshot
+	sums *sums
+	// By framework.
+	tasks, unreachable, completed map[string][]*core.Task
+	offers                        map[string][]*core.Offer
+	executors                     map[string][]*core.Executor
+}
+
+func join(snap *view.Snapshot) *cluster {
+	c := &cluster{
+		snap: snap, sums: add(snap),
+		tasks: map[string][]*core.Task{}, unreachable: map[string][]*core.Task{}, completed: map[string][]*core.Task{},
+		offers: map[string][]*core.Offer{}, executors: map[string][]*core.Executor{},
+	}
+	put := func(m map[string][]*core.Task, t *core.Task) {
+		id := t.Info().GetFrameworkId().GetValue()
+		m[id] = append(m[id], t)
+	}
+	for t := range snap.Tasks.All() {
+		if t.Rec.GetUnreachable() {
+			put(c.unreachable, t)
+		} else {
+			put(c.tasks, t)
+		}
+	}
+	for t := range snap.Completed.All() {
+		put(c.completed, t)
+	}
+	for o := range snap.Offers.All() {
+		c.offers[o.Rec.GetFrameworkId()] = append(c.offers[o.Rec.GetFrameworkId()], o)
+	}
+	for e := range snap.Executors.All() {
+		c.executors[e.Rec.GetFrameworkId()] = append(c.executors[e.Rec.GetFrameworkId()], e)
+	}
+	return c
+}
+
+// state is /state: everything, in one body.
+func (s *Server) state(c *httpd.Ctx) {
+	all := join(s.view.Snapshot())
+	b := s.appendAbout([]byte{'{'})
+	b = s.appendAgentCounts(b, all.snap)
+	info := s.opts.MasterInfo
+	b = json.String(b, `"leader":`, info.GetPid())
+	b = object(b, `"leader_info":`, func(b []byte) []byte {
+		b = json.String(b, `"id":`, info.GetId())
+		b = json.String(b, `"pid":`, info.GetPid())
+		b = json.Uint(b, `"port":`, uint64(info.GetPort()))
+		return json.String(b, `"hostname":`, info.GetHostname())
+	})
+	if s.opts.Cluster != "" {
+		b = json.String(b, `"cluster":`, s.opts.Cluster)
+	}
+	b = s.appendFlags(b)
+	b = all.appendSlaves(b, func(b []byte, _ *core.Agent) []byte { return b })
+	b = all.appendRecovered(b)
+	b = all.appendFrameworks(b, func(*core.Framework) bool { return true })
+	b = append(b, `"orphan_tasks":[],"unregistered_frameworks":[],`...)
+	c.ReplyJSON(200, json.End(b))
+}
+
+// appendAbout says who this is and since when.
+func (s *Server) appendAbout(b []byte) []byte {
+	v, info := s.versionInfo(), s.opts.MasterInfo
+	b = json.String(b, `"version":`, v.GetVersion())
+	b = json.String(b, `"git_tag":`, v.GetGitTag())
+	b = json.String(b, `"build_user":`, v.GetBuildUser())
+	b = json.Double(b, `"start_time":`, s.master.GetStartTime())
+	b = json.Double(b, `"elected_time":`, s.master.GetElectedTime())
+	b = json.String(b, `"id":`, info.GetId())
+	b = json.String(b, `"pid":`, info.GetPid())
+	b = json.String(b, `"hostname":`, info.GetHostname())
+	return list(b, `"capabilities":`, func(b []byte) []byte {
+		for _, c := range info.GetCapabilities() {
+			b = append(json.AppendString(b, c.GetType().String()), ',')
+		}
+		return b
+	})
+}
+
+func (s *Server) appendAgentCounts(b []byte, snap *view.Snapshot) []byte {
+	var active, inactive, unreachable float64
+	for a := range snap.Agents.All() {
+		switch {
+		case a.Rec.GetPhase() == record.Agent_UNREACHABLE:
+			unreachable++
+		case a.Registered() && !a.Recovered:
+			count(a.Active, &active, &inactive)
+		}
+	}
+	b = json.Double(b, `"activated_slaves":`, active)
+	b = json.Double(b, `"deactivated_slaves":`, inactive)
+	return json.Double(b, `"unreachable_slaves":`, unreachable)
+}
+
+func (s *Server) appendFlags(b []byte) []byte {
+	return object(b, `"flags":`, func(b []byte) []byte {
+		for _, f := range s.opts.Flags {
+			b = append(json.AppendString(b, f.Name), ':')
+			b = append(json.AppendString(b, f.Value), ',')
+		}
+		return b
+	})
+}
+
+// appendSlaves appends the registered agents; more adds members to each.
+func (c *cluster) appendSlaves(b []byte, more func([]byte, *core.Agent) []byte) []byte {
+	return list(b, `"slaves":`, func(b []byte) []byte {
+		for a := range c.snap.Agents.All() {
+			if a.Registered() && !a.Recovered {
+				b = append(b, '{')
+				b = json.EndMap(more(c.appendSlave(b, a), a))
+			}
+		}
+		return b
+	})
+}
+
+func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
+	v, info, use := core.AgentView(a), a.Info(), c.sums.agent(a.ID())
+	b = json.String(b, `"id":`, a.ID())
+	b = json.String(b, `"hostname":`, info.GetHostname())
+	b = json.Int(b, `"port":`, int64(info.GetPort()))
+	b = appendAttributes(b, `"attributes":`, info.GetAttributes())
+	if info.Domain != nil {
+		b = message(b, `"domain":`, info.Domain)
+	}
+	b = json.String(b, `"pid":`, v.GetPid())
+	b = json.Double(b, `"registered_time":`, secondsOf(a.Rec.GetRegisteredNanos()))
+	if again := a.Rec.GetReregisteredNanos(); again != 0 && again != a.Rec.GetRegisteredNanos() {
+		b = json.Double(b, `"reregistered_time":`, secondsOf(again))
+	}
+	total := a.Total()
+	b = appendResources(b, `"resources":`, total)
+	b = appendResources(b, `"used_resources":`, use.allocated)
+	b = appendResources(b, `"offered_resources":`, use.offered)
+	b = object(b, `"reserved_resources":`, func(b []byte) []byte {
+		for _, role := range total.ReservationRoles() {
+			b = appendResources(b, string(json.AppendString(nil, role))+":", total.ReservedTo(role))
+		}
+		return b
+	})
+	b = appendResources(b, `"unreserved_resources":`, total.Unreserved())
+	b = json.Bool(b, `"active":`, a.Active)
+	b = json.Bool(b, `"deactivated":`, a.Rec.GetDeactivated())
+	b = json.String(b, `"version":`, a.Rec.GetVersion())
+	b = list(b, `"capabilities":`, func(b []byte) []byte {
+		for _, capability := range a.Rec.GetCapabilities() {
+			b = append(json.AppendString(b, capability.GetType().String()), ',')
+		}
+		return b
+	})
+	if a.Rec.Drain != nil {
+		b = message(b, `"drain_info":`, a.Rec.Drain)
+	}
+	if a.Rec.GetDrainStartNanos() != 0 {
+		b = json.Double(b, `"estimated_drain_start_time_seconds":`, secondsOf(a.Rec.GetDrainStartNanos()))
+	}
+	return b
+}
+
+// appendSlaveFull adds what /slaves shows beyond /state: resources as messages.
+func (c *cluster) appendSlaveFull(b []byte, a *core.Agent) []byte {
+	total, use := a.Total(), c.sums.agent(a.ID())
+	b = object(b, `"reserved_resources_full":`, func(b []byte) []byte {
+		for _, role := range total.ReservationRoles() {
+			b = appendFull(b, string(json.AppendString(nil, role))+":", total.ReservedTo(role))
+		}
+		return b
+	})
+	b = appendFull(b, `"unreserved_resources_full":`, total.Unreserved())
+	b = appendFull(b, `"used_resources_full":`, use.allocated)
+	return appendFull(b, `"offered_resources_full":`, use.offered)
+}
+
+// appendRecovered appends the agents that are known from before this process
+// started and have not come back yet.
+func (c *cluster) appendRecovered(b []byte) []byte {
+	return list(b, `"recovered_slaves":`, func(b []byte) []byte {
+		for a := range c.snap.Agents.All() {
+			if !a.Registered() || !a.Recovered {
+				continue
+			}
+			b = append(b, '{')
+			b = json.String(b, `"id":`, a.ID())
+			b = json.String(b, `"hostname":`, a.Info().GetHostname())
+			b = json.Int(b, `"port":`, int64(a.Info().GetPort()))
+			b = appendAttributes(b, `"attributes":`, a.Info().GetAttributes())
+			b = appendResources(b, `"resources":`, a.Total())
+			b = json.EndMap(b)
+		}
+		return b
+	})
+}
+
+func (c *cluster) appendFrameworks(b []byte, wanted func(*core.Framework) bool) []byte {
+	some := func(completed bool) func([]byte) []byte {
+		return func(b []byte) []byte {
+			for f := range c.snap.Frameworks.All() {
+				if f.Completed() == completed && wanted(f) {
+					b = append(b, '{')
+					b = json.EndMap(c.appendFramework(b, f))
+				}
+			}
+			return b
+		}
+	}
+	b = list(b, `"frameworks":`, some(false))
+	return list(b, `"completed_frameworks":`, some(true))
+}
+
+// appendFrameworkSummary appends the members that /state-summary shows too.
+func (c *cluster) appendFrameworkSummary(b []byte, f *core.Framework) []byte {
+	info, use := f.Info(), c.sums.framework(f.ID())
+	b = json.String(b, `"id":`, f.ID())
+	b = json.String(b, `"name":`, info.GetName())
+	b = appendResources(b, `"used_resources":`, use.allocated)
+	b = appendResources(b, `"offered_resources":`, use.offered)
+	b = list(b, `"capabilities":`, func(b []byte) []byte {
+		for _, capability := range info.GetCapabilities() {
+			b = append(json.AppendString(b, capability.GetType().String()), ',')
+		}
+		return b
+	})
+	b = json.String(b, `"hostname":`, info.GetHostname())
+	b = json.String(b, `"webui_url":`, info.GetWebuiUrl())
+	b = json.Bool(b, `"active":`, f.Active)
+	b = json.Bool(b, `"connected":`, f.Connected)
+	return json.Bool(b, `"recovered":`, f.Recovered)
+}
+
+func (c *cluster) appendFramework(b []byte, f *core.Framework) []byte {
+	info, use := f.Info(), c.sums.framework(f.ID())
+	b = c.appendFrameworkSummary(b, f)
+	b = json.String(b, `"user":`, info.GetUser())
+	b = json.Double(b, `"failover_timeout":`, info.GetFailoverTimeout())
+	b = json.Bool(b, `"checkpoint":`, info.GetCheckpoint())
+	b = json.Double(b, `"registered_time":`, secondsOf(f.Rec.GetRegisteredNanos()))
+	b = json.Double(b, `"unregistered_time":`, secondsOf(f.Rec.GetUnregisteredNanos()))
+	if info.Principal != nil {
+		b = json.String(b, `"principal":`, info.GetPrincipal())
+	}
+	b = appendResources(b, `"resources":`, use.allocated.Plus(use.offered))
+	if again := f.Rec.GetReregisteredNanos(); again != 0 && again != f.Rec.GetRegisteredNanos() {
+		b = json.Double(b, `"reregistered_time":`, secondsOf(again))
+	}
+	if multiRole(info) {
+		b = appendStrings(b, `"roles":`, info.GetRoles())
+	} else {
+		b = json.String(b, `"role":`, frameworkRoles(info)[0])
+	}
+	tasks := func(of map[string][]*core.Task) func([]byte) []byte {
+		return func(b []byte) []byte {
+			for _, t := range of[f.ID()] {
+				b = append(b, '{')
+				b = json.EndMap(appendTask(b, t))
+			}
+			return b
+		}
+	}
+	b = list(b, `"tasks":`, tasks(c.tasks))
+	b = list(b, `"unreachable_tasks":`, tasks(c.unreachable))
+	b = list(b, `"completed_tasks":`, tasks(c.completed))
+	b = list(b, `"offers":`, func(b []byte) []byte {
+		for _, o := range c.offers[f.ID()] {
+			b = appendOffer(b, o)
+		}
+		return b
+	})
+	b = list(b, `"executors":`, func(b []byte) []byte {
+		for _, e := range c.executors[f.ID()] {
+			b = appendExecutor(b, e)
+		}
+		return b
+	})
+	b = appendLabels(b, `"labels":`, info.Labels)
+	if f.Constraints() != nil {
+		return message(b, `"offer_constraints":`, f.Constraints())
+	}
+	return append(b, `"offer_constraints":{},`...)
+}
+
+func appendOffer(b []byte, o *core.Offer) []byte {
+	b = append(b, '{')
+	b = json.String(b, `"id":`, o.ID())
+	b = json.String(b, `"framework_id":`, o.Rec.GetFrameworkId())
+	b = object(b, `"allocation_info":`, func(b []byte) []byte { return json.String(b, `"role":`, o.Rec.GetRole()) })
+	b = json.String(b, `"slave_id":`, o.Rec.GetAgentId())
+	b = appendResources(b, `"resources":`, o.Resources())
+	return json.EndMap(b)
+}
+
+func appendExecutor(b []byte, e *core.Executor) []byte {
+	info := e.Rec.GetInfo()
+	b = append(b, '{')
+	b = json.String(b, `"executor_id":`, info.GetExecutorId().GetValue())
+	b = json.String(b, `"name":`, info.GetName())
+	b = json.String(b, `"framework_id":`, e.Rec.GetFrameworkId())
+	b = object(b, `"command":`, func(b []byte) []byte { return appendCommand(b, info.GetCommand()) })
+	b = appendResources(b, `"resources":`, e.Resources())
+	if roles := e.Resources().AllocationRoles(); len(roles) > 0 {
+		b = json.String(b, `"role":`, roles[0])
+	}
+	b = appendLabels(b, `"labels":`, info.Labels)
+	if info.Type != nil {
+		b = json.String(b, `"type":`, info.GetType().String())
+	}
+	b = json.String(b, `"slave_id":`, e.Rec.GetAgentId())
+	return json.EndMap(b)
+}
+
+func appendCommand(b []byte, command *mesos.CommandInfo) []byte {
+	if command.Shell != nil {
+		b = json.Bool(b, `"shell":`, command.GetShell())
+	}
+	if command.Value != nil {
+		b = json.String(b, `"value":`, command.GetValue())
+	}
+	b = appendStrings(b, `"argv":`, command.GetArguments())
+	if command.GetEnvironment() != nil {
+		b = message(b, `"environment":`, command.GetEnvironment())
+	}
+	return list(b, `"uris":`, func(b []byte) []byte {
+		for _, u := range command.GetUris() {
+			b = append(b, '{')
+			b = json.String(b, `"value":`, u.GetValue())
+			b = json.Bool(b, `"executable":`, u.GetExecutable())
+			b = json.EndMap(b)
+		}
+		return b
+	})
+}
+
+// appendTask appends a task as every old endpoint shows it.
+func appendTask(b []byte, t *core.Task) []byte {
+	info := t.Info()
+	b = json.String(b, `"id":`, t.ID())
+	b = json.String(b, `"name":`, info.GetName())
+	b = json.String(b, `"framework_id":`, info.GetFrameworkId().GetValue())
+	b = json.String(b, `"executor_id":`, info.GetExecutorId().GetValue())
+	b = json.String(b, `"slave_id":`, info.GetAgentId().GetValue())
+	b = json.String(b, `"state":`, info.GetState().String())
+	b = appendResources(b, `"resources":`, t.Resources())
+	if len(info.GetLimits()) > 0 {
+		b = object(b, `"limits":`, func(b []byte) []byte {
+			for _, name := range json.SortedKeys(info.GetLimits(), nil) {
+				b = json.Double(append(json.AppendString(b, name), ':'), "", info.GetLimits()[name].GetValue())
+			}
+			return b
+		})
+	}
+	if roles := t.Resources().AllocationRoles(); len(roles) > 0 {
+		b = json.String(b, `"role":`, roles[0])
+	}
+	b = list(b, `"statuses":`, func(b []byte) []byte {
+		for _, s := range info.GetStatuses() {
+			b = appendStatus(b, s)
+		}
+		return b
+	})
+	if info.User != nil {
+		b = json.String(b, `"user":`, info.GetUser())
+	}
+	b = appendLabels(b, `"labels":`, info.Labels)
+	if info.Discovery != nil {
+		b = message(b, `"discovery":`, info.Discovery)
+	}
+	if info.Container != nil {
+		b = message(b, `"container":`, info.Container)
+	}
+	if info.HealthCheck != nil {
+		b = message(b, `"health_check":`, info.HealthCheck)
+	}
+	return b
+}
+
+func appendStatus(b []byte, s *mesos.TaskStatus) []byte {
+	b = append(b, '{')
+	b = json.String(b, `"state":`, s.GetState().String())
+	b = json.Double(b, `"timestamp":`, s.GetTimestamp())
+	b = appendLabels(b, `"labels":`, s.Labels)
+	if cs := s.ContainerStatus; cs != nil {
+		shown := &mesos.ContainerStatus{ContainerId: cs.ContainerId, NetworkInfos: cs.NetworkInfos, CgroupInfo: cs.CgroupInfo}
+		b = message(b, `"container_status":`, shown)
+	}
+	if s.Healthy != nil {
+		b = json.Bool(b, `"healthy":`, s.GetHealthy())
+	}
+	return json.EndMap(b)
+}
+
+// sortTasks orders tasks by the time of their first status.
+func sortTasks(tasks []*core.Task, ascending bool) {
+	first := func(t *core.Task) float64 {
+		if statuses := t.Info().GetStatuses(); len(statuses) > 0 {
+			return statuses[0].GetTimestamp()
+		}
+		return 0
+	}
+	slices.SortStableFunc(tasks, func(a, b *core.Task) int {
+		switch x, y := first(a), first(b); {
+		case x == y:
+			return 0
+		case (x < y) == ascending:
+			return -1
+		}
+		return 1
+	})
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"sync"
+
+	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/wire/codec"
+	"github.com/caprock/caprock/wire/httpd"
+	"github.com/caprock/caprock/wire/mesos/master"
+)
+
+// operator is POST /api/v1.
+func (s *Server) operator(c *httpd.Ctx) {
+	call := &master.Call{}
+	bytes, ok := parse(c, call)
+	if !ok {
+		return
+	}
+	if err := core.ValidateOperatorCall(call); err != nil {
+		c.ReplyText(err.Status, err.Text)
+		return
+	}
+	t, ok := accept(c)
+	if !ok {
+		return
+	}
+	switch call.GetType() {
+	case master.Call_SUBSCRIBE:
+		s.operatorSubscribe(c, t)
+	case master.Call_SET_LOGGING_LEVEL:
+		s.setLoggingLevel(c, call.GetSetLoggingLevel())
+	case master.Call_LIST_FILES:
+		s.listFiles(c, t, call.GetListFiles())
+	case master.Call_READ_FILE:
+		s.readFile(c, t, call.GetReadFile())
+	default:
+		if response := s.read(call); response != nil {
+			respond(c, t, response)
+			return
+		}
+		token := core.Token(s.nextRef())
+		a, ok := s.call(c, token, &core.OperatorCall{Principal: principal(c), Call: call, Reply: token}, bytes)
+		if ok {
+			reply(c, a)
+		}
+	}
+}
+
+// operatorSubscribe opens an event stream. The core hears of it before the
+// stream can end, so that it hears of the end second.
+func (s *Server) operatorSubscribe(c *httpd.Ctx, t codec.Type) {
+	ref := core.StreamRef(s.nextRef())
+	sub := s.fan.Register(ref, t, true)
+	c.Stream(nil, t.ContentType(), func(st *httpd.Stream) {
+		s.loop.Notify(&core.OperatorSubscribed{Stream: ref})
+		sub.Attach(st)
+	})
+}
+
+// bodies are buffers for large answers.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+// respond answers a read call.
+func respond(c *httpd.Ctx, t codec.Type, m codec.Message) {
+	const keep = 4 << 20
+	buf := bodies.Get().(*[]byte)
+	b, err := t.Append((*buf)[:0], m)
+	if err != nil {
+		c.ReplyText(500, err.Error())
+	} else {
+		c.Reply(200, t.ContentType(), b)
+	}
+	if cap(b) <= keep {
+		*buf = b
+		bodies.Put(buf)
+	}
+}

@@ -1,0 +1,245 @@
+package api
+
+import (
+	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/alloc/view"
+	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/allocator"
+	"github.com/caprock/caprock/wire/mesos/maintenance"
+	"github.com/caprock/caprock/wire/mesos/master"
+	"github.com/caprock/caprock/wire/mesos/quota"
+	"github.com/caprock/caprock/wire/mesos/scheduler"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+// read answers a call that only reads, or returns nil if the call is none.
+func (s *Server) read(call *master.Call) *master.Response {
+	r := &master.Response{}
+	switch call.GetType() {
+	case master.Call_GET_HEALTH:
+		r.Type, r.GetHealth = master.Response_GET_HEALTH.Enum(), &master.Response_GetHealth{Healthy: ptr(true)}
+	case master.Call_GET_FLAGS:
+		r.Type, r.GetFlags = master.Response_GET_FLAGS.Enum(), s.getFlags()
+	case master.Call_GET_VERSION:
+		r.Type, r.GetVersion = master.Response_GET_VERSION.Enum(), &master.Response_GetVersion{VersionInfo: s.versionInfo()}
+	case master.Call_GET_METRICS:
+		r.Type, r.GetMetrics = master.Response_GET_METRICS.Enum(), s.getMetrics()
+	case master.Call_GET_LOGGING_LEVEL:
+		r.Type, r.GetLoggingLevel = master.Response_GET_LOGGING_LEVEL.Enum(), &master.Response_GetLoggingLevel{Level: ptr(s.logging.get())}
+	case master.Call_GET_MASTER:
+		r.Type, r.GetMaster = master.Response_GET_MASTER.Enum(), s.master
+	default:
+		return readState(call.GetType(), r, s.view.Snapshot)
+	}
+	return r
+}
+
+// readState answers what needs a snapshot, which is taken only then.
+func readState(t master.Call_Type, r *master.Response, snapshot func() *view.Snapshot) *master.Response {
+	switch t {
+	case master.Call_GET_STATE:
+		r.Type, r.GetState = master.Response_GET_STATE.Enum(), getState(snapshot())
+	case master.Call_GET_AGENTS:
+		snap := snapshot()
+		r.Type, r.GetAgents = master.Response_GET_AGENTS.Enum(), getAgents(snap, add(snap))
+	case master.Call_GET_FRAMEWORKS:
+		snap := snapshot()
+		r.Type, r.GetFrameworks = master.Response_GET_FRAMEWORKS.Enum(), getFrameworks(snap, add(snap))
+	case master.Call_GET_EXECUTORS:
+		r.Type, r.GetExecutors = master.Response_GET_EXECUTORS.Enum(), getExecutors(snapshot())
+	case master.Call_GET_OPERATIONS:
+		r.Type, r.GetOperations = master.Response_GET_OPERATIONS.Enum(), getOperations(snapshot())
+	case master.Call_GET_TASKS:
+		r.Type, r.GetTasks = master.Response_GET_TASKS.Enum(), getTasks(snapshot())
+	case master.Call_GET_ROLES:
+		r.Type, r.GetRoles = master.Response_GET_ROLES.Enum(), getRoles(snapshot())
+	case master.Call_GET_WEIGHTS:
+		if w := getWeights(snapshot()); len(w.WeightInfos) > 0 {
+			r.GetWeights = w
+		}
+		r.Type = master.Response_GET_WEIGHTS.Enum()
+	case master.Call_GET_QUOTA:
+		r.Type, r.GetQuota = master.Response_GET_QUOTA.Enum(), &master.Response_GetQuota{Status: quotaStatus(snapshot())}
+	case master.Call_GET_MAINTENANCE_SCHEDULE:
+		r.Type, r.GetMaintenanceSchedule = master.Response_GET_MAINTENANCE_SCHEDULE.Enum(),
+			&master.Response_GetMaintenanceSchedule{Schedule: snapshot().Maintenance.Schedule()}
+	case master.Call_GET_MAINTENANCE_STATUS:
+		r.Type, r.GetMaintenanceStatus = master.Response_GET_MAINTENANCE_STATUS.Enum(),
+			&master.Response_GetMaintenanceStatus{Status: clusterStatus(snapshot())}
+	default:
+		return nil
+	}
+	return r
+}
+
+func getState(snap *view.Snapshot) *master.Response_GetState {
+	total := add(snap)
+	return &master.Response_GetState{
+		GetTasks:      getTasks(snap),
+		GetExecutors:  getExecutors(snap),
+		GetFrameworks: getFrameworks(snap, total),
+		GetAgents:     getAgents(snap, total),
+	}
+}
+
+func getTasks(snap *view.Snapshot) *master.Response_GetTasks {
+	r := &master.Response_GetTasks{
+		Tasks:          make([]*mesos.Task, 0, snap.Tasks.Len()),
+		CompletedTasks: make([]*mesos.Task, 0, snap.Completed.Len()),
+	}
+	for t := range snap.Tasks.All() {
+		if t.Rec.GetUnreachable() {
+			r.UnreachableTasks = append(r.UnreachableTasks, t.Info())
+		} else {
+			r.Tasks = append(r.Tasks, t.Info())
+		}
+	}
+	for t := range snap.Completed.All() {
+		r.CompletedTasks = append(r.CompletedTasks, t.Info())
+	}
+	return r
+}
+
+func getExecutors(snap *view.Snapshot) *master.Response_GetExecutors {
+	r := &master.Response_GetExecutors{}
+	for e := range snap.Executors.All() {
+		r.Executors = append(r.Executors, &master.Response_GetExecutors_Executor{
+			ExecutorInfo: e.Rec.GetInfo(), AgentId: &mesos.AgentID{Value: e.Rec.AgentId},
+		})
+	}
+	return r
+}
+
+func getOperations(snap *view.Snapshot) *master.Response_GetOperations {
+	r := &master.Response_GetOperations{}
+	for o := range snap.Operations.All() {
+		r.Operations = append(r.Operations, o.Info())
+	}
+	return r
+}
+
+func getFrameworks(snap *view.Snapshot, total *sums) *master.Response_GetFrameworks {
+	offers := map[string][]*mesos.Offer{}
+	for o := range snap.Offers.All() {
+		offers[o.Rec.GetFrameworkId()] = append(offers[o.Rec.GetFrameworkId()], o.Wire)
+	}
+	r := &master.Response_GetFrameworks{}
+	for f := range snap.Frameworks.All() {
+		v := core.FrameworkView(f)
+		if v.OfferConstraints == nil {
+			v.OfferConstraints = &scheduler.OfferConstraints{}
+		}
+		if f.Completed() {
+			r.CompletedFrameworks = append(r.CompletedFrameworks, v)
+			continue
+		}
+		use := total.framework(f.ID())
+		v.Offers = offers[f.ID()]
+		v.AllocatedResources = use.allocated.ToProto(resource.Endpoint)
+		v.OfferedResources = use.offered.ToProto(resource.Endpoint)
+		r.Frameworks = append(r.Frameworks, v)
+	}
+	return r
+}
+
+func getAgents(snap *view.Snapshot, total *sums) *master.Response_GetAgents {
+	r := &master.Response_GetAgents{}
+	for a := range snap.Agents.All() {
+		switch {
+		case !a.Registered():
+		case a.Recovered:
+			r.RecoveredAgents = append(r.RecoveredAgents, a.Info())
+		default:
+			v := core.AgentView(a)
+			use := total.agent(a.ID())
+			v.TotalResources = a.Total().ToProto(resource.Endpoint)
+			v.AllocatedResources = use.allocated.ToProto(resource.Endpoint)
+			v.OfferedResources = use.offered.ToProto(resource.Endpoint)
+			r.Agents = append(r.Agents, v)
+		}
+	}
+	return r
+}
+
+func getRoles(snap *view.Snapshot) *master.Response_GetRoles {
+	r := &master.Response_GetRoles{}
+	for _, known := range rolesOf(snap, add(snap)) {
+		m := &mesos.Role{Name: &known.name, Weight: &known.weight}
+		for _, id := range known.frameworks {
+			m.Frameworks = append(m.Frameworks, frameworkID(id))
+		}
+		sum := known.allocated.Plus(known.offered).CreateStrippedScalarQuantity()
+		m.Resources = quantityResources(sum)
+		r.Roles = append(r.Roles, m)
+	}
+	return r
+}
+
+// quantityResources writes quantities as plain scalar resources.
+func quantityResources(q resource.Quantities) []*mesos.Resource {
+	var list resource.Resources
+	for _, e := range q {
+		list = append(list, resource.NewScalar(e.Name, e.Milli))
+	}
+	return list.ToProto(resource.PostRefinement)
+}
+
+func getWeights(snap *view.Snapshot) *master.Response_GetWeights {
+	r := &master.Response_GetWeights{}
+	for known := range snap.Roles.All() {
+		if known.Rec.Weight != nil {
+			r.WeightInfos = append(r.WeightInfos, &mesos.WeightInfo{Weight: known.Rec.Weight, Role: known.Rec.Name})
+		}
+	}
+	return r
+}
+
+// quotaStatus shows quotas in the current form and, for guarantees, in the old.
+func quotaStatus(snap *view.Snapshot) *quota.QuotaStatus {
+	status := &quota.QuotaStatus{}
+	for known := range snap.Roles.All() {
+		config := known.Rec.GetQuota()
+		if config == nil {
+			continue
+		}
+		status.Configs = append(status.Configs, config)
+		info := &quota.QuotaInfo{Role: known.Rec.Name}
+		if q, err := resource.FromScalarMap(config.GetGuarantees()); err == nil {
+			info.Guarantee = quantityResources(q)
+		}
+		//lint:ignore SA1019 old tools read this list
+		status.Infos = append(status.Infos, info)
+	}
+	return status
+}
+
+// clusterStatus lists the machines of the maintenance schedule: down, or
+// draining with what frameworks said to their inverse offers.
+func clusterStatus(snap *view.Snapshot) *maintenance.ClusterStatus {
+	status := &maintenance.ClusterStatus{}
+	rec := (*record.Maintenance)(nil)
+	if snap.Maintenance != nil {
+		rec = snap.Maintenance.Rec
+	}
+	status.DownMachines = rec.GetDown()
+	for _, w := range rec.GetSchedule().GetWindows() {
+		for _, m := range w.GetMachineIds() {
+			if !containsMachine(rec.GetDown(), m) {
+				status.DrainingMachines = append(status.DrainingMachines, &maintenance.ClusterStatus_DrainingMachine{
+					Id: m, Statuses: []*allocator.InverseOfferStatus(nil),
+				})
+			}
+		}
+	}
+	return status
+}
+
+func containsMachine(list []*mesos.MachineID, m *mesos.MachineID) bool {
+	for _, other := range list {
+		if other.GetHostname() == m.GetHostname() && other.GetIp() == m.GetIp() {
+			return true
+		}
+	}
+	return false
+}
