@@ -92,9 +92,10 @@ func sortedSet(names []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
-// AddFramework adds a framework with what it uses on agents (by agent id, with
-// allocation roles). If it is active, every agent becomes a candidate.
-func (a *Allocator) AddFramework(now int64, info Framework, used map[string]resource.Resources) error {
+// AddFramework adds a framework. What agents said its tasks use counts from now
+// on for its share; Mesos is told the same again in the last argument, which is
+// not looked at. If the framework is active, every agent becomes a candidate.
+func (a *Allocator) AddFramework(now int64, info Framework, _ map[string]resource.Resources) error {
 	a.at(now)
 	if _, err := a.known(info.ID); err == nil {
 		return misuse("framework %s is known already", info.ID)
@@ -114,7 +115,7 @@ func (a *Allocator) AddFramework(now int64, info Framework, used map[string]reso
 		cl.suppressed = slices.Contains(info.Suppressed, name)
 		a.setActive(c, !cl.suppressed)
 	}
-	a.adopt(fw, used)
+	a.adopt(fw)
 	if info.Active {
 		a.everyAgent()
 	} else {
@@ -124,18 +125,17 @@ func (a *Allocator) AddFramework(now int64, info Framework, used map[string]reso
 }
 
 // adopt books what a framework held on agents before it was known.
-func (a *Allocator) adopt(fw int32, used map[string]resource.Resources) {
+func (a *Allocator) adopt(fw int32) {
 	claims := a.sortedClaims(fw)
 	held := false
 	for _, c := range claims {
 		held = held || a.claims[c].held > 0
 	}
-	if !held || len(used) == 0 {
+	if !held {
 		return
 	}
-	for _, id := range sortedKeys(used) {
-		slot, ok := a.agents[id]
-		if !ok {
+	for slot := shard.Slot(0); slot < a.space.Limit(); slot++ {
+		if !a.space.InUse(slot) {
 			continue
 		}
 		sh, row := a.space.At(slot)

@@ -1,0 +1,82 @@
+package cycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime/pprof"
+
+	"github.com/spf13/cobra"
+)
+
+// Command returns "caprock bench cycle".
+func Command() *cobra.Command {
+	var s Shape
+	var asJSON, matrix bool
+	var profile string
+	cmd := &cobra.Command{
+		Use:   "cycle",
+		Short: "Measure full allocation cycles in process",
+		Long: `Measure full allocation cycles in process: the cluster is built through the allocator's
+public face; every cycle offers everything that is free, and all of it is declined.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if profile != "" {
+				f, err := os.Create(profile)
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				if err := pprof.StartCPUProfile(f); err != nil {
+					return err
+				}
+				defer pprof.StopCPUProfile()
+			}
+			if matrix {
+				return runMatrix(cmd.OutOrStdout(), asJSON)
+			}
+			r, err := Measure(s)
+			if err != nil {
+				return err
+			}
+			return print(cmd.OutOrStdout(), r, asJSON)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&s.Agents, "agents", 10000, "number of agents")
+	f.IntVar(&s.Frameworks, "frameworks", 1000, "number of frameworks")
+	f.IntVar(&s.Roles, "roles", 1, "number of roles; frameworks are dealt over them")
+	f.BoolVar(&s.Partial, "partial", false, "let a task run on every agent")
+	f.Float64Var(&s.DeclineSeconds, "decline", 0, "seconds for which declined offers are refused; 0: no filter")
+	f.StringVar(&s.Quota, "quota", "none", "none or large-and-small")
+	f.BoolVar(&s.Rich, "rich", false, "attributes, offer constraints and guarantees everywhere")
+	f.IntVar(&s.Cycles, "cycles", 11, "cycles to measure, after one that is not")
+	f.IntVar(&s.Batch, "batch", 256, "agents added between two cycles")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.BoolVar(&matrix, "matrix", false, "run the table of shapes instead of one")
+	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile to this file")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if s.Quota != "none" && s.Quota != "large-and-small" {
+			return fmt.Errorf("got --quota=%s, want none or large-and-small", s.Quota)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func print(w io.Writer, r *Report, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		return e.Encode(r)
+	}
+	for i, c := range r.Cycles {
+		fmt.Fprintf(w, "cycle %2d: wall %9.3f ms  cpu %9.3f ms  offers %d\n", i+1, c.WallSeconds*1e3, c.CPUSeconds*1e3, c.Offers)
+	}
+	fmt.Fprintf(w, "median  : wall %9.3f ms  cpu %9.3f ms  offers %d  allocations %d\n",
+		r.Median.WallSeconds*1e3, r.Median.CPUSeconds*1e3, r.Median.Offers, r.AllocsPerCycle)
+	fmt.Fprintf(w, "add frameworks %.1f ms, add agents %.1f ms (%d bytes each), decline all %.1f ms, resource lists of all offers %.1f ms (CPU)\n",
+		r.AddFrameworks*1e3, r.AddAgents*1e3, r.BytesPerAgent, r.Decline*1e3, r.Materialize*1e3)
+	_, err := fmt.Fprintf(w, "cycle with nothing to offer %.1f µs, event-driven cycle for one agent %.1f µs (CPU)\n", r.QuietCycle*1e6, r.EventCycle*1e6)
+	return err
+}
