@@ -20,6 +20,9 @@ type conn struct {
 	framer framer
 	remote hostKey
 
+	// writeBy is the deadline of fasthttp's writes on the clock's monotonic scale.
+	writeBy time.Duration
+
 	// mode is serving, draining or detached. The connection's goroutine moves it on; Shutdown and
 	// the owner of a stream may close the connection at the same time.
 	mode atomic.Uint32
@@ -59,6 +62,20 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// Write sends an answer of fasthttp's. The deadline moves only when half of it
+// is used up: setting it costs more than reading the clock. (fasthttp's own
+// WriteTimeout sets it for each answer.)
+func (c *conn) Write(p []byte) (int, error) {
+	o := &c.srv.opts
+	if now := o.Clock.Monotonic(); c.writeBy-now < o.WriteTimeout/2 {
+		c.writeBy = now + o.WriteTimeout
+		if err := c.SetWriteDeadline(o.Clock.Now().Add(o.WriteTimeout)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
 }
 
 // Close is fasthttp's: it ends a connection that is still its own.

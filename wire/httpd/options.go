@@ -37,6 +37,10 @@ type Options struct {
 	// IdleTimeout is how long a kept-alive connection may wait for its next
 	// request. Default 60 s.
 	IdleTimeout time.Duration
+	// WriteTimeout is the longest that a peer may take to read one answer; a
+	// slower one is cut. It takes effect between half this value and this
+	// value. Default 60 s.
+	WriteTimeout time.Duration
 	// MaxConns bounds open connections, streams and upgraded ones included. One
 	// more is answered 503 and closed. Default 18,000.
 	MaxConns int
@@ -85,6 +89,7 @@ func (o *Options) EnsureDefaults() {
 	orInt(&o.StreamBufferBytes, 128<<10)
 	orDuration(&o.ReadTimeout, 30*time.Second)
 	orDuration(&o.IdleTimeout, 60*time.Second)
+	orDuration(&o.WriteTimeout, 60*time.Second)
 	orDuration(&o.StreamSendTimeout, 5*time.Second)
 	orDuration(&o.KeepAlive, 15*time.Second)
 	orDuration(&o.UserTimeout, 30*time.Second)
@@ -104,6 +109,7 @@ func (o *Options) Validate() error {
 	positive("StreamBufferBytes", int64(o.StreamBufferBytes))
 	positive("ReadTimeout", int64(o.ReadTimeout))
 	positive("IdleTimeout", int64(o.IdleTimeout))
+	positive("WriteTimeout", int64(o.WriteTimeout))
 	positive("StreamSendTimeout", int64(o.StreamSendTimeout))
 	positive("KeepAlive", int64(o.KeepAlive))
 	positive("UserTimeout", int64(o.UserTimeout))
@@ -121,6 +127,6 @@ func (o *Options) Validate() error {
 
 // String shows the limits in force, for the log at start.
 func (o *Options) String() string {
-	return fmt.Sprintf("actor=%q body=%dB header=%dB conns=%d conns/ip=%d read=%v idle=%v stream-send=%v",
-		o.Actor, o.MaxBodyBytes, o.MaxHeaderBytes, o.MaxConns, o.MaxConnsPerIP, o.ReadTimeout, o.IdleTimeout, o.StreamSendTimeout)
+	return fmt.Sprintf("actor=%q body=%dB header=%dB conns=%d conns/ip=%d read=%v idle=%v write=%v stream-send=%v",
+		o.Actor, o.MaxBodyBytes, o.MaxHeaderBytes, o.MaxConns, o.MaxConnsPerIP, o.ReadTimeout, o.IdleTimeout, o.WriteTimeout, o.StreamSendTimeout)
 }

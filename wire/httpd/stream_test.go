@@ -3,6 +3,7 @@ package httpd
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -348,5 +349,52 @@ func TestSendCostsNoAllocations(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("Send allocates %v times, want 0", n)
+	}
+}
+
+// A peer that does not read a long answer is cut, and its goroutine is free.
+func TestUnreadAnswerIsCut(t *testing.T) {
+	answered := make(chan struct{}, 1)
+	s, addr := start(t, Options{WriteTimeout: 50 * time.Millisecond}, func(s *Server) {
+		s.Handle("/long", func(c *Ctx) {
+			c.Reply(200, "a/b", make([]byte, 32<<20))
+			answered <- struct{}{}
+		})
+	})
+	c := dialRaw(t, addr)
+	_ = c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	c.say(get(addr, "/long"))
+	receive(t, "the handler", answered)
+	until(t, "the connection is cut", func() bool { return s.Metrics().OpenConns == 0 })
+}
+
+func TestShutdownWaitsForAnswers(t *testing.T) {
+	s := New(Options{})
+	entered, release := make(chan struct{}), make(chan struct{})
+	s.Handle("/slow", func(c *Ctx) {
+		close(entered)
+		<-release
+		c.ReplyText(200, "done")
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, down := make(chan error, 1), make(chan error, 1)
+	go func() { served <- s.Serve(ln) }()
+	c := dialRaw(t, ln.Addr().String())
+	c.say(get("x", "/slow"))
+	receive(t, "the request", entered)
+	go func() { down <- s.Shutdown(context.Background()) }()
+	if err := receive(t, "the end of Serve", served); err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
+		t.Error("a connection was accepted during shutdown")
+	}
+	close(release)
+	checkAnswer(t, c, 200, "done")
+	if err := receive(t, "the end of Shutdown", down); err != nil {
+		t.Error(err)
 	}
 }
