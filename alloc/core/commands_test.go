@@ -157,7 +157,7 @@ func (w *world) reregister(a *worldAgent, args map[string]string) string {
 		if !frameworks[name] {
 			frameworks[name] = true
 			info := proto.Clone(f.info).(*mesos.FrameworkInfo)
-			info.Id = &mesos.FrameworkID{Value: &f.id}
+			info.Id = &mesos.FrameworkID{Value: ptr(f.id)}
 			r.Frameworks = append(r.Frameworks, info)
 		}
 		return f
@@ -166,7 +166,7 @@ func (w *world) reregister(a *worldAgent, args map[string]string) string {
 		name, state, _ := strings.Cut(word, ":")
 		fw, id, _ := strings.Cut(name, "/")
 		f := addFramework(fw)
-		t := &mesos.Task{Name: &id, TaskId: &mesos.TaskID{Value: &id}, FrameworkId: &mesos.FrameworkID{Value: &f.id},
+		t := &mesos.Task{Name: &id, TaskId: &mesos.TaskID{Value: &id}, FrameworkId: &mesos.FrameworkID{Value: ptr(f.id)},
 			AgentId: r.Agent.Id, State: mesos.TaskState(mesos.TaskState_value[state]).Enum(), Resources: mustResources("cpus:1;mem:32")}
 		for _, res := range t.Resources {
 			res.AllocationInfo = &mesos.Resource_AllocationInfo{Role: ptr(frameworkRoles(f.info)[0])}
@@ -176,13 +176,13 @@ func (w *world) reregister(a *worldAgent, args map[string]string) string {
 	for _, word := range splitList(args["executors"]) {
 		fw, id, _ := strings.Cut(word, "/")
 		f := addFramework(fw)
-		info := &mesos.ExecutorInfo{ExecutorId: &mesos.ExecutorID{Value: &id}, FrameworkId: &mesos.FrameworkID{Value: &f.id}}
+		info := &mesos.ExecutorInfo{ExecutorId: &mesos.ExecutorID{Value: &id}, FrameworkId: &mesos.FrameworkID{Value: ptr(f.id)}}
 		if e := w.core.frameworks[f.id]; e != nil {
 			if known := e.executors[executorKey{a.id, f.id, id}]; known != nil {
 				info = known.Rec.Info
 			}
 		}
-		r.Executors = append(r.Executors, &link.Executor{FrameworkId: &mesos.FrameworkID{Value: &f.id}, Info: info})
+		r.Executors = append(r.Executors, &link.Executor{FrameworkId: &mesos.FrameworkID{Value: ptr(f.id)}, Info: info})
 	}
 	return w.registerAgent(a)
 }
@@ -249,7 +249,7 @@ func (w *world) executeAgent(name string, a *worldAgent, words []string, args ma
 		return w.up(a, statusUp(w.frameworks[words[0]], a, words[1], words[2], args)), nil
 	case "exited":
 		return w.up(a, &link.Up{Body: &link.Up_ExecutorExited{ExecutorExited: &link.ExecutorExited{
-			FrameworkId: &mesos.FrameworkID{Value: &w.frameworks[words[0]].id}, ExecutorId: &mesos.ExecutorID{Value: &words[1]},
+			FrameworkId: &mesos.FrameworkID{Value: ptr(w.frameworks[words[0]].id)}, ExecutorId: &mesos.ExecutorID{Value: &words[1]},
 			Status: ptr(int32(atof(args["status"])))}}}), nil
 	case "resources":
 		u := &link.ResourcesUpdate{}
@@ -300,7 +300,7 @@ func statusUp(f *worldFramework, a *worldAgent, task, state string, args map[str
 	if reason, ok := args["reason"]; ok {
 		s.Reason = mesos.TaskStatus_Reason(mesos.TaskStatus_Reason_value[reason]).Enum()
 	}
-	u := &link.StatusUpdate{FrameworkId: &mesos.FrameworkID{Value: &f.id}, Status: s, LatestState: s.State}
+	u := &link.StatusUpdate{FrameworkId: &mesos.FrameworkID{Value: ptr(f.id)}, Status: s, LatestState: s.State}
 	if latest, ok := args["latest"]; ok {
 		u.LatestState = mesos.TaskState(mesos.TaskState_value[latest]).Enum()
 	}

@@ -11,7 +11,9 @@ import (
 func (c *Core) order(a *agentState, d *link.Down) {
 	d.Seq = ptr(a.nextSeq)
 	c.putOutbox(a.id(), d)
-	c.tell(a, d)
+	if !a.catchingUp {
+		c.tell(a, d)
+	}
 }
 
 // applied deletes what the agent has applied.
@@ -32,6 +34,7 @@ func (c *Core) applied(a *agentState, seq uint64) {
 
 // resend sends what a returning agent has not applied.
 func (c *Core) resend(a *agentState) {
+	a.catchingUp = false
 	for _, d := range a.outbox {
 		c.tell(a, d)
 	}

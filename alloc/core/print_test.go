@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
@@ -314,13 +316,13 @@ func (w *world) checkReload(want [32]byte) {
 		}
 	}
 	if c.Hash() != want {
-		have := map[string]string{}
+		have := map[string]proto.Message{}
 		for _, r := range w.core.Records() {
-			have[r.ID().String()] = printRecord(r)
+			have[r.ID().String()] = r.Value.(proto.Message)
 		}
 		for _, r := range c.Records() {
-			if have[r.ID().String()] != printRecord(r) {
-				w.t.Errorf("reloaded: %s, was: %s", printRecord(r), have[r.ID().String()])
+			if old := have[r.ID().String()]; old == nil || !proto.Equal(old, r.Value.(proto.Message)) {
+				w.t.Errorf("reloaded: %v, was: %v", r.Value, old)
 			}
 			delete(have, r.ID().String())
 		}

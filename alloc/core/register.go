@@ -229,6 +229,7 @@ func (c *Core) registerNew(channel ChannelRef, r *link.Register, held registrati
 	c.admit(a)
 	c.agentAdded(a)
 	c.finishRegister(a, r)
+	c.resend(a)
 }
 
 // agentRecord is what a Register says, on top of what is kept of the agent.
@@ -307,7 +308,8 @@ func pendingTotal(total resource.Resources, outbox []*link.Down) resource.Resour
 
 // enter binds a channel to the agent and answers Register.
 func (c *Core) enter(a *agentState, channel ChannelRef, r *link.Register) {
-	a.channel, a.lastHeard, a.pingsMissed, a.probedAt, a.leaving = channel, c.now.Mono, 0, 0, false
+	a.channel, a.lastHeard, a.pingsMissed, a.probedAt = channel, c.now.Mono, 0, 0
+	a.leaving, a.catchingUp = false, true
 	c.channels[channel] = a.id()
 	if a.cur.Recovered {
 		c.expected--

@@ -125,6 +125,7 @@ type agentState struct {
 	lastHeard    int64 // Mono
 	pingsMissed  int
 	pingTimer    bool  // a ping timer is armed
+	catchingUp   bool  // it registers; its outbox is sent at the end of that
 	leaving      bool  // its tasks are being ended; nothing drains any more
 	probedAt     int64 // Mono; another process claimed the id and this one was asked
 	inverse      map[string]*inverseOffer

@@ -199,7 +199,7 @@ func (w *world) agentByID(id string) *worldAgent {
 func (w *world) registerAgent(a *worldAgent) string {
 	a.channel = ChannelRef(w.ref())
 	w.channels[a.channel] = a
-	a.register.AppliedSeq = &a.applied
+	a.register.AppliedSeq = ptr(a.applied)
 	return w.step(&AgentFrame{Channel: a.channel, Up: &link.Up{Body: &link.Up_Register{Register: a.register}}})
 }
 
@@ -208,7 +208,7 @@ func (w *world) up(a *worldAgent, up *link.Up) string {
 }
 
 func (w *world) call(f *worldFramework, c *scheduler.Call) string {
-	c.FrameworkId = &mesos.FrameworkID{Value: &f.id}
+	c.FrameworkId = &mesos.FrameworkID{Value: ptr(f.id)}
 	if err := ValidateSchedulerCall(c, "", f.streamID); err != nil {
 		return fmt.Sprintf("reply %d %s\n", err.Status, err.Text)
 	}
@@ -222,7 +222,7 @@ func (w *world) subscribe(f *worldFramework, suppressed []string) string {
 	c := &scheduler.Call{Type: scheduler.Call_SUBSCRIBE.Enum(),
 		Subscribe: &scheduler.Call_Subscribe{FrameworkInfo: f.info, SuppressedRoles: suppressed}}
 	if f.id != "" {
-		f.info.Id = &mesos.FrameworkID{Value: &f.id}
+		f.info.Id = &mesos.FrameworkID{Value: ptr(f.id)}
 		c.FrameworkId = f.info.Id
 	}
 	if err := ValidateSchedulerCall(c, "", ""); err != nil {
@@ -296,4 +296,3 @@ func atof(s string) float64 {
 	}
 	return v
 }
-

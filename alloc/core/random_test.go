@@ -1,0 +1,389 @@
+package core
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/link"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+var (
+	randomSeed  = flag.Uint64("seed", 0, "run only this random history")
+	randomSteps = flag.Int("steps", 120, "steps of a random history")
+)
+
+// TestRandomHistories runs random commands and holds the state against its
+// invariants after each, and against a reload of its records. A failing history
+// is printed as a scenario.
+func TestRandomHistories(t *testing.T) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 10
+	}
+	first := uint64(1)
+	if *randomSeed != 0 {
+		first, seeds = *randomSeed, *randomSeed
+	}
+	for seed := first; seed <= seeds; seed++ {
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { runRandom(t, seed, *randomSteps) }) {
+			return
+		}
+	}
+}
+
+// history is a random run: who exists, what was said.
+type history struct {
+	*world
+	rng   *rand.Rand
+	lines []string
+	tasks int
+	uuids int
+	// launched counts how often an agent was told to launch a task.
+	launched map[string]int
+	onAgent  map[string]map[string]string // agent → fw/task → state, what agents run
+	seen     map[string]uint64            // agent → highest number seen
+}
+
+func runRandom(t *testing.T, seed uint64, steps int) {
+	h := &history{world: newWorld(t), rng: rand.New(rand.NewPCG(seed, 7)), launched: map[string]int{},
+		onAgent: map[string]map[string]string{}, seen: map[string]uint64{}}
+	defer func() {
+		if t.Failed() {
+			t.Logf("history of seed %d:\n%s", seed, strings.Join(h.lines, "\n"))
+		}
+	}()
+	h.do("subscribe f1 roles=r failover=100")
+	h.do("subscribe f2 roles=r,s caps=MULTI_ROLE failover=50")
+	h.do("subscribe f3 caps= failover=0")
+	h.do("agent a1 cpus:8;mem:1024;disk:512")
+	h.do("agent a2 cpus:4;mem:512;ports:[31000-31010]")
+	for range steps {
+		line := h.next()
+		if line == "" {
+			continue
+		}
+		h.do(line)
+		h.check()
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func (h *history) do(line string) {
+	h.lines = append(h.lines, line)
+	if _, err := h.execute(line); err != nil {
+		h.t.Fatalf("%s: %v", line, err)
+	}
+	h.hear()
+}
+
+// hear plays the agents: launches start tasks, acknowledged ends remove them.
+func (h *history) hear() {
+	for _, e := range h.out.Effects {
+		down, ok := e.(*Down)
+		if !ok {
+			continue
+		}
+		a := h.channels[down.Channel]
+		if a == nil {
+			continue
+		}
+		seq := down.Down.GetSeq()
+		if seq != 0 {
+			if seq <= h.seen[a.name] {
+				continue
+			}
+			if seq != h.seen[a.name]+1 {
+				h.t.Errorf("agent %s got frame %d after %d", a.name, seq, h.seen[a.name])
+			}
+			h.seen[a.name] = seq
+		}
+		h.play(a, down.Down)
+	}
+}
+
+func (h *history) nameOf(frameworkID string) string {
+	for name, f := range h.frameworks {
+		if f.id == frameworkID {
+			return name
+		}
+	}
+	return ""
+}
+
+func (h *history) play(a *worldAgent, d *link.Down) {
+	running := h.onAgent[a.name]
+	if running == nil {
+		running = map[string]string{}
+		h.onAgent[a.name] = running
+	}
+	switch b := d.Body.(type) {
+	case *link.Down_Launch:
+		for _, t := range b.Launch.Tasks {
+			key := h.nameOf(b.Launch.Framework.Id.GetValue()) + "/" + t.TaskId.GetValue()
+			h.launched[key]++
+			if h.launched[key] > 1 {
+				h.t.Errorf("task %s is launched twice", key)
+			}
+			running[key] = "TASK_STARTING"
+		}
+	case *link.Down_ShutdownFramework:
+		name := h.nameOf(b.ShutdownFramework.FrameworkId.GetValue())
+		for key := range running {
+			if strings.HasPrefix(key, name+"/") {
+				delete(running, key)
+			}
+		}
+	case *link.Down_Acknowledge:
+		key := h.nameOf(b.Acknowledge.FrameworkId.GetValue()) + "/" + b.Acknowledge.TaskId.GetValue()
+		if s := running[key]; strings.HasSuffix(s, "!") && strings.HasPrefix(string(b.Acknowledge.Uuid), "end") {
+			delete(running, key)
+		}
+	}
+}
+
+func pick[T any](h *history, all []T) T { return all[h.rng.IntN(len(all))] }
+
+func (h *history) next() string {
+	a := h.agents[pick(h, []string{"a1", "a2"})]
+	f := h.frameworks[pick(h, []string{"f1", "f2", "f3"})]
+	switch h.rng.IntN(20) {
+	case 0, 1, 2, 3:
+		if f.stream == 0 || len(f.offers) == 0 {
+			return ""
+		}
+		h.tasks++
+		return fmt.Sprintf("launch %s t%d cpus:%d;mem:32 refuse=%d", f.name, h.tasks, 1+h.rng.IntN(3), h.rng.IntN(3))
+	case 4:
+		if f.stream == 0 || len(f.offers) == 0 {
+			return ""
+		}
+		return fmt.Sprintf("decline %s refuse=%d", f.name, h.rng.IntN(4))
+	case 5, 6, 7, 8:
+		return h.nextUpdate(a)
+	case 9, 10:
+		return h.nextAck(a)
+	case 11:
+		if a.channel == 0 {
+			return h.nextReregister(a)
+		}
+		return "disconnect " + a.name
+	case 12, 13:
+		if a.channel == 0 {
+			return h.nextReregister(a)
+		}
+		return fmt.Sprintf("applied %s %d", a.name, h.seen[a.name])
+	case 14:
+		if f.stream == 0 {
+			return h.nextSubscribe(f)
+		}
+		if h.rng.IntN(2) == 0 {
+			return "close " + f.name
+		}
+		return "subscribe " + f.name
+	case 15:
+		if f.stream == 0 {
+			return h.nextSubscribe(f)
+		}
+		return pick(h, []string{"revive ", "suppress "}) + f.name
+	case 16:
+		return "tick " + pick(h, []string{"1s", "2s", "6s", "30s", "16s"})
+	case 17:
+		if h.rng.IntN(4) == 0 {
+			return "restart"
+		}
+		return "tick 700s"
+	case 18:
+		return h.nextOperator(a)
+	default:
+		return h.nextOperation(f)
+	}
+}
+
+func (h *history) nextSubscribe(f *worldFramework) string {
+	if c := h.core.completed[f.id]; c != nil {
+		f.id, f.info.Id = "", nil // a torn down framework comes back as another one
+		for key := range h.launched {
+			if strings.HasPrefix(key, f.name+"/") {
+				delete(h.launched, key)
+			}
+		}
+		for _, running := range h.onAgent {
+			for key := range running {
+				if strings.HasPrefix(key, f.name+"/") {
+					delete(running, key)
+				}
+			}
+		}
+	}
+	return "subscribe " + f.name
+}
+
+func (h *history) nextUpdate(a *worldAgent) string {
+	running := h.onAgent[a.name]
+	if a.channel == 0 || len(running) == 0 {
+		return ""
+	}
+	key := pick(h, sortedKeys(running))
+	fw, task, _ := strings.Cut(key, "/")
+	if h.frameworks[fw] == nil || h.frameworks[fw].id == "" {
+		return ""
+	}
+	h.uuids++
+	state, uuid := running[key], fmt.Sprintf("u%d", h.uuids)
+	switch {
+	case strings.HasSuffix(state, "!"):
+		state, uuid = strings.TrimSuffix(state, "!"), "end"
+	case h.rng.IntN(3) == 0:
+		state, uuid = pick(h, []string{"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"}), "end"
+		running[key] = state + "!"
+	default:
+		running[key] = "TASK_RUNNING"
+		state = "TASK_RUNNING"
+	}
+	return fmt.Sprintf("update %s %s %s %s uuid=%s", a.name, fw, task, state, uuid)
+}
+
+// nextAck acknowledges what was last forwarded of some task.
+func (h *history) nextAck(a *worldAgent) string {
+	as := h.core.agents[a.id]
+	if as == nil || len(as.tasks) == 0 {
+		return ""
+	}
+	t := pick(h, as.sortedTasks())
+	name := h.nameOf(t.framework())
+	if name == "" || h.frameworks[name].stream == 0 || t.Info().StatusUpdateUuid == nil {
+		return ""
+	}
+	return fmt.Sprintf("ack %s %s %s %s", name, a.name, t.ID(), printUUID(t.Info().StatusUpdateUuid))
+}
+
+func (h *history) nextReregister(a *worldAgent) string {
+	var tasks []string
+	for _, key := range sortedKeys(h.onAgent[a.name]) {
+		fw, _, _ := strings.Cut(key, "/")
+		if h.frameworks[fw] != nil && h.frameworks[fw].id != "" {
+			tasks = append(tasks, key+":"+strings.TrimSuffix(h.onAgent[a.name][key], "!"))
+		}
+	}
+	a.applied = h.seen[a.name]
+	if as := h.core.agents[a.id]; as == nil || as.cur.Rec.GetPhase() == record.Agent_GONE {
+		h.onAgent[a.name], h.seen[a.name] = nil, 0
+		return fmt.Sprintf("agent %s cpus:8;mem:1024;disk:512", a.name)
+	}
+	return fmt.Sprintf("reregister %s instance=i%d tasks=%s total=%s", a.name, h.uuids, strings.Join(tasks, ","), h.totalOf(a))
+}
+
+// totalOf is the agent's total as it has applied operations.
+func (h *history) totalOf(a *worldAgent) string {
+	as := h.core.agents[a.id]
+	return strings.ReplaceAll(printResources(as.cur.Rec.GetInfo().GetResources()), " ", "")
+}
+
+func (h *history) nextOperator(a *worldAgent) string {
+	if h.core.agents[a.id] == nil {
+		return ""
+	}
+	id := fmt.Sprintf(`"agent_id":{"value":"%s"}`, a.id)
+	switch h.rng.IntN(8) {
+	case 0:
+		return fmt.Sprintf(`operator {"type":"DEACTIVATE_AGENT","deactivate_agent":{%s}}`, id)
+	case 1, 2, 3:
+		return fmt.Sprintf(`operator {"type":"REACTIVATE_AGENT","reactivate_agent":{%s}}`, id)
+	case 4:
+		return fmt.Sprintf(`operator {"type":"DRAIN_AGENT","drain_agent":{%s}}`, id)
+	case 5:
+		return `operator {"type":"UPDATE_WEIGHTS","update_weights":{"weight_infos":[{"role":"r","weight":2.0}]}}`
+	case 6:
+		return fmt.Sprintf(`operator {"type":"UPDATE_QUOTA","update_quota":{"force":true,"quota_configs":[{"role":"s","limits":{"cpus":{"value":%d}}}]}}`, h.rng.IntN(6))
+	default:
+		if h.rng.IntN(4) > 0 {
+			return ""
+		}
+		return fmt.Sprintf(`operator {"type":"MARK_AGENT_GONE","mark_agent_gone":{%s}}`, id)
+	}
+}
+
+func (h *history) nextOperation(f *worldFramework) string {
+	if f.stream == 0 || len(f.offers) == 0 {
+		return ""
+	}
+	if h.rng.IntN(3) == 0 {
+		return "teardown " + f.name
+	}
+	o := h.core.offers[f.offers[0]]
+	if o == nil || o.Rec.GetRole() == "*" {
+		return ""
+	}
+	role := o.Rec.GetRole()
+	reserve := fmt.Sprintf(`{"name":"cpus","type":"SCALAR","scalar":{"value":1.0},"reservations":[{"type":"DYNAMIC","role":"%s"}]}`, role)
+	op := pick(h, []string{"RESERVE", "UNRESERVE"})
+	f.offers = f.offers[1:]
+	return fmt.Sprintf(`accept %s {"offer_ids":[{"value":"%s"}],"operations":[{"type":"%s","%s":{"resources":[%s]}}],"filters":{"refuse_seconds":0.0}}`,
+		f.name, o.ID(), op, strings.ToLower(op), reserve)
+}
+
+// check holds the state against its invariants.
+func (h *history) check() {
+	c := h.core
+	var want resource.Quantities
+	for _, a := range c.agents {
+		if !c.engine.admitted[a.id()] {
+			if len(a.offers) > 0 {
+				h.t.Errorf("agent %s is not in the cluster and is offered", a.id())
+			}
+			continue
+		}
+		held := c.usedResources(a)
+		for _, o := range a.offers {
+			held = held.Plus(o.res.Unallocate())
+		}
+		if !a.cur.total.Contains(held) {
+			h.t.Errorf("agent %s has %v, and %v is offered or used", a.id(), a.cur.total, held)
+		}
+		free := a.cur.total.Minus(held).Unreserved().NonRevocable().Scalars()
+		want = want.Plus(free.Filter(func(r resource.Resource) bool { return r.Disk() == nil }).CreateStrippedScalarQuantity())
+	}
+	if got := c.engine.free(); !got.Equal(want) {
+		h.t.Errorf("the engine has %v available, by the core's books it is %v", got, want)
+	}
+	for _, f := range c.frameworks {
+		if !f.cur.Connected && len(f.offers) > 0 {
+			h.t.Errorf("framework %s is disconnected and holds offers", f.id())
+		}
+		for _, t := range f.tasks {
+			a := c.agents[t.agent()]
+			if a == nil || a.tasks[t.key()] != t {
+				h.t.Errorf("task %s is not on its agent", t.ID())
+			} else if a.registered() && t.unreachable() && a.cur.Connected && !t.terminal() && h.onAgent[h.agentByID(a.id()).name][h.nameOf(f.id())+"/"+t.ID()] != "" {
+				h.t.Errorf("task %s is unreachable on a connected agent that runs it", t.ID())
+			}
+		}
+	}
+	for _, a := range c.agents {
+		for k, t := range a.tasks {
+			if f := c.frameworks[k.framework]; f == nil || f.tasks[k.task] != t {
+				h.t.Errorf("task %v on agent %s is not its framework's", k, a.id())
+			}
+		}
+	}
+	h.checkReload(c.Hash())
+}
+
+// free is what the engine takes to be neither offered nor used, over all agents.
+func (e *engine) free() resource.Quantities {
+	_, available := e.a.Usage()
+	var q resource.Quantities
+	for i, name := range e.a.DimensionNames() {
+		if i < len(available) && available[i] != 0 {
+			q = q.Plus(resource.Quantities{{Name: name, Milli: available[i]}})
+		}
+	}
+	return q
+}
