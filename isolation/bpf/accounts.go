@@ -110,6 +110,7 @@ func (a *Accounts) spec() (*ebpf.CollectionSpec, error) {
 	spec.Maps[kernelMapRunning].MaxEntries = uint32(cpus)
 	// An LRU map gives each CPU up to 128 free entries of its own.
 	spec.Maps[kernelMapExits].MaxEntries = uint32(16384 + 256*cpus)
+	spec.Maps[kernelMapQueued].MaxEntries = uint32(16384 + 256*cpus)
 	if err := spec.Variables[kernelVarGroupLevel].Set(uint32(a.opts.GroupLevel)); err != nil {
 		return nil, fmt.Errorf("bpf: %w", err)
 	}

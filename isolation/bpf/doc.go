@@ -15,7 +15,7 @@
 //	running   CPU → which slot runs since when; also mapped: what a task has used
 //	          since it was last switched in is added at reading time
 //	exits     pid, start time → wait status; LRU, so it cannot fill up
-//	queued    task storage: since when a task waits for a CPU
+//	queued    thread id → since when it waits for a CPU; LRU
 //
 // Maps and links are pinned below Options.PinDir. The next agent opens the pins and
 // finds everything as it was, exits that happened meanwhile included. If PinDir

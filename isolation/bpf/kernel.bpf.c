@@ -84,10 +84,13 @@ struct {
 	__type(value, struct exit_value);
 } exits SEC(".maps");
 
+/* Thread id → since when it is ready to run, 0 while it runs or sleeps. Not task
+ * storage: older kernels allocate that with kmalloc, and doing so inside the
+ * scheduler can lock up a CPU. An LRU map is allocated beforehand. */
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
 	__type(value, __u64);
 } queued SEC(".maps");
 
@@ -139,9 +142,12 @@ static __always_inline void waited(struct account *c, __u64 ns)
 
 static __always_inline void enqueue(struct task_struct *p, __u64 now)
 {
-	__u64 *since = bpf_task_storage_get(&queued, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 pid = p->pid;
+	__u64 *since = bpf_map_lookup_elem(&queued, &pid);
 	if (since)
 		*since = now;
+	else
+		bpf_map_update_elem(&queued, &pid, &now, BPF_ANY);
 }
 
 SEC("tp_btf/sched_switch")
@@ -171,7 +177,8 @@ int BPF_PROG(on_switch, _Bool preempt, struct task_struct *prev, struct task_str
 	run->since = now;
 	c = counters_of(slot1);
 	if (c) {
-		__u64 *since = bpf_task_storage_get(&queued, next, 0, 0);
+		__u32 pid = next->pid;
+		__u64 *since = bpf_map_lookup_elem(&queued, &pid);
 		if (since && *since) {
 			waited(c, now - *since);
 			*since = 0;

@@ -19,7 +19,7 @@ type capData struct{ effective, permitted, inheritable uint32 }
 
 type capHeader struct {
 	version uint32
-	pid     int32
+	_       int32 // pid; 0 is the caller
 }
 
 // lastCap is beyond what any kernel we know has; dropping one that does not
