@@ -34,7 +34,7 @@ type pipe struct {
 
 func newPipe() *pipe { p := &pipe{}; p.cond = sync.NewCond(&p.mu); return p }
 
-func (p *pipe) Send(b []byte) error {
+func (p *pipe) SendBatch(records ...[]byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.stuck && p.err == nil {
@@ -42,7 +42,9 @@ func (p *pipe) Send(b []byte) error {
 	}
 	p.sends++
 	if p.err == nil {
-		p.data.Write(b)
+		for _, r := range records {
+			p.data.Write(r)
+		}
 	}
 	return p.err
 }
@@ -375,10 +377,10 @@ func TestOptionsNameTheirFaults(t *testing.T) {
 
 type discard struct{}
 
-func (discard) Send([]byte) error { return nil }
-func (discard) Close()            {}
-func (discard) Abort(error)       {}
-func (discard) OnClose(func())    {}
+func (discard) SendBatch(...[]byte) error { return nil }
+func (discard) Close()                    {}
+func (discard) Abort(error)               {}
+func (discard) OnClose(func())            {}
 
 func BenchmarkPush(b *testing.B) {
 	f, err := New(Options{

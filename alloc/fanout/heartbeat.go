@@ -100,8 +100,7 @@ func (s *Subscriber) beat() {
 	}
 	s.mu.Lock()
 	if len(s.mu.pending) == 0 && !s.mu.over && !s.mu.ending && s.mu.first == nil {
-		s.mu.pending = append(s.mu.pending, s.fan.beats[kind][s.codec]...)
-		s.mu.records++
+		s.appendLocked(s.pendingLocked(), s.fan.beats[kind][s.codec])
 	}
 	s.mu.Unlock()
 	s.schedule()

@@ -8,18 +8,15 @@ import (
 	"github.com/caprock/caprock/wire/recordio"
 )
 
-// Conn is the stream under a subscriber; *httpd.Stream implements it. Send
-// blocks for a bounded time and fails once the stream has ended.
+// Conn is the stream under a subscriber; *httpd.Stream implements it.
+// SendBatch keeps records apart (each is a chunk of the body), blocks for a
+// bounded time and fails once the stream has ended.
 type Conn interface {
-	Send(b []byte) error
+	SendBatch(records ...[]byte) error
 	Close()
 	Abort(cause error)
 	OnClose(func())
 }
-
-// piece is the most bytes of one Send: the time a peer has to read applies to
-// each piece, so a slow but steady one is not cut.
-const piece = 256 << 10
 
 // keep is the largest buffer that an idle subscriber keeps.
 const keep = 16 << 10
@@ -36,8 +33,8 @@ type Subscriber struct {
 		sync.Mutex
 		conn    Conn   // nil until attached; guarded by mu
 		pending []byte // framed records; guarded by mu
+		ends    []int  // where each record of pending ends; guarded by mu
 		spare   []byte // an empty buffer to swap in; guarded by mu
-		records int    // in pending; guarded by mu
 		sending int    // bytes the writer has taken and not yet sent; guarded by mu
 		dirty   bool   // in Fanout.dirty; guarded by mu
 		writing bool   // a writer runs; guarded by mu
@@ -78,7 +75,7 @@ func (s *Subscriber) closed() {
 }
 
 func (s *Subscriber) freeLocked() {
-	s.mu.pending, s.mu.spare, s.mu.records, s.mu.first, s.mu.then = nil, nil, 0, nil, nil
+	s.mu.pending, s.mu.spare, s.mu.ends, s.mu.first, s.mu.then = nil, nil, nil, nil, nil
 }
 
 // append takes a record and reports whether the subscriber must be remembered
@@ -89,14 +86,10 @@ func (s *Subscriber) append(b []byte) bool {
 		s.mu.Unlock()
 		return false
 	}
-	if s.mu.pending == nil {
-		s.mu.pending, s.mu.spare = s.mu.spare, nil
-	}
-	s.mu.pending = recordio.Append(s.mu.pending, b)
-	s.mu.records++
+	s.appendLocked(recordio.AppendHeader(s.pendingLocked(), len(b)), b)
 	// A lone record may be larger than the bound: a snapshot of everything.
 	held := len(s.mu.pending) + s.mu.sending
-	full := s.mu.records > s.fan.opts.Records || held > s.maxBytes && s.mu.records > 1
+	full := len(s.mu.ends) > s.fan.opts.Records || held > s.maxBytes && len(s.mu.ends) > 1
 	first := !s.mu.dirty
 	s.mu.dirty = true
 	s.mu.Unlock()
@@ -106,6 +99,20 @@ func (s *Subscriber) append(b []byte) bool {
 		return false
 	}
 	return first
+}
+
+// pendingLocked is the buffer that the next record goes to.
+func (s *Subscriber) pendingLocked() []byte {
+	if s.mu.pending == nil {
+		s.mu.pending, s.mu.spare = s.mu.spare, nil
+	}
+	return s.mu.pending
+}
+
+// appendLocked completes a record in the buffer.
+func (s *Subscriber) appendLocked(pending, b []byte) {
+	s.mu.pending = append(pending, b...)
+	s.mu.ends = append(s.mu.ends, len(s.mu.pending))
 }
 
 // begin sets what goes before everything else, and reports whether the
@@ -166,7 +173,8 @@ type work struct {
 	conn  Conn
 	first func() ([]byte, error) // rendered and framed, if not nil, then
 	then  []byte                 // this, then
-	b     []byte                 // this
+	b     []byte                 // the records of this, which
+	ends  []int                  // end here
 }
 
 // write sends until nothing is left.
@@ -176,10 +184,10 @@ func (s *Subscriber) write() {
 		if !more {
 			return
 		}
-		if w.first != nil && !s.sendFirst(w) || !s.send(w.conn, w.b) {
+		if w.first != nil && !s.sendFirst(w) || !s.send(w.conn, split(w.b, w.ends)...) {
 			return // closed has been called, or is about to be
 		}
-		s.recycle(w.b)
+		s.recycle(w)
 	}
 }
 
@@ -187,7 +195,7 @@ func (s *Subscriber) write() {
 // after closing the stream if it is to be.
 func (s *Subscriber) take() (work, bool) {
 	s.mu.Lock()
-	w := work{conn: s.mu.conn, first: s.mu.first, then: s.mu.then, b: s.mu.pending}
+	w := work{conn: s.mu.conn, first: s.mu.first, then: s.mu.then, b: s.mu.pending, ends: s.mu.ends}
 	s.mu.first, s.mu.then = nil, nil
 	if s.mu.over {
 		s.mu.Unlock()
@@ -202,8 +210,7 @@ func (s *Subscriber) take() (work, bool) {
 		}
 		return w, false
 	}
-	s.mu.pending, s.mu.spare = s.mu.spare, nil
-	s.mu.records = 0
+	s.mu.pending, s.mu.spare, s.mu.ends = s.mu.spare, nil, nil
 	s.mu.sending = len(w.b)
 	s.mu.Unlock()
 	return w, true
@@ -215,28 +222,41 @@ func (s *Subscriber) sendFirst(w work) bool {
 		w.conn.Abort(err)
 		return false
 	}
-	return s.send(w.conn, recordio.AppendHeader(nil, len(b))) && s.send(w.conn, b) && s.send(w.conn, w.then)
+	return s.send(w.conn, recordio.Append(nil, b), w.then)
 }
 
-// send sends b in pieces and reports whether the stream is still open.
-func (s *Subscriber) send(conn Conn, b []byte) bool {
-	for len(b) > 0 {
-		n := min(piece, len(b))
-		if conn.Send(b[:n]) != nil {
-			return false
-		}
-		s.fan.metrics.bytes.Add(uint64(n))
-		b = b[n:]
+// split cuts a buffer of records apart.
+func split(b []byte, ends []int) [][]byte {
+	records := make([][]byte, len(ends))
+	start := 0
+	for i, end := range ends {
+		records[i] = b[start:end]
+		start = end
+	}
+	return records
+}
+
+// send sends records and reports whether the stream is still open.
+func (s *Subscriber) send(conn Conn, records ...[]byte) bool {
+	if conn.SendBatch(records...) != nil {
+		return false
+	}
+	for _, r := range records {
+		s.fan.metrics.bytes.Add(uint64(len(r)))
 	}
 	return true
 }
 
-// recycle keeps a sent buffer for the next records, unless it grew large.
-func (s *Subscriber) recycle(b []byte) {
+// recycle keeps sent buffers for the next records, unless they grew large.
+func (s *Subscriber) recycle(w work) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.sending = 0
-	if !s.mu.over && s.mu.spare == nil && cap(b) <= keep {
-		s.mu.spare = b[:0]
+	if s.mu.over || s.mu.spare != nil || cap(w.b) > keep {
+		return
+	}
+	s.mu.spare = w.b[:0]
+	if s.mu.ends == nil {
+		s.mu.ends = w.ends[:0]
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// copyLimit is the size up to which copying into one buffer beats a gathering
-// write: one memmove against the kernel's and the runtime's handling of vectors.
+// copyLimit is the size up to which records are copied into one buffer: one
+// memmove is cheaper than a system call.
 const copyLimit = 16 << 10
 
 var chunkBuffers = sync.Pool{New: func() any { b := make([]byte, 0, copyLimit+64); return &b }}
@@ -16,63 +16,74 @@ var chunkBuffers = sync.Pool{New: func() any { b := make([]byte, 0, copyLimit+64
 // cuts the stream. The error says why the stream has ended. b is not kept.
 func (st *Stream) Send(b []byte) error { return st.SendBatch(b) }
 
-// SendBatch writes several framed records as one chunk with one system call.
+// SendBatch writes several framed records, each as a chunk of its own, in as few
+// system calls as their sizes allow. Clients exist that take one chunk for one
+// record, as a real Mesos writes them; so records share packets, not chunks.
 func (st *Stream) SendBatch(records ...[]byte) error {
-	total := 0
-	for _, r := range records {
-		total += len(r)
-	}
-	if total == 0 {
-		return st.Err() // an empty chunk would end the body
-	}
 	st.write.Lock()
-	err := st.sendLocked(records, total)
+	err := st.sendLocked(records)
 	st.write.Unlock()
 	if err != nil {
 		st.fail(err)
 		<-st.closed
 		return st.err
 	}
-	return nil
+	return st.Err()
 }
 
-func (st *Stream) sendLocked(records [][]byte, total int) error {
+func (st *Stream) sendLocked(records [][]byte) error {
 	if st.ended.Load() {
 		return net.ErrClosed
 	}
 	buf := chunkBuffers.Get().(*[]byte)
 	defer chunkBuffers.Put(buf)
 	b := (*buf)[:0]
-	if !st.write.unframed {
-		b = appendChunkHead(b, total)
-	}
-	if total > copyLimit {
-		return st.writeVectorLocked(b, records)
-	}
 	for _, r := range records {
-		b = append(b, r...)
-	}
-	if !st.write.unframed {
-		b = append(b, '\r', '\n')
+		if len(r) == 0 {
+			continue // an empty chunk would end the body
+		}
+		if !st.write.unframed {
+			b = appendChunkHead(b, len(r))
+		}
+		if len(b)+len(r) > copyLimit {
+			if err := st.piecesLocked(b, r); err != nil {
+				return err
+			}
+			b = b[:0]
+		} else {
+			b = append(b, r...)
+		}
+		if !st.write.unframed {
+			b = append(b, '\r', '\n')
+		}
 	}
 	return st.writeLocked(b)
 }
 
-func (st *Stream) writeVectorLocked(head []byte, records [][]byte) error {
-	st.extendDeadlineLocked()
-	v := make(net.Buffers, 0, len(records)+2)
-	if len(head) > 0 {
-		v = append(v, head)
+// piece is the most bytes of one write: the time a peer has to read applies to
+// each, so that one who reads a large record slowly but steadily is not cut.
+const piece = 256 << 10
+
+// piecesLocked writes what was gathered so far and then a record that is too
+// long to copy.
+func (st *Stream) piecesLocked(gathered, record []byte) error {
+	if err := st.writeLocked(gathered); err != nil {
+		return err
 	}
-	v = append(v, records...)
-	if !st.write.unframed {
-		v = append(v, []byte("\r\n"))
+	for len(record) > 0 {
+		n := min(piece, len(record))
+		if err := st.writeLocked(record[:n]); err != nil {
+			return err
+		}
+		record = record[n:]
 	}
-	_, err := v.WriteTo(st.conn.Conn)
-	return err
+	return nil
 }
 
 func (st *Stream) writeLocked(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
 	st.extendDeadlineLocked()
 	_, err := st.conn.Conn.Write(b)
 	return err
