@@ -25,7 +25,6 @@ type agent struct {
 	indexed     []indexedAttribute
 	maintenance *maintenance
 	uses        []use
-	over        bool // more is held than the agent has
 }
 
 type indexedAttribute struct{ name, value string }
@@ -140,9 +139,9 @@ func (a *Allocator) setTotal(slot shard.Slot, vec []int64, rest resource.Resourc
 		revocable = revocable || k.IsRevocable()
 		shared = shared || k.IsShared()
 	}
-	sh.Traits[row] &^= shard.GPU
+	sh.Rows[row].Traits &^= shard.GPU
 	if gpus {
-		sh.Traits[row] |= shard.GPU
+		sh.Rows[row].Traits |= shard.GPU
 	}
 	for _, x := range [...]struct {
 		set shard.Set
@@ -185,11 +184,11 @@ func (a *Allocator) updateTotal(slot shard.Slot, total resource.Resources) bool 
 	old := sh.TotalRest[row]
 	a.countTotal(slot, -1)
 	a.trackReservations(slot, old, -1)
-	hadGPU := sh.Traits[row] & shard.GPU
+	hadGPU := sh.Rows[row].Traits & shard.GPU
 	a.setTotal(slot, vec, rest)
 	a.recomputeAvail(slot)
 	mu.Unlock()
-	if hadGPU != sh.Traits[row]&shard.GPU {
+	if hadGPU != sh.Rows[row].Traits&shard.GPU {
 		a.describe(slot)
 	}
 	return true
@@ -259,7 +258,7 @@ func (a *Allocator) RemoveAgent(id string) error {
 	a.removeFilters(slot)
 	a.dropUses(slot)
 	sh, row := a.space.At(slot)
-	for i := sh.Holdings[row]; i != noHolding; i = sh.Holdings[row] {
+	for i := sh.Rows[row].Holdings; i != noHolding; i = sh.Rows[row].Holdings {
 		c, tracked := a.hold.claim[i], a.hold.tracked[i]
 		vec, rest := slices.Clone(a.hold.row(i)), a.hold.rest[i]
 		a.dropHolding(slot, i)

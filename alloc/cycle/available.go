@@ -12,7 +12,7 @@ import (
 // available row itself.
 func (a *Allocator) take(slot shard.Slot, vec []int64, rest resource.Resources) {
 	sh, row := a.space.At(slot)
-	if a.agentAt(slot).over {
+	if sh.Rows[row].Traits&shard.Over != 0 {
 		a.recomputeAvail(slot)
 		return
 	}
@@ -24,30 +24,30 @@ func (a *Allocator) take(slot shard.Slot, vec []int64, rest resource.Resources) 
 		}
 	}
 	if len(rest) > 0 {
-		if sameSlice(rest, sh.AvailRest[row]) && sh.Traits[row]&shard.Complex == 0 {
-			sh.AvailRest[row] = nil
+		if sameSlice(rest, sh.Rows[row].AvailRest) && sh.Rows[row].Traits&shard.Complex == 0 {
+			sh.Rows[row].AvailRest = nil
 		} else {
-			sh.AvailRest[row] = sh.AvailRest[row].Minus(rest.NonShared())
+			sh.Rows[row].AvailRest = sh.Rows[row].AvailRest.Minus(rest.NonShared())
 			a.classify(sh, row)
 		}
 	}
-	sh.Note(row, left || len(sh.AvailRest[row]) > 0, false)
+	sh.Note(row, left || len(sh.Rows[row].AvailRest) > 0, false)
 }
 
 // free makes resources available that were taken out of a holding.
 func (a *Allocator) free(slot shard.Slot, vec []int64, rest resource.Resources) {
-	if a.agentAt(slot).over {
+	sh, row := a.space.At(slot)
+	if sh.Rows[row].Traits&shard.Over != 0 {
 		a.recomputeAvail(slot)
 		return
 	}
-	sh, row := a.space.At(slot)
 	avail := sh.AvailRow(row, a.space.Stride())
 	for d, x := range vec {
 		avail[d] += x
 	}
 	if len(rest) > 0 {
 		if rest = rest.NonShared(); len(rest) > 0 {
-			sh.AvailRest[row] = sh.AvailRest[row].Plus(rest)
+			sh.Rows[row].AvailRest = sh.Rows[row].AvailRest.Plus(rest)
 			a.classify(sh, row)
 		}
 	}
@@ -57,10 +57,10 @@ func (a *Allocator) free(slot shard.Slot, vec []int64, rest resource.Resources) 
 
 // classify derives the traits of what is available on a row.
 func (a *Allocator) classify(sh *shard.Shard, row int) {
-	t := sh.Traits[row] &^ (shard.Complex | shard.OnlyReserved)
+	t := sh.Rows[row].Traits &^ (shard.Complex | shard.OnlyReserved)
 	reserved := 0
-	for i := range sh.AvailRest[row] {
-		k := sh.AvailRest[row][i].Kind
+	for i := range sh.Rows[row].AvailRest {
+		k := sh.Rows[row].AvailRest[i].Kind
 		if k.IsReserved() {
 			reserved++
 		}
@@ -68,10 +68,10 @@ func (a *Allocator) classify(sh *shard.Shard, row int) {
 			t |= shard.Complex
 		}
 	}
-	if reserved > 0 && reserved == len(sh.AvailRest[row]) && drf.IsZero(sh.AvailRow(row, a.space.Stride())) {
+	if reserved > 0 && reserved == len(sh.Rows[row].AvailRest) && drf.IsZero(sh.AvailRow(row, a.space.Stride())) {
 		t |= shard.OnlyReserved
 	}
-	sh.Traits[row] = t
+	sh.Rows[row].Traits = t
 }
 
 // recomputeAvail derives what is available from the total and all holdings.
@@ -79,33 +79,36 @@ func (a *Allocator) classify(sh *shard.Shard, row int) {
 // always are.
 func (a *Allocator) recomputeAvail(slot shard.Slot) {
 	sh, row := a.space.At(slot)
-	g := a.agentAt(slot)
 	stride := a.space.Stride()
 	avail := sh.AvailRow(row, stride)
 	copy(avail, sh.TotalRow(row, stride))
 	var held resource.Resources
-	for i := sh.Holdings[row]; i != noHolding; i = a.hold.next[i] {
+	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
 		drf.SubFrom(avail, a.hold.row(i))
 		held = held.Plus(a.hold.rest[i].NonShared())
 	}
-	g.over = false
+	over := false
 	for d, x := range avail {
 		if x < 0 {
 			avail[d] = 0
-			g.over = true
+			over = true
 		}
 	}
 	total := sh.TotalRest[row]
 	own := total.NonShared()
 	if !own.Contains(held) {
-		g.over = true
+		over = true
 	}
-	sh.AvailRest[row] = own.Minus(held).Plus(total.Shared())
+	sh.Rows[row].AvailRest = own.Minus(held).Plus(total.Shared())
 	if len(held) == 0 {
-		sh.AvailRest[row] = total
+		sh.Rows[row].AvailRest = total
+	}
+	sh.Rows[row].Traits &^= shard.Over
+	if over {
+		sh.Rows[row].Traits |= shard.Over
 	}
 	a.classify(sh, row)
-	sh.Note(row, len(sh.AvailRest[row]) > 0 || !drf.IsZero(avail), true)
+	sh.Note(row, len(sh.Rows[row].AvailRest) > 0 || !drf.IsZero(avail), true)
 	a.checkRoof(slot)
 }
 
@@ -146,7 +149,7 @@ func (a *Allocator) RecoverResources(now int64, fwID, agentID string, res resour
 func (a *Allocator) DeclineOffer(now int64, o *Offer, filter *Filter) error {
 	a.at(now)
 	sh, row := a.space.At(o.slot)
-	if row >= len(sh.IDs) || sh.IDs[row] != o.Agent || sh.Gen[row] != o.gen {
+	if row >= len(sh.Rows) || sh.Rows[row].ID != o.Agent || sh.Rows[row].Gen != o.gen {
 		return nil
 	}
 	if int(o.claim) >= len(a.claims) {
@@ -164,9 +167,9 @@ func (a *Allocator) recover(slot shard.Slot, c int32, vec []int64, rest resource
 	if len(vec) < a.space.Stride() { // an offer from before there was a new dimension
 		vec = drf.Grow(slices.Clone(vec), a.space.Stride())
 	}
-	i := a.hold.find(sh.Holdings[row], c)
+	i := a.hold.find(sh.Rows[row].Holdings, c)
 	if i == noHolding || !a.holds(i, vec, rest) {
-		return misuse("agent %s: framework %s does not hold %s", sh.IDs[row],
+		return misuse("agent %s: framework %s does not hold %s", sh.Rows[row].ID,
 			a.fws[a.claims[c].framework].info.ID, a.merge(vec, rest))
 	}
 	if allocated {
@@ -227,7 +230,7 @@ func (a *Allocator) UpdateAllocation(fwID, agentID string, offered resource.Reso
 	newVec, newRest := a.splitScratch(updated)
 	newVec = slices.Clone(newVec)
 	sh, row := a.space.At(slot)
-	i := a.hold.find(sh.Holdings[row], c)
+	i := a.hold.find(sh.Rows[row].Holdings, c)
 	if i == noHolding || !a.holds(i, oldVec, oldRest) {
 		return misuse("agent %s: framework %s does not hold %s", agentID, fwID, offered)
 	}
@@ -313,7 +316,7 @@ func (a *Allocator) UpdateAvailable(agentID string, conv []resource.Conversion) 
 		plain[i] = x.Unallocate()
 	}
 	sh, row := a.space.At(slot)
-	available := a.merge(sh.AvailRow(row, a.space.Stride()), sh.AvailRest[row])
+	available := a.merge(sh.AvailRow(row, a.space.Stride()), sh.Rows[row].AvailRest)
 	if _, err := available.Apply(plain); err != nil {
 		return err
 	}

@@ -51,7 +51,10 @@ func (a *Allocator) book(c int32, slot shard.Slot, vec []int64, rest resource.Re
 }
 
 func (a *Allocator) bookExcept(except, c int32, slot shard.Slot, vec []int64, rest resource.Resources) {
-	all, unreserved, reserved, shared := a.amounts(vec, rest)
+	all, unreserved, reserved, shared := vec, vec, []int64(nil), false
+	if sh, row := a.space.At(slot); len(rest) > 0 && sh.Rows[row].Traits&shard.Complex != 0 {
+		all, unreserved, reserved, shared = a.amounts(vec, rest)
+	}
 	cl := &a.claims[c]
 	r := &a.roles[cl.role]
 	r.tree.Charge(cl.leaf, all)
@@ -146,7 +149,7 @@ func (a *Allocator) below(id, at int32) bool {
 func (a *Allocator) sharedHeld(except int32, slot shard.Slot, shared resource.Resource, in func(claim int32) bool) bool {
 	sh, row := a.space.At(slot)
 	one := resource.ScalarOf(shared.Kind, shared.ScalarMilli()) // a single copy
-	for i := sh.Holdings[row]; i != noHolding; i = a.hold.next[i] {
+	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
 		if i != except && a.hold.tracked[i] && in(a.hold.claim[i]) && a.hold.rest[i].ContainsEntry(one) {
 			return true
 		}

@@ -199,12 +199,12 @@ func (a *Allocator) isActive(c int32) bool { return a.active[c>>6]&(1<<(c&63)) !
 // constraints of the claim keep it.
 func (a *Allocator) bar(c int32, slot shard.Slot) {
 	sh, row := a.space.At(slot)
-	b := sh.Blocked[row]
+	b := sh.Rows[row].Blocked
 	if w := int(c >> 6); len(b) <= w {
 		grown := make([]uint64, max(len(a.active), w+1))
 		copy(grown, b)
 		b = grown
-		sh.Blocked[row] = b
+		sh.Rows[row].Blocked = b
 	}
 	b[c>>6] |= 1 << (c & 63)
 }
@@ -214,7 +214,7 @@ func (a *Allocator) unbar(c int32, slot shard.Slot) {
 		return
 	}
 	sh, row := a.space.At(slot)
-	if b := sh.Blocked[row]; int(c>>6) < len(b) {
+	if b := sh.Rows[row].Blocked; int(c>>6) < len(b) {
 		b[c>>6] &^= 1 << (c & 63)
 	}
 	sh.Wake(row)
@@ -222,7 +222,7 @@ func (a *Allocator) unbar(c int32, slot shard.Slot) {
 
 func (a *Allocator) barred(c int32, slot shard.Slot) bool {
 	sh, row := a.space.At(slot)
-	b := sh.Blocked[row]
+	b := sh.Rows[row].Blocked
 	return int(c>>6) < len(b) && b[c>>6]&(1<<(c&63)) != 0
 }
 

@@ -66,7 +66,7 @@ func (a *Allocator) describe(slot shard.Slot) {
 	a.undescribe(slot)
 	sh, row := a.space.At(slot)
 	g := a.agentAt(slot)
-	gpus := sh.Traits[row]&shard.GPU != 0
+	gpus := sh.Rows[row].Traits&shard.GPU != 0
 	t := &a.classes
 	t.key = appendClassKey(t.key[:0], &g.info, gpus)
 	id, ok := t.byKey[string(t.key)]
@@ -74,7 +74,7 @@ func (a *Allocator) describe(slot shard.Slot) {
 		id = a.newClass(string(t.key), &g.info, gpus)
 	}
 	t.list[id].agents++
-	sh.Class[row] = id + 1
+	sh.Rows[row].Class = id + 1
 	g.indexed = indexAttributes(&g.info)
 	for _, x := range g.indexed {
 		a.space.AddAttribute(slot, x.name, x.value)
@@ -114,11 +114,11 @@ func (a *Allocator) undescribe(slot shard.Slot) {
 		a.space.DropAttribute(slot, x.name, x.value)
 	}
 	g.indexed = nil
-	id := sh.Class[row] - 1
+	id := sh.Rows[row].Class - 1
 	if id < 0 {
 		return
 	}
-	sh.Class[row] = 0
+	sh.Rows[row].Class = 0
 	t := &a.classes
 	if t.list[id].agents--; t.list[id].agents == 0 {
 		delete(t.byKey, t.list[id].key)

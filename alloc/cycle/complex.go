@@ -48,7 +48,7 @@ func (a *Allocator) shrinkBoth(vec []int64, governed resource.Resources, most []
 func (a *Allocator) tryComplex(v *visit, c int32) bool {
 	cl := &a.claims[c]
 	run := &a.run
-	visible := a.visible(c, v.sh.AvailRest[v.row])
+	visible := a.visible(c, v.sh.Rows[v.row].AvailRest)
 	free, governed := bounds(visible, func(*resource.Kind) bool { return true })
 	vec := run.offer
 	copy(vec, v.sh.AvailRow(v.row, a.space.Stride()))
@@ -82,7 +82,7 @@ func (a *Allocator) tryComplex(v *visit, c int32) bool {
 	if len(rest) == 0 && drf.IsZero(vec) || !enough(cl.min, vec, rest) {
 		return false
 	}
-	if v.sh.Partials[v.row] > 0 && a.filtered(c, v.slot, vec, rest) {
+	if v.sh.Rows[v.row].Partials > 0 && a.filtered(c, v.slot, vec, rest) {
 		return false
 	}
 	role := cl.role
@@ -97,7 +97,7 @@ func (a *Allocator) guaranteeComplex(v *visit, c int32) bool {
 	cl := &a.claims[c]
 	run := &a.run
 	own := a.roles[cl.role].name
-	visible := a.visible(c, v.sh.AvailRest[v.row])
+	visible := a.visible(c, v.sh.Rows[v.row].AvailRest)
 	free, governed := bounds(visible, func(k *resource.Kind) bool {
 		return !k.IsReserved() || a.opts.QuotaScope == Subtree || k.ReservationRole() == own || k.Type() != scalarType
 	})
@@ -135,7 +135,7 @@ func (a *Allocator) guaranteeComplex(v *visit, c int32) bool {
 	if !enough(cl.min, vec, rest) {
 		return false
 	}
-	if v.sh.Partials[v.row] > 0 && a.filtered(c, v.slot, vec, rest) {
+	if v.sh.Rows[v.row].Partials > 0 && a.filtered(c, v.slot, vec, rest) {
 		return false
 	}
 	role := cl.role

@@ -325,7 +325,7 @@ func (a *Allocator) ExcludedAgents(fwID, roleName string) []string {
 	it := excluded.Iterator()
 	for it.HasNext() {
 		sh, row := a.space.At(it.Next())
-		out = append(out, sh.IDs[row])
+		out = append(out, sh.Rows[row].ID)
 	}
 	return out
 }

@@ -74,7 +74,7 @@ func (a *Allocator) Explain(fwID, roleName, agentID string) Explanation {
 		return because(AgentNotListed, "host %q is not on the white list", a.agentAt(slot).info.Hostname)
 	}
 	sh, row := a.space.At(slot)
-	class := &a.classes.list[sh.Class[row]-1]
+	class := &a.classes.list[sh.Rows[row].Class-1]
 	if r := a.unsuitable(class, c); r != Suitable {
 		return because(r, "agent %s is never offered to framework %s in role %q", agentID, fwID, roleName)
 	}
@@ -101,10 +101,10 @@ func (a *Allocator) refusedFor(c int32, slot shard.Slot) int64 {
 func (a *Allocator) explainAmount(c int32, slot shard.Slot) Explanation {
 	cl := &a.claims[c]
 	sh, row := a.space.At(slot)
-	rest := a.visible(c, sh.AvailRest[row])
+	rest := a.visible(c, sh.Rows[row].AvailRest)
 	vec := append([]int64(nil), sh.AvailRow(row, a.space.Stride())...)
 	if len(rest) == 0 && drf.IsZero(vec) {
-		return because(NothingAvailable, "nothing on agent %s is available to role %q", sh.IDs[row], a.roles[cl.role].name)
+		return because(NothingAvailable, "nothing on agent %s is available to role %q", sh.Rows[row].ID, a.roles[cl.role].name)
 	}
 	if !enough(cl.min, vec, rest) {
 		return because(BelowMinimum, "what is available, %s, is below the minimum for an offer", a.merge(vec, rest))

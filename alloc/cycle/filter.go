@@ -141,7 +141,7 @@ func (a *Allocator) isAllFor(c int32, slot shard.Slot, vec []int64, rest resourc
 			return false
 		}
 	}
-	avail := sh.AvailRest[row]
+	avail := sh.Rows[row].AvailRest
 	if sameSlice(avail, rest) {
 		return true
 	}
@@ -169,19 +169,19 @@ func sees(k *resource.Kind, role string, caps CapSet) bool {
 func (a *Allocator) raiseRoof(slot shard.Slot) bool {
 	sh, row := a.space.At(slot)
 	avail := sh.AvailRow(row, a.space.Stride())
-	if roof := sh.Roof[row]; roof != nil && sh.Covers[row] > 0 {
-		if equalVec(roof.Plain, avail) && (sameSlice(roof.Rest, sh.AvailRest[row]) || roof.Rest.Equal(sh.AvailRest[row])) {
+	if roof := sh.Roof[row]; roof != nil && sh.Rows[row].Covers > 0 {
+		if equalVec(roof.Plain, avail) && (sameSlice(roof.Rest, sh.Rows[row].AvailRest) || roof.Rest.Equal(sh.Rows[row].AvailRest)) {
 			return true
 		}
-		if sh.Covers[row] > maxLowered {
+		if sh.Rows[row].Covers > maxLowered {
 			return false
 		}
 		a.breakRoof(slot)
 	}
-	if roof := sh.Roof[row]; roof != nil && equalVec(roof.Plain, avail) && sameSlice(roof.Rest, sh.AvailRest[row]) {
+	if roof := sh.Roof[row]; roof != nil && equalVec(roof.Plain, avail) && sameSlice(roof.Rest, sh.Rows[row].AvailRest) {
 		return true
 	}
-	sh.Roof[row] = &shard.Roof{Plain: append([]int64(nil), avail...), Rest: sh.AvailRest[row]}
+	sh.Roof[row] = &shard.Roof{Plain: append([]int64(nil), avail...), Rest: sh.Rows[row].AvailRest}
 	return true
 }
 
@@ -198,7 +198,7 @@ func equalVec(x, y []int64) bool {
 // grew beyond what was refused.
 func (a *Allocator) checkRoof(slot shard.Slot) {
 	sh, row := a.space.At(slot)
-	if sh.Covers[row] == 0 {
+	if sh.Rows[row].Covers == 0 {
 		return
 	}
 	roof := sh.Roof[row]
@@ -208,7 +208,7 @@ func (a *Allocator) checkRoof(slot shard.Slot) {
 			return
 		}
 	}
-	if rest := sh.AvailRest[row]; !sameSlice(rest, roof.Rest) && !roof.Rest.Contains(rest) {
+	if rest := sh.Rows[row].AvailRest; !sameSlice(rest, roof.Rest) && !roof.Rest.Contains(rest) {
 		a.breakRoof(slot)
 	}
 }
@@ -217,7 +217,7 @@ func (a *Allocator) checkRoof(slot shard.Slot) {
 func (a *Allocator) breakRoof(slot shard.Slot) {
 	sh, row := a.space.At(slot)
 	roof := sh.Roof[row]
-	for w, word := range sh.Blocked[row] {
+	for w, word := range sh.Rows[row].Blocked {
 		for ; word != 0; word &= word - 1 {
 			c := int32(w*64 + trailingZeros(word))
 			f := &a.claims[c].filters
@@ -263,7 +263,7 @@ func (a *Allocator) cover(c int32, slot shard.Slot, g *group) {
 	}
 	g.slots.Add(slot)
 	sh, row := a.space.At(slot)
-	sh.Covers[row]++
+	sh.Rows[row].Covers++
 	a.bar(c, slot)
 }
 
@@ -271,7 +271,7 @@ func (a *Allocator) uncover(c int32, slot shard.Slot, g *group) {
 	g.slots.Remove(slot)
 	a.claims[c].filters.covered.Remove(slot)
 	sh, row := a.space.At(slot)
-	sh.Covers[row]--
+	sh.Rows[row].Covers--
 	a.unbar(c, slot)
 }
 
@@ -283,7 +283,7 @@ func (a *Allocator) addPartial(c int32, slot shard.Slot, g *group, refused *shar
 	f.partial[slot] = append(f.partial[slot], partial{refused, g})
 	g.partials = append(g.partials, slot)
 	sh, row := a.space.At(slot)
-	sh.Partials[row]++
+	sh.Rows[row].Partials++
 }
 
 // filtered says whether a partial refusal of the claim contains the offer.
@@ -330,7 +330,7 @@ func (a *Allocator) end(g *group) {
 		for n := it.NextMany(buf[:]); n > 0; n = it.NextMany(buf[:]) {
 			for _, slot := range buf[:n] {
 				sh, row := a.space.At(slot)
-				sh.Covers[row]--
+				sh.Rows[row].Covers--
 				a.unbar(g.claim, slot)
 			}
 		}
@@ -358,7 +358,7 @@ func (a *Allocator) endPartial(g *group, slot shard.Slot) {
 	}
 	clear(list[len(kept):])
 	sh, row := a.space.At(slot)
-	sh.Partials[row] -= uint32(len(list) - len(kept))
+	sh.Rows[row].Partials -= uint32(len(list) - len(kept))
 	sh.Wake(row)
 	if len(kept) == 0 {
 		delete(f.partial, slot)
@@ -378,8 +378,8 @@ func (a *Allocator) clearFilters(c int32) {
 func (a *Allocator) removeFilters(slot shard.Slot) {
 	a.clearInverseFilters(slot)
 	sh, row := a.space.At(slot)
-	if sh.Covers[row] > 0 {
-		for w, word := range sh.Blocked[row] {
+	if sh.Rows[row].Covers > 0 {
+		for w, word := range sh.Rows[row].Blocked {
 			for ; word != 0; word &= word - 1 {
 				c := int32(w*64 + trailingZeros(word))
 				f := &a.claims[c].filters
@@ -395,12 +395,12 @@ func (a *Allocator) removeFilters(slot shard.Slot) {
 			}
 		}
 	}
-	if sh.Partials[row] == 0 {
+	if sh.Rows[row].Partials == 0 {
 		return
 	}
 	for c := range a.claims {
 		if f := &a.claims[c].filters; f.partial != nil {
-			sh.Partials[row] -= uint32(len(f.partial[slot]))
+			sh.Rows[row].Partials -= uint32(len(f.partial[slot]))
 			delete(f.partial, slot)
 		}
 	}

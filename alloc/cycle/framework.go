@@ -140,7 +140,7 @@ func (a *Allocator) adopt(fw int32) {
 		}
 		sh, row := a.space.At(slot)
 		for _, c := range claims {
-			i := a.hold.find(sh.Holdings[row], c)
+			i := a.hold.find(sh.Rows[row].Holdings, c)
 			if i == noHolding || a.hold.tracked[i] {
 				continue
 			}
@@ -189,7 +189,7 @@ func (a *Allocator) releaseAll(c int32) {
 			continue
 		}
 		sh, row := a.space.At(slot)
-		i := a.hold.find(sh.Holdings[row], c)
+		i := a.hold.find(sh.Rows[row].Holdings, c)
 		if i == noHolding {
 			continue
 		}

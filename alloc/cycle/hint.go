@@ -53,7 +53,7 @@ func (a *Allocator) hintedOrder() bool {
 
 func (a *Allocator) fits(slot shard.Slot, c int32) bool {
 	sh, row := a.space.At(slot)
-	return enough(a.claims[c].hint, sh.AvailRow(row, a.space.Stride()), sh.AvailRest[row])
+	return enough(a.claims[c].hint, sh.AvailRow(row, a.space.Stride()), sh.Rows[row].AvailRest)
 }
 
 // skipsForHint says whether an agent does not fit a claim's request while others

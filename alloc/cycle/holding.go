@@ -83,9 +83,9 @@ func (h *holdings) drop(head *int32, i int32) {
 // shared with the caller; it is not changed.
 func (a *Allocator) addHolding(slot shard.Slot, c int32, vec []int64, rest resource.Resources) int32 {
 	sh, row := a.space.At(slot)
-	i := a.hold.find(sh.Holdings[row], c)
+	i := a.hold.find(sh.Rows[row].Holdings, c)
 	if i == noHolding {
-		i = a.hold.push(&sh.Holdings[row], c)
+		i = a.hold.push(&sh.Rows[row].Holdings, c)
 		a.claims[c].held++
 		a.hold.tracked[i] = a.claims[c].leaf >= 0
 	}
@@ -124,7 +124,7 @@ func (a *Allocator) subHolding(slot shard.Slot, i int32, vec []int64, rest resou
 func (a *Allocator) dropHolding(slot shard.Slot, i int32) {
 	sh, row := a.space.At(slot)
 	a.claims[a.hold.claim[i]].held--
-	a.hold.drop(&sh.Holdings[row], i)
+	a.hold.drop(&sh.Rows[row].Holdings, i)
 }
 
 // holds says whether an entry contains the resources.

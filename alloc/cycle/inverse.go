@@ -39,13 +39,13 @@ func (m *maintenance) setOutstanding(fw string, on bool) {
 func (a *Allocator) inverseOn(slot shard.Slot) {
 	sh, row := a.space.At(slot)
 	m := a.agentAt(slot).maintenance
-	for i := sh.Holdings[row]; i != noHolding; i = a.hold.next[i] {
+	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
 		f := &a.fws[a.claims[a.hold.claim[i]].framework]
 		if !f.known || !f.active || m.isOutstanding(f.info.ID) || a.inverseFiltered(f, slot) {
 			continue
 		}
 		m.setOutstanding(f.info.ID, true)
-		a.run.dst.Inverse = append(a.run.dst.Inverse, InverseOffer{f.info.ID, sh.IDs[row], m.window})
+		a.run.dst.Inverse = append(a.run.dst.Inverse, InverseOffer{f.info.ID, sh.Rows[row].ID, m.window})
 	}
 }
 
@@ -139,7 +139,7 @@ func (a *Allocator) InverseOfferStatuses() map[string]map[string]InverseStatus {
 		for fw, s := range a.agentAt(slot).maintenance.statuses {
 			statuses[fw] = s
 		}
-		out[sh.IDs[row]] = statuses
+		out[sh.Rows[row].ID] = statuses
 	}
 	return out
 }

@@ -92,12 +92,12 @@ func (a *Allocator) makeOffer(slot shard.Slot, c int32, vec []int64, rest resour
 	dst.Offers = append(dst.Offers, Offer{
 		Framework: a.fws[cl.framework].info.ID,
 		Role:      a.roles[cl.role].name,
-		Agent:     sh.IDs[row],
+		Agent:     sh.Rows[row].ID,
 		plain:     dst.cut(vec),
 		rest:      rest,
 		kinds:     a.kindsOf(cl.role),
 		slot:      slot,
-		gen:       sh.Gen[row],
+		gen:       sh.Rows[row].Gen,
 		claim:     c,
 	})
 	cl.lastOffer = a.now

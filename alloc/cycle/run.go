@@ -32,6 +32,7 @@ type run struct {
 	pruning    bool    // closed roles are left out of the order
 
 	offer, unmet, room []int64 // scratch vectors
+	sink               int64   // see shard.Space.Warm
 	increase           []int64
 }
 
@@ -230,7 +231,7 @@ func (a *Allocator) prepareQuota() {
 	a.scratch.slots = a.space.Members(shard.Revocable, a.scratch.slots[:0])
 	for _, slot := range a.scratch.slots {
 		sh, row := a.space.At(slot)
-		for _, x := range sh.AvailRest[row] {
+		for _, x := range sh.Rows[row].AvailRest {
 			if x.IsRevocable() && x.Type() == scalarType {
 				d := a.dim(x.Name())
 				r.available[d] = max(0, r.available[d]-x.ScalarMilli())
@@ -320,11 +321,18 @@ func (a *Allocator) anyWanted() bool {
 	return a.run.roles.Next() != drf.NoLeaf
 }
 
+// warmed is how many agents ahead rows are fetched.
+const warmed = 32
+
 // secondStage gives away the rest by fair share.
 func (a *Allocator) secondStage() {
 	a.shuffle()
 	hinted := a.hintedOrder()
-	for _, slot := range a.run.order {
+	order := a.run.order
+	for i, slot := range order {
+		if i%warmed == 0 {
+			a.run.sink += a.space.Warm(order[i:min(i+warmed, len(order))])
+		}
 		sh, row := a.space.At(slot)
 		if !sh.IsOfferable(row) {
 			continue

@@ -21,8 +21,8 @@ const (
 func (a *Allocator) serve(slot shard.Slot) {
 	sh, row := a.space.At(slot)
 	v := visit{a: a, slot: slot, sh: sh, row: row}
-	v.eligible = a.classes.list[sh.Class[row]-1].eligible
-	v.blocked = sh.Blocked[row]
+	v.eligible = a.classes.list[sh.Rows[row].Class-1].eligible
+	v.blocked = sh.Rows[row].Blocked
 	a.roleTree.Refresh()
 	if a.opts.RoleSorter == Random {
 		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], a.rng.unit)
@@ -34,7 +34,7 @@ func (a *Allocator) serve(slot shard.Slot) {
 		return
 	}
 	it := &a.run.roles
-	if a.run.pruning && sh.Traits[row]&shard.Complex == 0 {
+	if a.run.pruning && sh.Rows[row].Traits&shard.Complex == 0 {
 		it.ResetWanted(a.roleTree)
 	} else {
 		it.Reset(a.roleTree)
@@ -161,12 +161,12 @@ func (a *Allocator) try(v *visit, c int32) bool {
 	if a.skipsForHint(v, c) {
 		return false
 	}
-	if v.sh.Traits[v.row]&shard.Complex != 0 {
+	if v.sh.Rows[v.row].Traits&shard.Complex != 0 {
 		return a.tryComplex(v, c)
 	}
 	cl := &a.claims[c]
 	stride := a.space.Stride()
-	avail, rest := v.sh.AvailRow(v.row, stride), v.sh.AvailRest[v.row]
+	avail, rest := v.sh.AvailRow(v.row, stride), v.sh.Rows[v.row].AvailRest
 	vec := a.shrink(v, cl.role, avail)
 	if len(rest) == 0 && drf.IsZero(vec) || !enough(cl.min, vec, rest) {
 		if &vec[0] != &avail[0] {
@@ -174,7 +174,7 @@ func (a *Allocator) try(v *visit, c int32) bool {
 		}
 		return false
 	}
-	if v.sh.Partials[v.row] > 0 && a.filtered(c, v.slot, vec, rest) {
+	if v.sh.Rows[v.row].Partials > 0 && a.filtered(c, v.slot, vec, rest) {
 		return false
 	}
 	role := cl.role
@@ -316,8 +316,8 @@ func isScalarName(name string) bool {
 func (a *Allocator) serveGuarantees(slot shard.Slot) {
 	sh, row := a.space.At(slot)
 	v := visit{a: a, slot: slot, sh: sh, row: row}
-	v.eligible = a.classes.list[sh.Class[row]-1].eligible
-	v.blocked = sh.Blocked[row]
+	v.eligible = a.classes.list[sh.Rows[row].Class-1].eligible
+	v.blocked = sh.Rows[row].Blocked
 	a.roleTree.Refresh()
 	if a.opts.RoleSorter == Random {
 		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], a.rng.unit)
@@ -385,12 +385,12 @@ func (v *visit) guaranteeClaim(c int32) (done bool) {
 // guarantee can use of the agent, and with that everything else within limit
 // and headroom.
 func (a *Allocator) tryGuarantee(v *visit, c int32) bool {
-	if v.sh.Traits[v.row]&shard.Complex != 0 {
+	if v.sh.Rows[v.row].Traits&shard.Complex != 0 {
 		return a.guaranteeComplex(v, c)
 	}
 	cl := &a.claims[c]
 	run := &a.run
-	avail, rest := v.sh.AvailRow(v.row, a.space.Stride()), v.sh.AvailRest[v.row]
+	avail, rest := v.sh.AvailRow(v.row, a.space.Stride()), v.sh.Rows[v.row].AvailRest
 	vec, helps := run.offer, false
 	q := &a.roles[a.quotaRole(cl.role)]
 	for d, x := range avail {
@@ -402,7 +402,7 @@ func (a *Allocator) tryGuarantee(v *visit, c int32) bool {
 	if !helps || !enough(cl.min, vec, rest) {
 		return false
 	}
-	if v.sh.Partials[v.row] > 0 && a.filtered(c, v.slot, vec, rest) {
+	if v.sh.Rows[v.row].Partials > 0 && a.filtered(c, v.slot, vec, rest) {
 		return false
 	}
 	copy(run.increase, vec)

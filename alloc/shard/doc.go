@@ -2,7 +2,7 @@
 // row per agent and the bitmaps that index them.
 //
 // Every agent has a slot, a small number given out lowest first. The slots are
-// dealt over a power of two of shards (slot mod shards); a shard is a set of
+// dealt over a power of two of shards in blocks of 64; a shard is a set of
 // parallel arrays, its indices and one lock. The split bounds how long a reader
 // of totals or of one agent can be in the way; it never shows in a result.
 //

@@ -46,7 +46,7 @@ func (x *Index) init() {
 
 // Put puts a slot into a set or takes it out.
 func (s *Space) Put(which Set, slot Slot, in bool) {
-	sh := &s.shards[slot&s.mask]
+	sh := s.shardOf(slot)
 	if in {
 		sh.Index.sets[which].Add(slot)
 	} else {
@@ -59,7 +59,7 @@ func (s *Space) Put(which Set, slot Slot, in bool) {
 
 // Has says whether a slot is in a set.
 func (s *Space) Has(which Set, slot Slot) bool {
-	return s.shards[slot&s.mask].Index.sets[which].Contains(slot)
+	return s.shardOf(slot).Index.sets[which].Contains(slot)
 }
 
 // Members appends the slots of a set to dst in order.
@@ -111,7 +111,8 @@ func (s *Space) SetOfferable() {
 		for _, which := range [...]Set{Deactivated, Unlisted} {
 			it := sh.Index.sets[which].Iterator()
 			for it.HasNext() {
-				unset(sh.Offerable, int(it.Next()>>s.shift))
+				_, row := s.At(it.Next())
+				unset(sh.Offerable, row)
 			}
 		}
 	}
@@ -119,7 +120,7 @@ func (s *Space) SetOfferable() {
 
 // AddAttribute puts a slot under a value of an attribute.
 func (s *Space) AddAttribute(slot Slot, name, value string) {
-	x := &s.shards[slot&s.mask].Index
+	x := &s.shardOf(slot).Index
 	k := attribute{name, value}
 	b := x.attributes[k]
 	if b == nil {
@@ -133,7 +134,7 @@ func (s *Space) AddAttribute(slot Slot, name, value string) {
 
 // DropAttribute takes a slot away from a value of an attribute.
 func (s *Space) DropAttribute(slot Slot, name, value string) {
-	x := &s.shards[slot&s.mask].Index
+	x := &s.shardOf(slot).Index
 	k := attribute{name, value}
 	b := x.attributes[k]
 	if b == nil {
@@ -165,7 +166,7 @@ func (s *Space) WithAttribute(dst *roaring.Bitmap, name string, keep func(value 
 
 // AddReserved records that a slot has resources reserved for a role.
 func (s *Space) AddReserved(slot Slot, role string) {
-	x := &s.shards[slot&s.mask].Index
+	x := &s.shardOf(slot).Index
 	b := x.reserved[role]
 	if b == nil {
 		b = roaring.New()
@@ -176,7 +177,7 @@ func (s *Space) AddReserved(slot Slot, role string) {
 
 // DropReserved records that a slot has none any more.
 func (s *Space) DropReserved(slot Slot, role string) {
-	x := &s.shards[slot&s.mask].Index
+	x := &s.shardOf(slot).Index
 	if b := x.reserved[role]; b != nil {
 		if b.Remove(slot); b.IsEmpty() {
 			delete(x.reserved, role)
@@ -197,7 +198,7 @@ func (s *Space) ReservedFor(role string, dst []Slot) []Slot {
 func (s *Space) All(dst *roaring.Bitmap) {
 	for i := range s.shards {
 		sh := &s.shards[i]
-		for row := range sh.IDs {
+		for row := range sh.Rows {
 			if test(sh.Used, row) {
 				dst.Add(s.SlotOf(i, row))
 			}

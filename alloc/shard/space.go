@@ -27,24 +27,30 @@ type Space struct {
 type Shard struct {
 	mu sync.RWMutex
 
-	IDs       []string
+	Rows      []Row
 	Total     []int64 // plain scalars of the agent
 	Avail     []int64 // of those, what is neither offered nor allocated
 	TotalRest []resource.Resources
-	AvailRest []resource.Resources
-	Traits    []Trait
-	Class     []int32
-	Holdings  []int32    // first of the chain of what frameworks hold here; -1: none
-	Blocked   [][]uint64 // per agent: bitset of claims that may not get it; nil: none
-	Covers    []uint32   // number of claims blocked by a refusal of everything that is available
-	Roof      []*Roof    // what those refusals cover
-	Partials  []uint32   // number of refusals that cover only a part
-	Cold      []any      // what the cycle does not look at
-	Gen       []uint32
+	Roof      []*Roof // what refusals of everything cover, see Row.Covers
+	Cold      []any   // what the cycle does not look at
 
 	Used, HasAvail, Idle, Offerable []uint64
 
 	Index Index
+}
+
+// Row is what the cycle looks at for every agent besides its available vector,
+// together so that a visit touches few cache lines.
+type Row struct {
+	ID        string
+	AvailRest resource.Resources
+	Blocked   []uint64 // bitset of claims that may not get the agent; nil: none
+	Class     int32
+	Holdings  int32  // first of the chain of what frameworks hold here; -1: none
+	Covers    uint32 // number of claims blocked by a refusal of everything that is available
+	Partials  uint32 // number of refusals that cover only a part
+	Gen       uint32
+	Traits    Trait
 }
 
 // Trait says what there is to know about a row before looking at it closely.
@@ -58,6 +64,8 @@ const (
 	GPU
 	// OnlyReserved rows have nothing available but reserved resources.
 	OnlyReserved
+	// Over rows are held to more than the agent has.
+	Over
 )
 
 // Roof is a set of resources that the available ones of a row have not grown
@@ -79,10 +87,16 @@ func NewSpace(shards, stride int) *Space {
 	return s
 }
 
+// Slots are dealt to shards in blocks of 64, one word of a mask.
+const blockBits = 6
+
 // At returns the shard and the row of a slot.
 func (s *Space) At(slot Slot) (*Shard, int) {
-	return &s.shards[slot&s.mask], int(slot >> s.shift)
+	block := slot >> blockBits
+	return &s.shards[block&s.mask], int(block>>s.shift<<blockBits | slot&(1<<blockBits-1))
 }
+
+func (s *Space) shardOf(slot Slot) *Shard { return &s.shards[slot>>blockBits&s.mask] }
 
 // Shards returns the number of shards.
 func (s *Space) Shards() int { return len(s.shards) }
@@ -91,7 +105,10 @@ func (s *Space) Shards() int { return len(s.shards) }
 func (s *Space) Shard(i int) *Shard { return &s.shards[i] }
 
 // SlotOf returns the slot of a row of shard i.
-func (s *Space) SlotOf(i, row int) Slot { return Slot(row)<<s.shift | Slot(i) }
+func (s *Space) SlotOf(i, row int) Slot {
+	block := Slot(row)>>blockBits<<s.shift | Slot(i)
+	return block<<blockBits | Slot(row)&(1<<blockBits-1)
+}
 
 // Stride returns the length of the rows of Total and Avail.
 func (s *Space) Stride() int { return s.stride }
@@ -103,14 +120,15 @@ func (s *Space) Len() int { return s.count }
 func (s *Space) Limit() Slot {
 	n := 0
 	for i := range s.shards {
-		n = max(n, len(s.shards[i].IDs))
+		n = max(n, len(s.shards[i].Rows))
 	}
-	return Slot(n) << s.shift
+	blocks := (n + 1<<blockBits - 1) >> blockBits
+	return Slot(blocks) << s.shift << blockBits
 }
 
 // Lock takes the lock of a slot's shard for writing; the result releases it.
 func (s *Space) Lock(slot Slot) *sync.RWMutex {
-	mu := &s.shards[slot&s.mask].mu
+	mu := &s.shardOf(slot).mu
 	mu.Lock()
 	return mu
 }
@@ -163,10 +181,10 @@ func (s *Space) Add(id string) Slot {
 	sh, row := s.At(slot)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for len(sh.IDs) <= row {
+	for len(sh.Rows) <= row {
 		sh.grow(s.stride)
 	}
-	sh.IDs[row] = id
+	sh.Rows[row].ID = id
 	set(sh.Used, row)
 	sh.Index.Changed = true
 	s.count++
@@ -186,23 +204,15 @@ func (s *Space) lowest() Slot {
 }
 
 func (sh *Shard) grow(stride int) {
-	sh.IDs = append(sh.IDs, "")
+	sh.Rows = append(sh.Rows, Row{Holdings: -1})
 	for range stride {
 		sh.Total = append(sh.Total, 0)
 		sh.Avail = append(sh.Avail, 0)
 	}
 	sh.TotalRest = append(sh.TotalRest, nil)
-	sh.AvailRest = append(sh.AvailRest, nil)
-	sh.Traits = append(sh.Traits, 0)
-	sh.Class = append(sh.Class, 0)
-	sh.Holdings = append(sh.Holdings, -1)
-	sh.Blocked = append(sh.Blocked, nil)
-	sh.Covers = append(sh.Covers, 0)
 	sh.Roof = append(sh.Roof, nil)
-	sh.Partials = append(sh.Partials, 0)
 	sh.Cold = append(sh.Cold, nil)
-	sh.Gen = append(sh.Gen, 0)
-	if len(sh.Used)*64 < len(sh.IDs) {
+	if len(sh.Used)*64 < len(sh.Rows) {
 		sh.Used = append(sh.Used, 0)
 		sh.HasAvail = append(sh.HasAvail, 0)
 		sh.Idle = append(sh.Idle, 0)
@@ -216,14 +226,10 @@ func (s *Space) Remove(slot Slot) {
 	sh, row := s.At(slot)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.IDs[row] = ""
+	sh.Rows[row] = Row{Holdings: -1, Gen: sh.Rows[row].Gen + 1}
 	clear(sh.TotalRow(row, s.stride))
 	clear(sh.AvailRow(row, s.stride))
-	sh.TotalRest[row], sh.AvailRest[row] = nil, nil
-	sh.Traits[row], sh.Class[row], sh.Holdings[row] = 0, 0, -1
-	sh.Blocked[row], sh.Covers[row], sh.Roof[row], sh.Partials[row] = nil, 0, nil, 0
-	sh.Cold[row] = nil
-	sh.Gen[row]++
+	sh.TotalRest[row], sh.Roof[row], sh.Cold[row] = nil, nil, nil
 	unset(sh.Used, row)
 	unset(sh.HasAvail, row)
 	unset(sh.Idle, row)
@@ -280,35 +286,13 @@ func test(m []uint64, i int) bool {
 // available and are not known to be of no use, in slot order.
 func (s *Space) Candidates(dst []Slot) []Slot {
 	s.SetOfferable()
-	words := 0
-	for i := range s.shards {
-		words = max(words, len(s.shards[i].Used))
-	}
-	if len(s.shards) == 1 {
-		sh := &s.shards[0]
-		for w := range sh.Used {
-			for m := sh.Offerable[w] & sh.HasAvail[w] &^ sh.Idle[w]; m != 0; m &= m - 1 {
-				dst = append(dst, Slot(w*64+bits.TrailingZeros64(m)))
-			}
+	for block := range uint32(s.Limit() >> blockBits) {
+		sh, w := &s.shards[block&s.mask], int(block>>s.shift)
+		if w >= len(sh.Used) {
+			continue
 		}
-		return dst
-	}
-	// Row by row over the shards gives slot order.
-	for w := range words {
-		var any uint64
-		for i := range s.shards {
-			if sh := &s.shards[i]; w < len(sh.Used) {
-				any |= sh.Offerable[w] & sh.HasAvail[w] &^ sh.Idle[w]
-			}
-		}
-		for ; any != 0; any &= any - 1 {
-			b := bits.TrailingZeros64(any)
-			for i := range s.shards {
-				sh := &s.shards[i]
-				if w < len(sh.Used) && sh.Offerable[w]&sh.HasAvail[w]&^sh.Idle[w]&(1<<b) != 0 {
-					dst = append(dst, s.SlotOf(i, w*64+b))
-				}
-			}
+		for m := sh.Offerable[w] & sh.HasAvail[w] &^ sh.Idle[w]; m != 0; m &= m - 1 {
+			dst = append(dst, block<<blockBits|Slot(bits.TrailingZeros64(m)))
 		}
 	}
 	return dst
@@ -324,7 +308,7 @@ func (s *Space) IsCandidate(slot Slot) bool {
 // InUse says whether the slot has an agent.
 func (s *Space) InUse(slot Slot) bool {
 	sh, row := s.At(slot)
-	return row < len(sh.IDs) && test(sh.Used, row)
+	return row < len(sh.Rows) && test(sh.Used, row)
 }
 
 // Usage adds up the plain scalars of all agents: what they have and what is
@@ -375,4 +359,16 @@ func (s *Space) AnyOfferable() bool {
 		}
 	}
 	return false
+}
+
+// Warm reads a little of each slot's row, so that the processor fetches the rows
+// side by side before they are visited one after the other. The result only
+// keeps the reads from being optimized away.
+func (s *Space) Warm(slots []Slot) (sum int64) {
+	for _, slot := range slots {
+		sh, row := s.At(slot)
+		r := &sh.Rows[row]
+		sum += int64(r.Class) + int64(len(r.ID)) + sh.Avail[row*s.stride]
+	}
+	return sum
 }
