@@ -77,7 +77,7 @@ func (s *Server) listFiles(c *httpd.Ctx, t codec.Type, call *master.Call_ListFil
 		c.ReplyEmpty(404)
 		return
 	}
-	respond(c, t, &master.Response{Type: master.Response_LIST_FILES.Enum(), ListFiles: &master.Response_ListFiles{}})
+	s.respond(c, t, &master.Response{Type: master.Response_LIST_FILES.Enum(), ListFiles: &master.Response_ListFiles{}})
 }
 
 func (s *Server) readFile(c *httpd.Ctx, t codec.Type, call *master.Call_ReadFile) {
@@ -96,7 +96,7 @@ func (s *Server) readFile(c *httpd.Ctx, t codec.Type, call *master.Call_ReadFile
 	case err != nil:
 		c.ReplyText(500, err.Error())
 	default:
-		respond(c, t, &master.Response{
+		s.respond(c, t, &master.Response{
 			Type:     master.Response_READ_FILE.Enum(),
 			ReadFile: &master.Response_ReadFile{Size: &size, Data: data},
 		})

@@ -52,7 +52,7 @@ func (s *Server) legacyRoutes(h *httpd.Server) {
 func (s *Server) stateSummary(c *httpd.Ctx) {
 	all := join(s.view.Snapshot())
 	agents, frameworks := all.tally()
-	b := json.String([]byte{'{'}, `"hostname":`, s.opts.MasterInfo.GetHostname())
+	b := json.String(append(s.sizes.summary.buffer(), '{'), `"hostname":`, s.opts.MasterInfo.GetHostname())
 	if s.opts.Cluster != "" {
 		b = json.String(b, `"cluster":`, s.opts.Cluster)
 	}
@@ -72,7 +72,9 @@ func (s *Server) stateSummary(c *httpd.Ctx) {
 		}
 		return b
 	})
-	c.ReplyJSON(200, json.End(b))
+	b = json.End(b)
+	s.sizes.summary.note(len(b))
+	c.ReplyJSON(200, b)
 }
 
 // tally counts an agent's or a framework's tasks by state, and with whom.
@@ -148,7 +150,7 @@ func appendTally(b []byte, t *tally) []byte {
 func (s *Server) slaves(c *httpd.Ctx) {
 	all := join(s.view.Snapshot())
 	id := string(c.Query("slave_id"))
-	b := list([]byte{'{'}, `"slaves":`, func(b []byte) []byte {
+	b := list(append(s.sizes.slaves.buffer(), '{'), `"slaves":`, func(b []byte) []byte {
 		for a := range all.snap.Agents.All() {
 			if a.Registered() && !a.Recovered && (id == "" || a.ID() == id) {
 				b = append(b, '{')
@@ -157,15 +159,19 @@ func (s *Server) slaves(c *httpd.Ctx) {
 		}
 		return b
 	})
-	c.ReplyJSON(200, json.End(all.appendRecovered(b)))
+	b = json.End(all.appendRecovered(b))
+	s.sizes.slaves.note(len(b))
+	c.ReplyJSON(200, b)
 }
 
 // frameworks is /frameworks?framework_id=.
 func (s *Server) frameworks(c *httpd.Ctx) {
 	id := string(c.Query("framework_id"))
 	all := join(s.view.Snapshot())
-	b := all.appendFrameworks([]byte{'{'}, func(f *core.Framework) bool { return id == "" || f.ID() == id })
-	c.ReplyJSON(200, json.End(append(b, `"unregistered_frameworks":[],`...)))
+	b := all.appendFrameworks(append(s.sizes.frameworks.buffer(), '{'), func(f *core.Framework) bool { return id == "" || f.ID() == id })
+	b = json.End(append(b, `"unregistered_frameworks":[],`...))
+	s.sizes.frameworks.note(len(b))
+	c.ReplyJSON(200, b)
 }
 
 // tasks is /tasks?limit=&offset=&order=&framework_id=&task_id=.

@@ -9,6 +9,7 @@ import (
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/resource"
 )
 
 // cluster is a snapshot with the joins that the old endpoints show.
@@ -53,7 +54,7 @@ func join(snap *view.Snapshot) *cluster {
 // state is /state: everything, in one body.
 func (s *Server) state(c *httpd.Ctx) {
 	all := join(s.view.Snapshot())
-	b := s.appendAbout([]byte{'{'})
+	b := s.appendAbout(append(s.sizes.state.buffer(), '{'))
 	b = s.appendAgentCounts(b, all.snap)
 	info := s.opts.MasterInfo
 	b = json.String(b, `"leader":`, info.GetPid())
@@ -70,8 +71,9 @@ func (s *Server) state(c *httpd.Ctx) {
 	b = all.appendSlaves(b, func(b []byte, _ *core.Agent) []byte { return b })
 	b = all.appendRecovered(b)
 	b = all.appendFrameworks(b, func(*core.Framework) bool { return true })
-	b = append(b, `"orphan_tasks":[],"unregistered_frameworks":[],`...)
-	c.ReplyJSON(200, json.End(b))
+	b = json.End(append(b, `"orphan_tasks":[],"unregistered_frameworks":[],`...))
+	s.sizes.state.note(len(b))
+	c.ReplyJSON(200, b)
 }
 
 // appendAbout says who this is and since when.
@@ -161,7 +163,7 @@ func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
 	b = json.String(b, `"version":`, a.Rec.GetVersion())
 	b = list(b, `"capabilities":`, func(b []byte) []byte {
 		for _, capability := range a.Rec.GetCapabilities() {
-			b = append(json.AppendString(b, capability.GetType().String()), ',')
+			b = append(json.AppendString(b, mesos.AgentInfo_Capability_Type_name[int32(capability.GetType())]), ',')
 		}
 		return b
 	})
@@ -313,9 +315,7 @@ func appendExecutor(b []byte, e *core.Executor) []byte {
 	b = json.String(b, `"framework_id":`, e.Rec.GetFrameworkId())
 	b = object(b, `"command":`, func(b []byte) []byte { return appendCommand(b, info.GetCommand()) })
 	b = appendResources(b, `"resources":`, e.Resources())
-	if roles := e.Resources().AllocationRoles(); len(roles) > 0 {
-		b = json.String(b, `"role":`, roles[0])
-	}
+	b = appendRoleOf(b, e.Resources())
 	b = appendLabels(b, `"labels":`, info.Labels)
 	if info.Type != nil {
 		b = json.String(b, `"type":`, info.GetType().String())
@@ -354,7 +354,7 @@ func appendTask(b []byte, t *core.Task) []byte {
 	b = json.String(b, `"framework_id":`, info.GetFrameworkId().GetValue())
 	b = json.String(b, `"executor_id":`, info.GetExecutorId().GetValue())
 	b = json.String(b, `"slave_id":`, info.GetAgentId().GetValue())
-	b = json.String(b, `"state":`, info.GetState().String())
+	b = json.Name(b, `"state":`, mesos.TaskState_name[int32(info.GetState())])
 	b = appendResources(b, `"resources":`, t.Resources())
 	if len(info.GetLimits()) > 0 {
 		b = object(b, `"limits":`, func(b []byte) []byte {
@@ -364,9 +364,7 @@ func appendTask(b []byte, t *core.Task) []byte {
 			return b
 		})
 	}
-	if roles := t.Resources().AllocationRoles(); len(roles) > 0 {
-		b = json.String(b, `"role":`, roles[0])
-	}
+	b = appendRoleOf(b, t.Resources())
 	b = list(b, `"statuses":`, func(b []byte) []byte {
 		for _, s := range info.GetStatuses() {
 			b = appendStatus(b, s)
@@ -389,9 +387,18 @@ func appendTask(b []byte, t *core.Task) []byte {
 	return b
 }
 
+// appendRoleOf appends the role that resources are allocated to: one, for what
+// belongs to a task or an executor.
+func appendRoleOf(b []byte, rs resource.Resources) []byte {
+	if len(rs) == 0 {
+		return b
+	}
+	return json.String(b, `"role":`, rs[0].AllocationRole())
+}
+
 func appendStatus(b []byte, s *mesos.TaskStatus) []byte {
 	b = append(b, '{')
-	b = json.String(b, `"state":`, s.GetState().String())
+	b = json.Name(b, `"state":`, mesos.TaskState_name[int32(s.GetState())])
 	b = json.Double(b, `"timestamp":`, s.GetTimestamp())
 	b = appendLabels(b, `"labels":`, s.Labels)
 	if cs := s.ContainerStatus; cs != nil {

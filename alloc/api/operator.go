@@ -1,7 +1,7 @@
 package api
 
 import (
-	"sync"
+	"sync/atomic"
 
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/wire/codec"
@@ -35,7 +35,7 @@ func (s *Server) operator(c *httpd.Ctx) {
 		s.readFile(c, t, call.GetReadFile())
 	default:
 		if response := s.read(call); response != nil {
-			respond(c, t, response)
+			s.respond(c, t, response)
 			return
 		}
 		token := core.Token(s.nextRef())
@@ -57,21 +57,34 @@ func (s *Server) operatorSubscribe(c *httpd.Ctx, t codec.Type) {
 	})
 }
 
-// bodies are buffers for large answers.
-var bodies = sync.Pool{New: func() any { return new([]byte) }}
-
 // respond answers a read call.
-func respond(c *httpd.Ctx, t codec.Type, m codec.Message) {
-	const keep = 4 << 20
-	buf := bodies.Get().(*[]byte)
-	b, err := t.Append((*buf)[:0], m)
+func (s *Server) respond(c *httpd.Ctx, t codec.Type, m codec.Message) {
+	b := []byte(nil)
+	size := &s.sizes.other
+	if r, ok := m.(*master.Response); ok && r.GetState != nil {
+		size = &s.sizes.getState
+	}
+	if t == codec.JSON { // protobuf knows its size
+		b = size.buffer()
+	}
+	b, err := t.Append(b, m)
 	if err != nil {
 		c.ReplyText(500, err.Error())
-	} else {
-		c.Reply(200, t.ContentType(), b)
+		return
 	}
-	if cap(b) <= keep {
-		*buf = b
-		bodies.Put(buf)
+	if t == codec.JSON {
+		size.note(len(b))
 	}
+	c.Reply(200, t.ContentType(), b)
 }
+
+// sizeHint remembers how long a kind of answer was the last time, so that the
+// next one is not copied over and over while it grows.
+type sizeHint struct{ last atomic.Int64 }
+
+func (h *sizeHint) buffer() []byte {
+	last := h.last.Load()
+	return make([]byte, 0, last+last/16+1024)
+}
+
+func (h *sizeHint) note(n int) { h.last.Store(int64(n)) }

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/view"
-	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/allocator"
 	"github.com/caprock/caprock/wire/mesos/maintenance"
@@ -215,31 +217,37 @@ func quotaStatus(snap *view.Snapshot) *quota.QuotaStatus {
 }
 
 // clusterStatus lists the machines of the maintenance schedule: down, or
-// draining with what frameworks said to their inverse offers.
+// draining with what frameworks said last to their inverse offers.
 func clusterStatus(snap *view.Snapshot) *maintenance.ClusterStatus {
 	status := &maintenance.ClusterStatus{}
-	rec := (*record.Maintenance)(nil)
-	if snap.Maintenance != nil {
-		rec = snap.Maintenance.Rec
+	if snap.Maintenance == nil {
+		return status
 	}
+	rec := snap.Maintenance.Rec
 	status.DownMachines = rec.GetDown()
 	for _, w := range rec.GetSchedule().GetWindows() {
 		for _, m := range w.GetMachineIds() {
-			if !containsMachine(rec.GetDown(), m) {
-				status.DrainingMachines = append(status.DrainingMachines, &maintenance.ClusterStatus_DrainingMachine{
-					Id: m, Statuses: []*allocator.InverseOfferStatus(nil),
-				})
+			down := func(o *mesos.MachineID) bool { return sameMachine(o, m) }
+			if !slices.ContainsFunc(rec.GetDown(), down) {
+				status.DrainingMachines = append(status.DrainingMachines,
+					&maintenance.ClusterStatus_DrainingMachine{Id: m, Statuses: inverseAnswers(snap, m)})
 			}
 		}
 	}
 	return status
 }
 
-func containsMachine(list []*mesos.MachineID, m *mesos.MachineID) bool {
-	for _, other := range list {
-		if other.GetHostname() == m.GetHostname() && other.GetIp() == m.GetIp() {
-			return true
+func inverseAnswers(snap *view.Snapshot, m *mesos.MachineID) (answers []*allocator.InverseOfferStatus) {
+	for a := range snap.Agents.All() {
+		ip := a.Rec.GetAddress().GetIp()
+		if len(a.InverseAnswers) > 0 && sameMachine(m, &mesos.MachineID{Hostname: a.Info().Hostname, Ip: &ip}) {
+			answers = append(answers, a.InverseAnswers...)
 		}
 	}
-	return false
+	return answers
+}
+
+// sameMachine compares names without case and addresses exactly.
+func sameMachine(a, b *mesos.MachineID) bool {
+	return strings.EqualFold(a.GetHostname(), b.GetHostname()) && a.GetIp() == b.GetIp()
 }

@@ -62,6 +62,7 @@ type Server struct {
 	links   links
 	counts  counts
 	logging loggingLevel
+	sizes   struct{ state, summary, slaves, frameworks, getState, other sizeHint }
 
 	startTime time.Time
 	refs      atomic.Uint64   // names of streams, channels and waiting calls

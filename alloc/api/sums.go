@@ -43,7 +43,10 @@ func entry(m map[string]*usage, id string) *usage {
 // add sums a snapshot up. Terminal tasks hold no resources any more, nor do
 // those whose agent is unreachable.
 func add(snap *view.Snapshot) *sums {
-	s := &sums{agents: map[string]*usage{}, frameworks: map[string]*usage{}}
+	s := &sums{
+		agents:     make(map[string]*usage, snap.Agents.Len()),
+		frameworks: make(map[string]*usage, snap.Frameworks.Len()),
+	}
 	use := func(agent, framework string, r resource.Resources) {
 		entry(s.agents, agent).allocated.AddInPlace(r)
 		entry(s.frameworks, framework).allocated.AddInPlace(r)
