@@ -58,13 +58,14 @@ func rawStatus(code, status int32) int {
 }
 
 // exitInfo asks the kernel (6.15 and later) for the status of a process that
-// its parent has reaped.
-func exitInfo(pidFD int) (waitStatus int, ok bool) {
+// its parent has reaped. With later it can answer, but not before that.
+func exitInfo(pidFD int) (waitStatus int, ok, later bool) {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
 	if err := unix.IoctlPidfdInfo(pidFD, &info); err != nil {
-		return 0, false
+		return 0, false, false
 	}
-	return int(info.Exit_code), info.Mask&unix.PIDFD_INFO_EXIT != 0
+	ok = info.Mask&unix.PIDFD_INFO_EXIT != 0
+	return int(info.Exit_code), ok, !ok
 }
 
 // CgroupID returns the id of the v2 cgroup that the process is in, where the

@@ -201,8 +201,9 @@ func (p *Process) watch() {
 			dead = true
 			p.pidFD.SetReadDeadline(time.Now().Add(reapWait))
 		}
-		status = p.statusOf(int(fd))
-		return status.Known || revents&unix.POLLHUP != 0
+		var later bool
+		status, later = p.statusOf(int(fd))
+		return !later || revents&unix.POLLHUP != 0
 	})
 	if err != nil && !dead {
 		return // closed: the process runs on, unwatched
@@ -211,18 +212,20 @@ func (p *Process) watch() {
 	p.pidFD.Close()
 }
 
-// statusOf asks all sources for the status of a dead process.
-func (p *Process) statusOf(pidFD int) ExitStatus {
+// statusOf asks all sources for the status of a dead process; later says that it
+// is unknown but may be had once its parent has reaped it.
+func (p *Process) statusOf(pidFD int) (s ExitStatus, later bool) {
 	if status, ok := waitChild(pidFD); ok {
-		return ExitStatus{WaitStatus: status, Known: true}
+		return ExitStatus{WaitStatus: status, Known: true}, false
 	}
 	if s := p.recorded(); s.Known {
-		return s
+		return s, false
 	}
-	if status, ok := exitInfo(pidFD); ok {
-		return ExitStatus{WaitStatus: status, Known: true}
+	status, ok, later := exitInfo(pidFD)
+	if ok {
+		return ExitStatus{WaitStatus: status, Known: true}, false
 	}
-	return ExitStatus{}
+	return ExitStatus{}, later
 }
 
 // StartTicks reads when a process started, in clock ticks since boot.
