@@ -1,9 +1,19 @@
 package drf
 
+import "math/bits"
+
 // key orders the children of one inner node; the position breaks what is left.
+// share is the bits of a double that is not negative, which order as it does.
 type key struct {
-	share float64
-	count uint64
+	share, count uint64
+}
+
+// before is 1 if a is strictly smaller than b, else 0, without a branch: which of
+// two claimants is needier is nothing that a processor could predict.
+func (a *key) before(b *key) uint64 {
+	_, borrow := bits.Sub64(a.count, b.count, 0)
+	_, borrow = bits.Sub64(a.share, b.share, borrow)
+	return borrow
 }
 
 // none marks a bracket node below which nobody takes part.
@@ -25,13 +35,10 @@ type bracket struct {
 
 func (b *bracket) less(x, y int32) bool {
 	kx, ky := &b.keys[x], &b.keys[y]
-	if kx.share != ky.share {
-		return kx.share < ky.share
+	if *kx == *ky {
+		return x < y
 	}
-	if kx.count != ky.count {
-		return kx.count < ky.count
-	}
-	return x < y
+	return kx.before(ky) == 1
 }
 
 // play returns the winner of two positions of which x is the lower one.
@@ -39,10 +46,11 @@ func (b *bracket) play(x, y int32) int32 {
 	if y == none {
 		return x
 	}
-	if x == none || b.less(y, x) {
+	if x == none {
 		return y
 	}
-	return x
+	second := -int32(b.keys[y].before(&b.keys[x])) // all ones if y wins
+	return x ^ (x^y)&second
 }
 
 // layout sizes the bracket for its children; build must follow.

@@ -1,6 +1,9 @@
 package drf
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // touch remembers n for the next Refresh.
 func (t *Tree) touch(n node) {
@@ -115,7 +118,7 @@ func (t *Tree) Refresh() {
 		v.dirty = false
 		b := &t.nodes[v.parent].bracket
 		if len(b.kids) > 1 {
-			b.keys[v.pos] = key{t.share(n), v.count}
+			b.keys[v.pos] = key{math.Float64bits(t.share(n)), v.count}
 		}
 		b.replay(b.win, v.pos, v.live > 0)
 		if t.useSubset {
@@ -134,7 +137,7 @@ func (t *Tree) rebuild(n node, shares bool) {
 		v := &t.nodes[k]
 		switch {
 		case shares && len(b.kids) > 1:
-			b.keys[i] = key{t.share(k), v.count}
+			b.keys[i] = key{math.Float64bits(t.share(k)), v.count}
 		case shares:
 			t.weight(k) // remembered even though a single child has no rival
 		}
