@@ -72,10 +72,14 @@ func (c *Core) agentReregisterTimeout(id string) {
 	c.markUnreachable(a, "agent did not reregister within "+c.opts.AgentReregisterTimeout.String())
 }
 
+// pingTimeout is how long an agent may say nothing.
+func (c *Core) pingTimeout() int64 { return int64(c.opts.PingInterval) * int64(c.opts.MaxPingTimeouts) }
+
+// armPing arms the next ping, or the end of patience if that comes first.
 func (c *Core) armPing(a *agentState) {
 	if !a.pingTimer {
 		a.pingTimer = true
-		c.timers.arm(c.now.Mono+int64(c.opts.PingInterval), timerPing, a.id())
+		c.timers.arm(min(c.now.Mono+int64(c.opts.PingInterval), a.lastHeard+c.pingTimeout()), timerPing, a.id())
 	}
 }
 
@@ -83,9 +87,8 @@ func (c *Core) sendPing(a *agentState) {
 	c.tell(a, &link.Down{Body: &link.Down_Ping{Ping: &link.Ping{Connected: ptr(true)}}})
 }
 
-// pingAgent counts a miss if nothing was heard since the last ping, and sends the
-// next. Too many misses in a row make the agent unreachable, though its
-// connection may look whole.
+// pingAgent sends the next ping. An agent that has said nothing for the time of
+// five pings is unreachable, though its connection may look whole.
 func (c *Core) pingAgent(t timer) {
 	a := c.agents[t.id]
 	if a == nil {
@@ -95,10 +98,7 @@ func (c *Core) pingAgent(t timer) {
 	if !a.cur.Connected {
 		return
 	}
-	if c.now.Mono-a.lastHeard >= int64(c.opts.PingInterval) {
-		a.pingsMissed++
-	}
-	if a.pingsMissed > c.opts.MaxPingTimeouts {
+	if c.now.Mono-a.lastHeard >= c.pingTimeout() {
 		c.out.effect(&CloseChannel{Channel: a.channel})
 		c.markUnreachable(a, "health check timed out")
 		return

@@ -270,7 +270,7 @@ func (w *world) executeAgent(name string, a *worldAgent, words []string, args ma
 // uuid begins so.
 func (w *world) operationUpdate(a *worldAgent, state string, args map[string]string) string {
 	var found *Operation
-	for _, o := range w.core.agents[a.id].operations {
+	for _, o := range sortedStrings(w.core.agents[a.id].operations) {
 		if strings.HasPrefix(fmt.Sprintf("%x", o.UUID()), args["op"]) {
 			found = o
 		}

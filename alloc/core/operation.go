@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
@@ -84,18 +85,55 @@ func (c *Core) operationUpdate(a *agentState, u *link.OperationUpdate) {
 		c.acknowledgeToAgent(a, u.GetOperationUuid(), status.GetUuid())
 		return
 	}
+	c.concludeOperation(a, o, status)
+}
+
+// concludeOperation records a status and sees to it that somebody acknowledges it.
+func (c *Core) concludeOperation(a *agentState, o *Operation, status *mesos.OperationStatus) {
 	f := c.frameworks[o.framework()]
 	o = c.withOperationStatus(a, o, status)
-	if o.Info().GetInfo().GetId() != nil && f != nil {
+	if status.OperationId != nil && f != nil {
 		c.sendOperationStatus(f, status)
 		if status.Uuid != nil {
+			c.timers.arm(c.now.Mono+int64(operationRetryMin), timerOperation, o.UUID())
 			return
 		}
 	}
-	c.acknowledgeToAgent(a, u.GetOperationUuid(), status.GetUuid())
+	c.acknowledgeToAgent(a, o.Info().Uuid, status.GetUuid())
 	if terminalOperation(status.GetState()) {
 		c.endOperation(o)
 	}
+}
+
+// A status of an operation that its framework has not acknowledged is repeated.
+const (
+	operationRetryMin = 10 * time.Second
+	operationRetryMax = 10 * time.Minute
+)
+
+// repeatOperation sends the unacknowledged status of an operation again, less and
+// less often.
+func (c *Core) repeatOperation(t timer) {
+	o := c.operations[t.id]
+	if o == nil {
+		return
+	}
+	f, status := c.frameworks[o.framework()], o.unacknowledged()
+	if f == nil || status == nil {
+		return
+	}
+	c.sendOperationStatus(f, status)
+	wait := operationRetryMin << min(t.tries, 6)
+	c.timers.armAgain(c.now.Mono+int64(min(wait, operationRetryMax)), t)
+}
+
+// unacknowledged is the last status if its framework must acknowledge it.
+func (o *Operation) unacknowledged() *mesos.OperationStatus {
+	all := o.Info().GetStatuses()
+	if len(all) == 0 || all[len(all)-1].Uuid == nil || all[len(all)-1].OperationId == nil {
+		return nil
+	}
+	return all[len(all)-1]
 }
 
 func (c *Core) acknowledgeToAgent(a *agentState, operation, status *mesos.UUID) {

@@ -21,7 +21,7 @@ var (
 // invariants after each, and against a reload of its records. A failing history
 // is printed as a scenario.
 func TestRandomHistories(t *testing.T) {
-	seeds := uint64(60)
+	seeds := uint64(100)
 	if testing.Short() {
 		seeds = 10
 	}
@@ -52,6 +52,7 @@ type history struct {
 func runRandom(t *testing.T, seed uint64, steps int) {
 	h := &history{world: newWorld(t), rng: rand.New(rand.NewPCG(seed, 7)), launched: map[string]int{},
 		onAgent: map[string]map[string]string{}, seen: map[string]uint64{}}
+	h.onStep = h.hear
 	defer func() {
 		if t.Failed() {
 			t.Logf("history of seed %d:\n%s", seed, strings.Join(h.lines, "\n"))
@@ -77,10 +78,13 @@ func runRandom(t *testing.T, seed uint64, steps int) {
 
 func (h *history) do(line string) {
 	h.lines = append(h.lines, line)
-	if _, err := h.execute(line); err != nil {
+	out, err := h.execute(line)
+	if err != nil {
 		h.t.Fatalf("%s: %v", line, err)
 	}
-	h.hear()
+	if *randomSeed != 0 && testing.Verbose() {
+		fmt.Printf("%s\n%s", line, out)
+	}
 }
 
 // hear plays the agents: launches start tasks, acknowledged ends remove them.

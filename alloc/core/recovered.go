@@ -34,6 +34,9 @@ func (c *Core) Recovered(now Time, out *Output) {
 	}
 	for _, o := range sortedStrings(c.operations) {
 		c.publish(record.ID{Kind: record.KindOperation, Parts: [3]string{o.UUID()}}, o)
+		if o.unacknowledged() != nil {
+			c.timers.arm(now.Mono+int64(operationRetryMin), timerOperation, o.UUID())
+		}
 	}
 	c.timers.arm(now.Mono+int64(pruneInterval), timerPrune, "")
 }

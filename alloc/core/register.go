@@ -27,7 +27,7 @@ func (c *Core) agentFrame(cmd *AgentFrame) {
 		c.out.effect(&Down{Channel: cmd.Channel, Down: &link.Down{Body: &link.Down_Ping{Ping: &link.Ping{Connected: ptr(false)}}}})
 		return
 	}
-	a.lastHeard, a.pingsMissed = c.now.Mono, 0
+	a.lastHeard = c.now.Mono
 	switch body := cmd.Up.Body.(type) {
 	case *link.Up_Unregister:
 		c.unregister(a, body.Unregister.GetMessage())
@@ -224,12 +224,21 @@ func (c *Core) registerNew(channel ChannelRef, r *link.Register, held registrati
 		info.Id = &mesos.AgentID{Value: ptr(c.newAgentID())}
 	}
 	a := c.putAgent(c.agentRecord(&record.Agent{RegisteredNanos: ptr(c.now.Wall)}, info, r, held))
+	c.numberAfter(a, r.GetAppliedSeq())
 	c.enter(a, channel, r)
 	c.adoptReported(a, r)
 	c.admit(a)
 	c.agentAdded(a)
 	c.finishRegister(a, r)
 	c.resend(a)
+}
+
+// numberAfter goes on numbering where the agent is: it may have applied more than
+// is known here if it was forgotten, or if an old snapshot was restored.
+func (c *Core) numberAfter(a *agentState, applied uint64) {
+	if applied >= a.nextSeq {
+		c.putOutboxHead(a.id(), applied+1)
+	}
 }
 
 // agentRecord is what a Register says, on top of what is kept of the agent.
@@ -253,6 +262,7 @@ func (c *Core) registerReturning(a *agentState, channel ChannelRef, r *link.Regi
 	}
 	wasUnreachable, wasRecovered := a.unreachable(), a.cur.Recovered
 	c.applied(a, r.GetAppliedSeq())
+	c.numberAfter(a, r.GetAppliedSeq())
 	held.total = pendingTotal(held.total, a.outbox)
 	info := cloneAgentInfo(r.GetAgent())
 	info.Id = a.info().Id
@@ -308,7 +318,7 @@ func pendingTotal(total resource.Resources, outbox []*link.Down) resource.Resour
 
 // enter binds a channel to the agent and answers Register.
 func (c *Core) enter(a *agentState, channel ChannelRef, r *link.Register) {
-	a.channel, a.lastHeard, a.pingsMissed, a.probedAt = channel, c.now.Mono, 0, 0
+	a.channel, a.lastHeard, a.probedAt = channel, c.now.Mono, 0
 	a.leaving, a.catchingUp = false, true
 	c.channels[channel] = a.id()
 	if a.cur.Recovered {
@@ -321,10 +331,11 @@ func (c *Core) enter(a *agentState, channel ChannelRef, r *link.Register) {
 	})
 	c.tell(a, &link.Down{Body: &link.Down_Registered{Registered: &link.Registered{
 		AgentId:     a.info().Id,
-		PingTimeout: &mesos.DurationInfo{Nanoseconds: ptr(int64(c.opts.PingInterval) * int64(c.opts.MaxPingTimeouts))},
+		PingTimeout: &mesos.DurationInfo{Nanoseconds: ptr(c.pingTimeout())},
 		ClusterId:   c.meta.ClusterId,
 		Allocator:   ptr(c.opts.Allocator),
 	}}})
+	c.sendPing(a)
 	c.armPing(a)
 }
 
@@ -345,7 +356,7 @@ func (c *Core) finishRegister(a *agentState, r *link.Register) {
 		switch f := c.frameworks[id]; {
 		case c.completed[id] != nil:
 			c.shutdownFrameworkOn(a, reported.Id)
-		case f != nil && !f.cur.Recovered && !f.info().EqualVT(reported):
+		case f != nil && !f.info().EqualVT(reported):
 			c.updateFrameworkOn(a, f)
 		}
 	}

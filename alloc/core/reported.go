@@ -139,8 +139,9 @@ func (c *Core) removeMissingExecutors(a *agentState, r *link.Register) {
 	}
 }
 
-// removeMissingOperations ends operations that the agent knows nothing of and that
-// are not on their way to it.
+// removeMissingOperations ends operations that the agent does not report and that
+// are not on their way to it. If nothing but the agent's total was to change, the
+// agent has done it; a resource provider's may be lost.
 func (c *Core) removeMissingOperations(a *agentState, r *link.Register) {
 	known := map[string]bool{}
 	for _, o := range r.GetOperations() {
@@ -152,19 +153,15 @@ func (c *Core) removeMissingOperations(a *agentState, r *link.Register) {
 		}
 	}
 	for _, o := range sortedStrings(a.operations) {
-		if known[o.UUID()] {
+		if known[o.UUID()] || terminalOperation(o.Info().GetLatestStatus().GetState()) {
 			continue
 		}
-		f := c.frameworks[o.framework()]
-		if !terminalOperation(o.Info().GetLatestStatus().GetState()) {
-			status := &mesos.OperationStatus{OperationId: o.Info().GetInfo().GetId(), AgentId: a.info().Id,
-				State: mesos.OperationState_OPERATION_DROPPED.Enum(), Message: ptr("The agent does not know the operation")}
-			o = c.withOperationStatus(a, o, status)
-			if f != nil && status.OperationId != nil {
-				c.sendOperationStatus(f, status)
-			}
+		status := &mesos.OperationStatus{OperationId: o.Info().GetInfo().GetId(), AgentId: a.info().Id,
+			State: mesos.OperationState_OPERATION_FINISHED.Enum()}
+		if !o.consumed.IsEmpty() {
+			status.State, status.Message = mesos.OperationState_OPERATION_DROPPED.Enum(), ptr("The agent does not know the operation")
 		}
-		c.endOperation(o)
+		c.concludeOperation(a, o, status)
 	}
 }
 

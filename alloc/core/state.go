@@ -123,7 +123,6 @@ type agentState struct {
 	// What dies with the process.
 	channel      ChannelRef
 	lastHeard    int64 // Mono
-	pingsMissed  int
 	pingTimer    bool  // a ping timer is armed
 	catchingUp   bool  // it registers; its outbox is sent at the end of that
 	leaving      bool  // its tasks are being ended; nothing drains any more

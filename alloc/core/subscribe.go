@@ -69,12 +69,23 @@ func (c *Core) resubscribe(f *frameworkState, cmd *Subscribe, info *mesos.Framew
 	info.User, info.Checkpoint = f.info().User, f.info().Checkpoint
 	rec := cloneFramework(f.cur.Rec)
 	rec.ReregisteredNanos, rec.FailoverDeadlineNanos = ptr(c.now.Wall), nil
+	old := f.info()
 	c.replaceFramework(f, rec, info, call.GetSuppressedRoles(), call.GetOfferConstraints())
 	c.openStream(f, cmd)
 	c.engine.updateFramework(c.now.Mono, c.engineFramework(f))
 	c.sendSubscribed(f)
 	c.frameworkUpdated(f)
-	c.sendFrameworkToAgents(f)
+	c.sendFrameworkToAgents(f, old)
+	c.repeatOperations(f)
+}
+
+// repeatOperations sends what a returning framework has not acknowledged.
+func (c *Core) repeatOperations(f *frameworkState) {
+	for _, o := range sortedStrings(f.operations) {
+		if status := o.unacknowledged(); status != nil {
+			c.sendOperationStatus(f, status)
+		}
+	}
 }
 
 // replaceFramework stores a new description; what it no longer says is gone.
@@ -104,7 +115,10 @@ func (c *Core) sendSubscribed(f *frameworkState) {
 
 // sendFrameworkToAgents brings the description up to date wherever the framework
 // has executors or tasks.
-func (c *Core) sendFrameworkToAgents(f *frameworkState) {
+func (c *Core) sendFrameworkToAgents(f *frameworkState, old *mesos.FrameworkInfo) {
+	if f.info().EqualVT(old) {
+		return
+	}
 	for _, a := range c.agentsOf(f) {
 		c.updateFrameworkOn(a, f)
 	}

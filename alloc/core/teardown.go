@@ -97,11 +97,12 @@ func (c *Core) updateFramework(f *frameworkState, cmd *SchedulerCall) {
 		return
 	}
 	c.reply(cmd.Reply, 200, "")
+	old := f.info()
 	c.replaceFramework(f, cloneFramework(f.cur.Rec), info, call.GetSuppressedRoles(), call.GetOfferConstraints())
 	c.rescindLeftRoles(f)
 	c.engine.updateFramework(c.now.Mono, c.engineFramework(f))
 	c.frameworkUpdated(f)
-	c.sendFrameworkToAgents(f)
+	c.sendFrameworkToAgents(f, old)
 }
 
 // rescindLeftRoles takes back offers for roles that the framework has left.
@@ -124,9 +125,10 @@ func (c *Core) adoptFramework(info *mesos.FrameworkInfo) *frameworkState {
 	return f
 }
 
-// updateFrameworkOn orders an agent to use the framework's current description.
+// updateFrameworkOn orders an agent to use the framework's current description. One
+// that is away is told when it returns with the old one.
 func (c *Core) updateFrameworkOn(a *agentState, f *frameworkState) {
-	if a.registered() {
+	if a.cur.Connected {
 		c.order(a, &link.Down{Body: &link.Down_UpdateFramework{UpdateFramework: &link.UpdateFramework{Framework: f.info()}}})
 	}
 }

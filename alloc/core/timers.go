@@ -12,14 +12,16 @@ const (
 	timerFrameworkFailover                  // framework: disconnected for too long
 	timerOffer                              // offer: unanswered for too long
 	timerInverseOffer                       // inverse offer: the same
+	timerOperation                          // operation: status not acknowledged
 	timerPrune                              // forget old unreachable and gone agents
 )
 
 type timer struct {
-	at   int64 // Mono
-	kind timerKind
-	id   string
-	seq  uint64 // order among equal times
+	at    int64 // Mono
+	kind  timerKind
+	id    string
+	seq   uint64 // order among equal times
+	tries int    // how often it fired before
 }
 
 type timerHeap []timer
@@ -49,6 +51,12 @@ type timers struct {
 func (t *timers) arm(at int64, kind timerKind, id string) {
 	t.seq++
 	heap.Push(&t.heap, timer{at: at, kind: kind, id: id, seq: t.seq})
+}
+
+// armAgain arms a timer that fired.
+func (t *timers) armAgain(at int64, fired timer) {
+	t.seq++
+	heap.Push(&t.heap, timer{at: at, kind: fired.kind, id: fired.id, seq: t.seq, tries: fired.tries + 1})
 }
 
 // pop takes the earliest timer that is due.
@@ -90,6 +98,8 @@ func (c *Core) runTimers() {
 			c.offerTimeout(t.id)
 		case timerInverseOffer:
 			c.inverseOfferTimeout(t.id)
+		case timerOperation:
+			c.repeatOperation(t)
 		case timerPrune:
 			c.pruneAgents()
 		}

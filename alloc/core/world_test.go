@@ -32,7 +32,7 @@ type world struct {
 	channels   map[ChannelRef]*worldAgent
 	refs       uint64
 	quiet      bool // tests of many steps do not print
-	offers     []string
+	onStep     func()
 }
 
 type worldAgent struct {
@@ -116,6 +116,9 @@ func (w *world) step(cmd Command) string {
 	w.core.Cycle(w.now, &w.out)
 	w.commit()
 	w.learn()
+	if w.onStep != nil {
+		w.onStep()
+	}
 	if w.quiet {
 		return ""
 	}
