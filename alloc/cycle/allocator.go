@@ -38,6 +38,8 @@ type Allocator struct {
 	excluded []bool
 	quotas   int // roles with a quota
 	hints    int // claims with a request
+	// hostClaims is the number of claims with constraints on host names.
+	hostClaims int
 
 	whitelist map[string]struct{} // nil: every host
 

@@ -269,7 +269,6 @@ func (a *Allocator) convertHolding(slot shard.Slot, c, i int32, oldVec []int64, 
 	a.roleTree.Discharge(r.leaf, before)
 	r.tree.Restore(cl.leaf, after)
 	a.roleTree.Restore(r.leaf, after)
-	a.run.touch(cl.role)
 }
 
 // scalarSum adds up all scalars, shared ones once.

@@ -50,16 +50,21 @@ func (a *Allocator) book(c int32, slot shard.Slot, vec []int64, rest resource.Re
 	a.bookExcept(noHolding, c, slot, vec, rest)
 }
 
+// bookPlain is book for an offer without scalars but the plain ones.
+func (a *Allocator) bookPlain(c int32, vec []int64) {
+	cl := &a.claims[c]
+	r := &a.roles[cl.role]
+	r.tree.Charge(cl.leaf, vec)
+	a.roleTree.Charge(r.leaf, vec)
+	a.bookRoles(cl.role, vec, nil, 1)
+}
+
 func (a *Allocator) bookExcept(except, c int32, slot shard.Slot, vec []int64, rest resource.Resources) {
-	all, unreserved, reserved, shared := vec, vec, []int64(nil), false
-	if sh, row := a.space.At(slot); len(rest) > 0 && sh.Rows[row].Traits&shard.Complex != 0 {
-		all, unreserved, reserved, shared = a.amounts(vec, rest)
-	}
+	all, unreserved, reserved, shared := a.amounts(vec, rest)
 	cl := &a.claims[c]
 	r := &a.roles[cl.role]
 	r.tree.Charge(cl.leaf, all)
 	a.roleTree.Charge(r.leaf, all)
-	a.run.touch(cl.role)
 	a.bookRoles(cl.role, unreserved, reserved, 1)
 	if shared {
 		a.bookShared(except, c, slot, rest, 1)
@@ -74,7 +79,6 @@ func (a *Allocator) unbook(c int32, slot shard.Slot, vec []int64, rest resource.
 	r := &a.roles[cl.role]
 	r.tree.Discharge(cl.leaf, all)
 	a.roleTree.Discharge(r.leaf, all)
-	a.run.touch(cl.role)
 	a.bookRoles(cl.role, unreserved, reserved, -1)
 	if shared {
 		a.bookShared(noHolding, c, slot, rest, -1)

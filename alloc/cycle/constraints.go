@@ -16,7 +16,17 @@ import (
 // Constraints are the compiled offer constraints of a framework: for some of
 // its roles, groups of conditions of which one must hold entirely.
 type Constraints struct {
-	roles map[string]*expression
+	roles  map[string]*expression
+	source *scheduler.OfferConstraints
+	limits RegexpLimits
+}
+
+// Source returns what the constraints were compiled from. Read only.
+func (c *Constraints) Source() (*scheduler.OfferConstraints, RegexpLimits) {
+	if c == nil {
+		return nil, RegexpLimits{}
+	}
+	return c.source, c.limits
 }
 
 // expression is the constraints of one role.
@@ -77,7 +87,7 @@ func CompileConstraints(oc *scheduler.OfferConstraints, limits RegexpLimits) (*C
 	if limits.MaxProgramSize == 0 {
 		limits.MaxProgramSize = 100
 	}
-	c := &Constraints{roles: make(map[string]*expression)}
+	c := &Constraints{roles: make(map[string]*expression), source: oc, limits: limits}
 	for _, role := range sortedKeys(oc.GetRoleConstraints()) {
 		e, err := compileRole(role, oc.GetRoleConstraints()[role], limits)
 		if err != nil {
@@ -343,6 +353,7 @@ func (a *Allocator) barHosts(c int32) {
 	barred.AndNot(a.admitted(cl.constraints))
 	a.clearHosts(c)
 	cl.hostBarred = barred
+	a.hostClaims++
 	it := barred.Iterator()
 	for it.HasNext() {
 		a.bar(c, it.Next())
@@ -357,6 +368,7 @@ func (a *Allocator) clearHosts(c int32) {
 		return
 	}
 	cl.hostBarred = nil
+	a.hostClaims--
 	it := barred.Iterator()
 	for it.HasNext() {
 		if slot := it.Next(); cl.filters.covered == nil || !cl.filters.covered.Contains(slot) {
@@ -367,14 +379,14 @@ func (a *Allocator) clearHosts(c int32) {
 
 // hostAdded applies constraints on host names to a new or changed agent.
 func (a *Allocator) hostAdded(slot shard.Slot) {
+	if a.hostClaims == 0 {
+		return
+	}
 	g := a.agentAt(slot)
 	for c := range a.claims {
 		cl := &a.claims[c]
-		if cl.constraints == nil || !cl.constraints.hosts || cl.framework < 0 {
-			continue
-		}
 		if cl.hostBarred == nil {
-			cl.hostBarred = roaring.New()
+			continue
 		}
 		if cl.constraints.admits(&g.info) {
 			if cl.hostBarred.CheckedRemove(slot) && (cl.filters.covered == nil || !cl.filters.covered.Contains(slot)) {
@@ -387,6 +399,9 @@ func (a *Allocator) hostAdded(slot shard.Slot) {
 }
 
 func (a *Allocator) hostRemoved(slot shard.Slot) {
+	if a.hostClaims == 0 {
+		return
+	}
 	for c := range a.claims {
 		if b := a.claims[c].hostBarred; b != nil {
 			b.Remove(slot)

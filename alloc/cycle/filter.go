@@ -125,7 +125,12 @@ func (a *Allocator) refuse(slot shard.Slot, c int32, vec []int64, rest resource.
 	}
 	nanos = max(nanos, a.opts.IntervalNanos)
 	ends := (a.now + nanos + filterTickNanos - 1) / filterTickNanos * filterTickNanos
-	g := a.groupFor(c, moment{ends, a.periodicGen})
+	a.install(slot, c, vec, rest, moment{ends, a.periodicGen})
+}
+
+// install puts a refusal that ends at some moment into force.
+func (a *Allocator) install(slot shard.Slot, c int32, vec []int64, rest resource.Resources, ends moment) {
+	g := a.groupFor(c, ends)
 	if a.isAllFor(c, slot, vec, rest) && a.raiseRoof(slot) {
 		a.cover(c, slot, g)
 		return

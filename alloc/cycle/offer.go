@@ -101,7 +101,11 @@ func (a *Allocator) makeOffer(slot shard.Slot, c int32, vec []int64, rest resour
 		claim:     c,
 	})
 	cl.lastOffer = a.now
-	a.book(c, slot, vec, rest)
+	if sh.Rows[row].Traits&shard.Complex == 0 {
+		a.bookPlain(c, vec)
+	} else {
+		a.book(c, slot, vec, rest)
+	}
 	a.addHolding(slot, c, vec, rest)
 	a.take(slot, vec, rest)
 	a.run.made++

@@ -43,10 +43,6 @@ func (r *run) widen(n int) {
 	r.version++
 }
 
-// touch notes that the share of something in a role changed. Trees keep their
-// own list of what changed, so there is nothing else to do.
-func (r *run) touch(int32) {}
-
 // Dirty says whether RunCycle has something to do before NextDeadline.
 func (a *Allocator) Dirty() bool {
 	return !a.paused && (a.all || !a.candidates.IsEmpty())

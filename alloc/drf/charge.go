@@ -230,3 +230,12 @@ func (t *Tree) Each(visit func(client int32) bool) {
 		}
 	}
 }
+
+// Count returns how often a claimant was served.
+func (t *Tree) Count(l Leaf) uint64 { return t.nodes[t.leaves[l]].count }
+
+// SetCount sets how often a claimant was served, as when a state is restored.
+func (t *Tree) SetCount(l Leaf, n uint64) {
+	t.nodes[t.leaves[l]].count = n
+	t.stale = true
+}

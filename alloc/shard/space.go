@@ -178,6 +178,11 @@ func widen(v []int64, from, to int) []int64 {
 // Add gives a new agent the lowest free slot, with an empty row.
 func (s *Space) Add(id string) Slot {
 	slot := s.lowest()
+	s.insert(slot, id)
+	return slot
+}
+
+func (s *Space) insert(slot Slot, id string) {
 	sh, row := s.At(slot)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -188,7 +193,6 @@ func (s *Space) Add(id string) Slot {
 	set(sh.Used, row)
 	sh.Index.Changed = true
 	s.count++
-	return slot
 }
 
 func (s *Space) lowest() Slot {
@@ -372,3 +376,15 @@ func (s *Space) Warm(slots []Slot) (sum int64) {
 	}
 	return sum
 }
+
+// AddAt gives an agent a certain free slot, as when a snapshot is restored.
+func (s *Space) AddAt(slot Slot, id string) {
+	for int(slot/64) >= len(s.free) {
+		s.free = append(s.free, ^uint64(0))
+	}
+	s.free[slot/64] &^= 1 << (slot % 64)
+	s.insert(slot, id)
+}
+
+// IsIdle says whether a row is known to be of no use to anybody.
+func (sh *Shard) IsIdle(row int) bool { return test(sh.Idle, row) }

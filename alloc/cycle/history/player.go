@@ -277,3 +277,15 @@ func unavailability(text string) (*mesos.Unavailability, error) {
 	}
 	return u, nil
 }
+
+// Restart replaces the allocator by one restored from its snapshot, with another
+// number of shards.
+func (p *Player) Restart(shards int) error {
+	o := p.options
+	o.Shards = shards
+	a, err := cycle.Restore(o, p.Allocator.Snapshot())
+	if err == nil {
+		p.Allocator = a
+	}
+	return err
+}
