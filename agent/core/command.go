@@ -103,8 +103,6 @@ type Launch struct {
 	Directory string
 	// Latest is a symbolic link that must point to Directory, "" for none.
 	Latest string
-	// Root is the sandbox of the executor this is nested in, "" if it is not.
-	Root string
 	// User owns the sandbox and runs the process; "" is the agent's own user.
 	User string
 	URIs []*mesos.CommandInfo_URI
@@ -114,8 +112,6 @@ type Launch struct {
 	// Env holds "NAME=value", each name once.
 	Env    []string
 	Limits Limits
-	// Parent is the container whose limits this one shares; "" for its own.
-	Parent string
 }
 
 // Limits bounds a container.
@@ -130,14 +126,13 @@ type Limits struct {
 	MemSoftBytes int64
 }
 
-// Nest makes the sandbox and the limits that containers of a DEFAULT executor
-// share, before their first Launch.
+// Nest makes the sandbox of a DEFAULT executor, in which those of its tasks lie,
+// before their first Launch.
 type Nest struct {
 	ID        string
 	Directory string
 	Latest    string
 	User      string
-	Limits    Limits
 }
 
 // CancelLaunch gives up on a Launch that has not answered; it still answers.

@@ -205,8 +205,6 @@ func (c *Core) addToExecutor(ct *container, infos []*mesos.TaskInfo, group, firs
 	default:
 		if first {
 			c.nest(ct)
-		} else {
-			c.resize(ct)
 		}
 		for _, t := range added {
 			c.launchProcess(t.proc)
@@ -216,8 +214,7 @@ func (c *Core) addToExecutor(ct *container, infos []*mesos.TaskInfo, group, firs
 
 func (c *Core) nest(ct *container) {
 	c.emit(Nest{
-		ID: ct.id(), Directory: ct.rec.GetDirectory(), Latest: latest(ct),
-		User: ct.rec.GetUser(), Limits: c.limits(ct),
+		ID: ct.id(), Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(),
 	})
 }
 
@@ -259,9 +256,9 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 	if t := p.task; t != nil {
 		cmd, box = t.rec.Info.Command, t.rec.Info.Container
 		if nested := t.rec.GetNestedId(); nested != "" {
-			l.Root, l.Parent, l.Latest = l.Directory, ct.id(), filepath.Join(l.Directory, "tasks", t.id())
+			l.Latest = filepath.Join(l.Directory, "tasks", t.id())
 			l.Directory = filepath.Join(l.Directory, "containers", nested)
-			l.Limits = Limits{CPUMilli: cpuMilli(t.rec.Info.Resources)}
+			l.Limits = memberLimits(t)
 			if u := cmd.GetUser(); u != "" && !c.opts.KeepUser {
 				l.User = u
 			}

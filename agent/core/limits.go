@@ -37,6 +37,24 @@ func (c *Core) limits(ct *container) Limits {
 	return l
 }
 
+// memberLimits bounds one member of a task group. Each has a container of its own,
+// so that it can be killed and accounted alone; what the executor was given on
+// top is for whichever member needs it.
+func memberLimits(t *task) Limits {
+	info, executor := t.rec.Info, t.ct.rec.Executor
+	cpu, mem := budget{}, budget{}
+	cpu.add(cpuMilli(info.Resources), scaledLimit(info.Limits["cpus"], 1000))
+	mem.add(memBytes(info.Resources), scaledLimit(info.Limits["mem"], 1<<20))
+	l := Limits{CPUMilli: max(cpu.request, minCPUShareMilli), MemSoftBytes: max(mem.request, minMemBytes)}
+	if cpu.limited {
+		l.QuotaMilli = cpu.limit()
+	}
+	if bound := mem.limit(); bound > 0 {
+		l.MemBytes = max(bound+memBytes(executor.Resources), minMemBytes)
+	}
+	return l
+}
+
 type budget struct {
 	request, sum      int64
 	limited, infinite bool
@@ -95,9 +113,9 @@ func sumScalar(resources []*mesos.Resource, name string) int64 {
 	return sum
 }
 
-// resize brings the limits of a running container in line with its live tasks.
+// resize brings the limits of a running custom executor in line with its tasks.
 func (c *Core) resize(ct *container) {
-	if ct.kind() == record.Container_COMMAND || ct.state() == record.Container_TERMINATED {
+	if !ct.custom() || !ct.proc.running() {
 		return
 	}
 	c.emit(Resize{ID: ct.id(), Limits: c.limits(ct)})

@@ -160,10 +160,7 @@ func (c *Core) taskEnded(t *task) {
 		}
 		if ct.idle() && c.allExited(ct) {
 			c.send(executorExited(ct, 0))
-			c.emit(Destroy{ID: ct.id()})
 			c.terminate(ct)
-		} else {
-			c.resize(ct)
 		}
 	default:
 		c.resize(ct)
@@ -211,6 +208,9 @@ func (c *Core) limited(l Limited) {
 		return
 	}
 	limits := c.limits(ct)
+	if len(procs) == 1 && procs[0].task != nil && procs[0].task.rec.NestedId != nil {
+		limits = memberLimits(procs[0].task)
+	}
 	ending := &record.Ending{
 		State:  mesos.TaskState_TASK_FAILED.Enum(),
 		Reason: mesos.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY.Enum(),

@@ -165,6 +165,15 @@ func (c *Core) Assemble() (refs []ProcessRef, containers []string) {
 	return refs, containers
 }
 
+// EndedRuns lists the sandboxes of the runs that had ended before, oldest first.
+func (c *Core) EndedRuns() []Discard {
+	var out []Discard
+	for _, done := range c.completed {
+		out = append(out, Discard{Directory: done.Container.GetDirectory(), EndedAt: done.GetEndedAtNanos()})
+	}
+	return out
+}
+
 func appendRef(refs []ProcessRef, p *process) []ProcessRef {
 	if p.exited() {
 		return refs

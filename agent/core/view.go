@@ -105,7 +105,7 @@ func (c *Core) viewContainer(ct *container) ExecutorView {
 			if n := t.rec.GetNestedId(); n != "" {
 				ev.Nested = append(ev.Nested, NestedView{
 					ContainerID: n, Pid: int(t.proc.rec.GetPid()),
-					Limits: Limits{CPUMilli: cpuMilli(t.rec.Info.Resources), MemBytes: memBytes(t.rec.Info.Resources)},
+					Limits: memberLimits(t),
 				})
 			} else {
 				ev.Pid = int(t.proc.rec.GetPid())

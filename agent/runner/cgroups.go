@@ -148,3 +148,4 @@ func (k *cgroupKernel) Usage(id string) (isolation.Usage, error) {
 
 func (k *cgroupKernel) Source() string { return k.host.Source() }
 func (k *cgroupKernel) Close() error   { return k.host.Close() }
+func (k *cgroupKernel) Remove() error  { return k.host.Remove() }

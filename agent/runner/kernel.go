@@ -34,8 +34,10 @@ type Kernel interface {
 	Usage(id string) (isolation.Usage, error)
 	// Source says where CPU times come from: "bpf", "cgroup" or "".
 	Source() string
-	// Close lets go of everything and leaves it as it is.
+	// Close lets go of everything and leaves it as it is; Remove ends and removes
+	// everything.
 	Close() error
+	Remove() error
 }
 
 // Isolation names of KernelOptions.

@@ -65,6 +65,7 @@ func (k *posixKernel) OOM(string) <-chan struct{}       { return nil }
 func (k *posixKernel) OOMKilled(string) bool            { return false }
 func (k *posixKernel) Source() string                   { return "" }
 func (k *posixKernel) Close() error                     { return nil }
+func (k *posixKernel) Remove() error                    { return nil }
 func (k *posixKernel) KillAll(id string) error          { return k.Signal(id, syscall.SIGKILL) }
 
 // Signal goes to the process group, which has the pid of the session leader, as

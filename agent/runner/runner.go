@@ -29,6 +29,8 @@ type Runner struct {
 	opts Options
 	// starts bounds how many processes are being started at one time.
 	starts chan struct{}
+	// working counts background operations.
+	working sync.WaitGroup
 
 	mu        sync.Mutex
 	launching map[string]context.CancelFunc // guarded by mu
@@ -71,12 +73,15 @@ func (r *Runner) Do(e core.Effect) bool {
 }
 
 func (r *Runner) background(what, id string, fn func() error) {
-	go func() {
+	r.working.Go(func() {
 		if err := fn(); err != nil {
 			r.opts.Logger.Warn("container operation failed", "operation", what, "container", id, "err", err)
 		}
-	}()
+	})
 }
+
+// Wait returns when every operation begun by Do is over, launches apart.
+func (r *Runner) Wait() { r.working.Wait() }
 
 func (r *Runner) cancel(id string) {
 	r.mu.Lock()

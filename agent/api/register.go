@@ -1,0 +1,81 @@
+package api
+
+import (
+	"time"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/wire/clock"
+	"github.com/caprock/caprock/wire/httpd"
+	"github.com/caprock/caprock/wire/json"
+)
+
+// Options say what the API shows and where it reads.
+type Options struct {
+	// Read runs a function with the core between two turns of the agent's loop.
+	Read func(func(*core.Core)) error
+	Tree *sandbox.Tree
+	// Usage reads what a container uses.
+	Usage func(containerID string) (isolation.Usage, error)
+	// Source says where CPU times come from: "bpf", "cgroup" or "".
+	Source string
+	// Flags by name, as /flags shows them.
+	Flags   map[string]string
+	IP      string
+	Port    int
+	Version string
+	WorkDir string
+	// RecoveryTime is how long recovery took.
+	RecoveryTime time.Duration
+	StartedAt    time.Time
+	Clock        clock.Clock
+}
+
+type server struct {
+	Options
+}
+
+const jsonType = "application/json"
+
+// Register adds the endpoints to s.
+func Register(s *httpd.Server, o Options) {
+	a := &server{o}
+	s.Handle("/health", func(c *httpd.Ctx) { c.ReplyEmpty(200) })
+	s.Handle("/version", func(c *httpd.Ctx) { c.ReplyJSON(200, a.appendVersion(nil)) })
+	s.Handle("/flags", func(c *httpd.Ctx) { c.ReplyJSON(200, json.End(a.appendFlags([]byte{'{'}))) })
+	s.Handle("/state", a.state)
+	s.Handle("/containers", a.containers)
+	s.Handle("/monitor/statistics", a.statistics)
+	s.Handle("/containerizer/debug", func(c *httpd.Ctx) { c.ReplyJSON(200, []byte(`{"pending":[]}`)) })
+	s.Handle("/metrics/snapshot", a.snapshot)
+	s.Handle("/system/stats.json", a.systemStats)
+	s.Handle("/files/browse", a.browse)
+	s.Handle("/files/read", a.readFile)
+	s.Handle("/files/download", a.download)
+	s.Handle("/files/debug", func(c *httpd.Ctx) { c.ReplyJSON(200, []byte(`{}`)) })
+	s.Handle("/api/v1", a.operator)
+}
+
+func (a *server) appendVersion(b []byte) []byte {
+	b = json.String(append(b, '{'), "version", a.Version)
+	return json.End(b)
+}
+
+// appendFlags appends the member "flags".
+func (a *server) appendFlags(b []byte) []byte {
+	b = append(json.Key(b, "flags"), '{')
+	for _, name := range json.SortedKeys(a.Flags, nil) {
+		b = json.String(b, name, a.Flags[name])
+	}
+	return json.EndMap(b)
+}
+
+// view runs fn with the state; false if the agent is stopping, which is answered.
+func (a *server) view(c *httpd.Ctx, fn func(*core.Core, *core.View)) bool {
+	if err := a.Read(func(co *core.Core) { fn(co, co.View()) }); err != nil {
+		c.ReplyText(503, "Agent is stopping")
+		return false
+	}
+	return true
+}

@@ -1,0 +1,165 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/caprock/caprock/agent/fetch"
+	"github.com/caprock/caprock/agent/runner"
+	"github.com/caprock/caprock/wire/clock"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+// Options of an agent. Only Allocator and WorkDir have no default.
+type Options struct {
+	// Allocator is the URL of the allocator service, such as
+	// "http://10.0.0.1:5050"; any of its addresses will do, as followers redirect.
+	Allocator string
+	// Listen is the address of the agent's HTTP API; default 127.0.0.1:5051.
+	// With port 0 a free one is picked at the first start and kept from then on,
+	// as executors that outlive the agent come back to it.
+	Listen string
+	// AdvertiseIP is the address told to others; default: that of Listen, or if
+	// that is a wildcard, the one this machine reaches the allocator from.
+	AdvertiseIP string
+	// Hostname told to others; default: that of the machine.
+	Hostname string
+	// WorkDir holds sandboxes and checkpoints. One agent per directory.
+	WorkDir string
+	// Resources, as "cpus:4;mem:8192;ports:[31000-32000]" or a JSON array. Of cpus,
+	// mem, disk and ports what is missing is detected.
+	Resources string
+	// DefaultRole of resources that name none; default "*".
+	DefaultRole string
+	// Attributes, as "rack:r1;zone:a".
+	Attributes string
+	// Isolation is runner.Cgroups, runner.Posix, or runner.Auto (default).
+	Isolation string
+	// CgroupsRoot is the agent's directory in every cgroup hierarchy; default
+	// "caprock/" and a digest of WorkDir, so that agents on one machine differ.
+	CgroupsRoot string
+	// BPFPinDir keeps BPF programs and maps between agents; default: a directory
+	// of that digest in /sys/fs/bpf/caprock. "none" turns BPF off.
+	BPFPinDir string
+	// RunAsAgent runs every task as the agent's own user (switch_user=false).
+	RunAsAgent bool
+	// EnableCFS makes cpus an upper bound too (cgroups_enable_cfs).
+	EnableCFS bool
+	// ExecutorEnvironment is added to what executors and tasks are told, as
+	// NAME=value (executor_environment_variables).
+	ExecutorEnvironment []string
+
+	// Timeouts; zero means Mesos' default.
+	ExecutorRegistrationTimeout   time.Duration // 1 min
+	ExecutorReregistrationTimeout time.Duration // 2 s, at most 15 s
+	ExecutorShutdownGracePeriod   time.Duration // 5 s
+	RecoveryTimeout               time.Duration // 15 min
+	FetcherStallTimeout           time.Duration // 1 min
+	// RegistrationBackoff is the longest first wait before connecting again; it
+	// doubles up to a minute. Default 1 s.
+	RegistrationBackoff time.Duration
+	// GCDelay is how long sandboxes of ended runs are kept; default 1 week.
+	GCDelay time.Duration
+	// MaxCompletedExecutors is how many ended runs are remembered per framework;
+	// default 150.
+	MaxCompletedExecutors int
+
+	// Version told to others; default "1.12.0", the Mesos whose rules hold here.
+	Version string
+	// Flags are shown by /flags and /state, beside those that follow from Options.
+	Flags map[string]string
+	// Listening is told the agent's address once it listens; may be nil.
+	Listening func(address string)
+
+	Logger *slog.Logger
+	Clock  clock.Clock
+}
+
+const maxReregistrationTimeout = 15 * time.Second
+
+// EnsureDefaults fills what is unset.
+func (o *Options) EnsureDefaults() {
+	def(&o.Listen, "127.0.0.1:5051")
+	def(&o.DefaultRole, "*")
+	def(&o.Isolation, runner.Auto)
+	def(&o.Version, "1.12.0")
+	if abs, err := filepath.Abs(o.WorkDir); err == nil && o.WorkDir != "" {
+		o.WorkDir = abs
+	}
+	digest := sha256.Sum256([]byte(o.WorkDir))
+	name := hex.EncodeToString(digest[:6])
+	def(&o.CgroupsRoot, "caprock/"+name)
+	def(&o.BPFPinDir, "/sys/fs/bpf/caprock/"+name)
+	if o.Hostname == "" {
+		o.Hostname, _ = os.Hostname()
+	}
+	defDuration(&o.ExecutorRegistrationTimeout, time.Minute)
+	defDuration(&o.ExecutorReregistrationTimeout, 2*time.Second)
+	defDuration(&o.ExecutorShutdownGracePeriod, 5*time.Second)
+	defDuration(&o.RecoveryTimeout, 15*time.Minute)
+	defDuration(&o.FetcherStallTimeout, time.Minute)
+	defDuration(&o.RegistrationBackoff, time.Second)
+	defDuration(&o.GCDelay, 7*24*time.Hour)
+	if o.MaxCompletedExecutors == 0 {
+		o.MaxCompletedExecutors = 150
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Clock == nil {
+		o.Clock = clock.Real()
+	}
+}
+
+func def(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+func defDuration(d *time.Duration, value time.Duration) {
+	if *d == 0 {
+		*d = value
+	}
+}
+
+// Validate reports every fault at once.
+func (o *Options) Validate() error {
+	var errs []error
+	if u, err := url.Parse(o.Allocator); err != nil || u.Scheme != "http" || u.Host == "" {
+		errs = append(errs, fmt.Errorf("allocator: got %q, want a URL like http://host:5050", o.Allocator))
+	}
+	if o.WorkDir == "" {
+		errs = append(errs, errors.New("work_dir: got none, want a directory for sandboxes and checkpoints"))
+	}
+	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("listen: got %q, want host:port", o.Listen))
+	}
+	if o.Hostname == "" {
+		errs = append(errs, errors.New("hostname: got none and the machine has none"))
+	}
+	if _, err := resource.Parse(o.Resources, o.DefaultRole); err != nil {
+		errs = append(errs, fmt.Errorf("resources: %w", err))
+	}
+	if _, err := resource.ParseAttributes(o.Attributes); err != nil {
+		errs = append(errs, fmt.Errorf("attributes: %w", err))
+	}
+	if o.ExecutorReregistrationTimeout > maxReregistrationTimeout {
+		errs = append(errs, fmt.Errorf("executor_reregistration_timeout: got %s, want at most %s",
+			o.ExecutorReregistrationTimeout, maxReregistrationTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// fetchOptions keeps tasks from fetching from the agent itself.
+func (o *Options) fetchOptions(port int) fetch.Options {
+	return fetch.Options{StallTimeout: o.FetcherStallTimeout, DenyPorts: []int{port}}
+}
