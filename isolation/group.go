@@ -31,6 +31,8 @@ type Usage struct {
 	// Scheduling and traffic, with SourceBPF only.
 	Scheduling Scheduling
 	Network    Network
+	// Pressure is nil where the kernel counts none.
+	Pressure *Pressures
 }
 
 // Scheduling is what the kernel's scheduler did for a group since it was made.
@@ -43,6 +45,9 @@ type Scheduling struct {
 	Forks, Exits uint64 // processes and threads started, processes ended
 }
 
+// Pressures is a group's pressure stall information.
+type Pressures = cgroup.Pressures
+
 // WaitHistogram counts waits for a CPU by length.
 type WaitHistogram = bpf.WaitHistogram
 
@@ -53,6 +58,9 @@ type Network struct{ RxPackets, RxBytes, TxPackets, TxBytes uint64 }
 func (g *Group) Usage() (Usage, error) {
 	u, err := g.Group.Usage()
 	full := Usage{Usage: u, Source: SourceCgroup}
+	if p, ok := g.Pressures(); ok {
+		full.Pressure = &p
+	}
 	if !g.viaBPF {
 		return full, err
 	}

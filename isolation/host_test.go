@@ -457,3 +457,24 @@ func BenchmarkLaunch(b *testing.B) {
 		})
 	}
 }
+
+// What the agent does each second.
+func BenchmarkUsageAll(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		for _, withBPF := range []bool{true, false} {
+			b.Run(fmt.Sprintf("groups=%d/bpf=%t", n, withBPF), func(b *testing.B) {
+				h := newHost(b, withBPF)
+				groups := make([]*Group, n)
+				for i := range groups {
+					groups[i] = createGroup(b, h, fmt.Sprintf("g%d", i), Limits{CPUMilli: 100, MemBytes: 64 << 20})
+				}
+				var dst []Usage
+				b.ReportAllocs()
+				for b.Loop() {
+					dst = h.UsageAll(groups, dst)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/group")
+			})
+		}
+	}
+}
