@@ -30,6 +30,7 @@ type Service struct {
 	db        *kv.DB
 	journal   *journal.Journal
 	recovered core.Output
+	loadTook  time.Duration // reading the state at start
 	loop      *loop.Loop
 	api       *api.Server
 	http      *httpd.Server
@@ -134,8 +135,9 @@ func (s *Service) load(co core.Options) (*core.Core, error) {
 	}
 	now := core.Time{Mono: int64(s.opts.Clock.Monotonic()), Wall: s.opts.Clock.Now().UnixNano()}
 	c.Recovered(now, &s.recovered)
+	s.loadTook = s.opts.Clock.Monotonic() - started
 	s.opts.Logger.Info("state loaded", "work_dir", s.opts.WorkDir, "records", records,
-		"took", s.opts.Clock.Monotonic()-started, "term", s.journal.Term())
+		"took", s.loadTook, "term", s.journal.Term())
 	return c, nil
 }
 
@@ -244,6 +246,20 @@ func (s *Service) internals(put func(name string, value float64)) {
 	put("master/event_queue_dispatches", float64(l.InboxCommands))
 	put("master/event_queue_http_requests", 0)
 	put("registrar/log/recovered", 1)
+	put("registrar/log/ensemble_size", 1)
+	put("registrar/queued_operations", float64(j.Pending))
+	put("registrar/state_fetch_ms", ms(s.loadTook))
+	put("registrar/state_store_ms", ms(j.LatencyP50))
+	put("registrar/state_store_ms/count", float64(j.Batches))
+	put("registrar/state_store_ms/max", ms(j.LatencyMax))
+	put("registrar/state_store_ms/p50", ms(j.LatencyP50))
+	put("registrar/state_store_ms/p99", ms(j.LatencyP99))
+	put("allocator/event_queue_dispatches", 0)
+	put("allocator/mesos/event_queue_dispatches", 0)
+	put("allocator/mesos/allocation_runs", float64(l.Rounds))
+	put("allocator/mesos/allocation_run_ms", ms(l.CycleLast))
+	put("allocator/mesos/allocation_run_ms/count", float64(l.Rounds))
+	put("allocator/mesos/allocation_run_ms/max", ms(l.CycleMax))
 	put("registrar/registry_size_bytes", float64(k.DiskBytes))
 	put("caprock/loop/commands", float64(l.Commands))
 	put("caprock/loop/rounds", float64(l.Rounds))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -19,11 +20,26 @@ import (
 // versionInfo names the version of Mesos whose behaviour this is, which is what
 // clients compare, and this program's own beside it.
 func (s *Server) versionInfo() *mesos.VersionInfo {
-	return &mesos.VersionInfo{
+	v := &mesos.VersionInfo{
 		Version:   ptr(core.MesosVersion),
 		BuildUser: ptr("caprock"),
 		GitTag:    ptr("caprock-" + s.opts.Version),
 	}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	for _, setting := range build.Settings {
+		switch setting.Key {
+		case "vcs.revision":
+			v.GitSha = &setting.Value
+		case "vcs.time":
+			if at, err := time.Parse(time.RFC3339, setting.Value); err == nil {
+				v.BuildDate, v.BuildTime = ptr(at.UTC().Format("2006-01-02 15:04:05 UTC")), ptr(float64(at.Unix()))
+			}
+		}
+	}
+	return v
 }
 
 func (s *Server) getFlags() *master.Response_GetFlags {

@@ -56,41 +56,53 @@ func parseDuration(text string) (time.Duration, bool) {
 	return time.Duration(v * unit), true
 }
 
-// systemStats is /system/stats.json: load and memory of this machine.
-func (s *Server) systemStats(c *httpd.Ctx) {
-	b := []byte{'{'}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		fields := bytes.Fields(text)
-		for i, name := range []string{"1min", "5min", "15min"} {
-			if i < len(fields) {
-				if v, err := strconv.ParseFloat(string(fields[i]), 64); err == nil {
-					b = json.Double(b, `"avg_load_`+name+`":`, v)
-				}
-			}
-		}
-	}
-	b = json.Int(b, `"cpus_total":`, int64(runtime.NumCPU()))
-	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
-		for _, m := range []struct{ line, name string }{{"MemFree:", "mem_free_bytes"}, {"MemTotal:", "mem_total_bytes"}} {
-			if kib, ok := memInfo(text, m.line); ok {
-				b = json.Int(b, `"`+m.name+`":`, kib<<10)
-			}
-		}
-	}
-	c.ReplyJSON(200, json.End(b))
+// host is the load and the memory of this machine.
+type host struct {
+	cpus              float64
+	load              [3]float64 // of 1, 5 and 15 minutes
+	memFree, memTotal float64    // bytes
 }
 
-func memInfo(text []byte, name string) (kib int64, ok bool) {
-	_, rest, found := bytes.Cut(text, []byte(name))
-	if !found {
-		return 0, false
+func readHost() host {
+	h := host{cpus: float64(runtime.NumCPU())}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		fields := bytes.Fields(text)
+		for i := range min(len(h.load), len(fields)) {
+			if v, err := strconv.ParseFloat(string(fields[i]), 64); err == nil {
+				h.load[i] = v
+			}
+		}
 	}
+	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
+		h.memFree, h.memTotal = memInfo(text, "MemFree:"), memInfo(text, "MemTotal:")
+	}
+	return h
+}
+
+// memInfo finds a line of /proc/meminfo and returns its bytes.
+func memInfo(text []byte, name string) float64 {
+	_, rest, _ := bytes.Cut(text, []byte(name))
 	fields := bytes.Fields(rest)
 	if len(fields) == 0 {
-		return 0, false
+		return 0
 	}
 	kib, err := strconv.ParseInt(string(fields[0]), 10, 64)
-	return kib, err == nil
+	if err != nil {
+		return 0
+	}
+	return float64(kib << 10)
+}
+
+// systemStats is /system/stats.json.
+func (s *Server) systemStats(c *httpd.Ctx) {
+	h := readHost()
+	b := json.Double([]byte{'{'}, `"avg_load_15min":`, h.load[2])
+	b = json.Double(b, `"avg_load_1min":`, h.load[0])
+	b = json.Double(b, `"avg_load_5min":`, h.load[1])
+	b = json.Int(b, `"cpus_total":`, int64(h.cpus))
+	b = json.Int(b, `"mem_free_bytes":`, int64(h.memFree))
+	b = json.Int(b, `"mem_total_bytes":`, int64(h.memTotal))
+	c.ReplyJSON(200, json.End(b))
 }
 
 // virtualPath reads the path of a file request: only the log is there.

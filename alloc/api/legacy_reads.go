@@ -182,12 +182,10 @@ func (s *Server) tasks(c *httpd.Ctx) {
 		value *int
 	}{{"limit", &limit}, {"offset", &offset}} {
 		if text := c.Query(p.name); text != nil {
-			n, err := strconv.Atoi(string(text))
-			if err != nil || n < 0 {
-				c.ReplyText(400, fmt.Sprintf("got %s=%s, wanted a number of 0 or more", p.name, clip(text)))
-				return
+			// As in Mesos, what is no number counts as absent.
+			if n, err := strconv.Atoi(string(text)); err == nil && n >= 0 {
+				*p.value = n
 			}
-			*p.value = n
 		}
 	}
 	framework, task := string(c.Query("framework_id")), string(c.Query("task_id"))
@@ -230,16 +228,14 @@ func (s *Server) roles(c *httpd.Ctx) {
 func appendRole(b []byte, r *role) []byte {
 	b = json.String(b, `"name":`, r.name)
 	b = json.Double(b, `"weight":`, r.weight)
-	// Consumed is what the quota counts: reservations, used or not, and
-	// unreserved allocations. Amounts come from resources, so they parse.
+	// Amounts come from resources, so they parse.
 	guarantee, _ := resource.FromScalarMap(r.rec.GetQuota().GetGuarantees())
 	limit, _ := resource.FromScalarMap(r.rec.GetQuota().GetLimits())
-	consumed := r.reserved.Quantities().Plus(r.allocated.NonRevocable().Unreserved().Quantities())
 	b = object(b, `"quota":`, func(b []byte) []byte {
 		b = json.String(b, `"role":`, r.name)
 		b = appendQuantities(b, `"guarantee":`, guarantee)
 		b = appendQuantities(b, `"limit":`, limit)
-		return appendQuantities(b, `"consumed":`, consumed)
+		return appendQuantities(b, `"consumed":`, r.consumed())
 	})
 	b = appendQuantities(b, `"resources":`, r.allocated.Plus(r.offered).Quantities())
 	b = appendQuantities(b, `"allocated":`, r.allocated.Quantities())
@@ -253,11 +249,7 @@ func (s *Server) flags(c *httpd.Ctx) { c.ReplyJSON(200, json.End(s.appendFlags([
 
 // version is /version.
 func (s *Server) version(c *httpd.Ctx) {
-	v := s.versionInfo()
-	b := json.String([]byte{'{'}, `"build_user":`, v.GetBuildUser())
-	b = json.String(b, `"git_tag":`, v.GetGitTag())
-	b = json.String(b, `"version":`, v.GetVersion())
-	c.ReplyJSON(200, json.End(b))
+	c.ReplyJSON(200, s.versionInfo().AppendJSON(nil))
 }
 
 // redirect is /redirect: to the leader, which is this allocator. What follows in

@@ -80,7 +80,14 @@ func (s *Server) state(c *httpd.Ctx) {
 func (s *Server) appendAbout(b []byte) []byte {
 	v, info := s.versionInfo(), s.opts.MasterInfo
 	b = json.String(b, `"version":`, v.GetVersion())
+	if v.GitSha != nil {
+		b = json.String(b, `"git_sha":`, v.GetGitSha())
+	}
 	b = json.String(b, `"git_tag":`, v.GetGitTag())
+	if v.BuildDate != nil {
+		b = json.String(b, `"build_date":`, v.GetBuildDate())
+		b = json.Double(b, `"build_time":`, v.GetBuildTime())
+	}
 	b = json.String(b, `"build_user":`, v.GetBuildUser())
 	b = json.Double(b, `"start_time":`, s.master.GetStartTime())
 	b = json.Double(b, `"elected_time":`, s.master.GetElectedTime())

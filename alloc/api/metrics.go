@@ -33,6 +33,9 @@ func (s *Server) metrics() []metric {
 	taskMetrics(snap, put)
 	resourceMetrics(snap, put)
 	put("master/outstanding_offers", float64(snap.Offers.Len()))
+	operationMetrics(snap, put)
+	roleMetrics(snap, put)
+	hostMetrics(put)
 	s.counts.put(put)
 	f := s.fan.Metrics()
 	put("master/operator_event_stream_subscribers", float64(f.Operators))
@@ -45,7 +48,7 @@ func (s *Server) metrics() []metric {
 		s.opts.Internals(put)
 	}
 	slices.SortFunc(list, func(a, b metric) int { return strings.Compare(a.name, b.name) })
-	return list
+	return slices.CompactFunc(list, func(a, b metric) bool { return a.name == b.name })
 }
 
 func agentMetrics(snap *view.Snapshot, put func(string, float64)) {
@@ -105,6 +108,107 @@ func taskMetrics(snap *view.Snapshot, put func(string, float64)) {
 	put("master/tasks_running", states[mesos.TaskState_TASK_RUNNING])
 	put("master/tasks_killing", states[mesos.TaskState_TASK_KILLING])
 	put("master/tasks_unreachable", unreachable)
+}
+
+// alwaysZero are counters that dashboards expect and that nothing here can
+// move: what they count has no counterpart, or is not told apart.
+var alwaysZero = []string{
+	"dropped_messages", "http_cache_hits", "event_queue_messages", "event_queue_http_requests",
+	"messages_authenticate", "messages_deactivate_framework", "messages_reregister_framework", "messages_unregister_framework",
+	"invalid_executor_to_framework_messages", "invalid_framework_to_executor_messages",
+	"invalid_operation_status_update_acknowledgements", "invalid_operation_status_updates",
+	"invalid_status_update_acknowledgements", "invalid_status_updates",
+	"recovery_slave_removals", "slave_removals/reason_registered",
+	"slave_shutdowns_canceled", "slave_shutdowns_completed", "slave_shutdowns_scheduled", "slave_unreachable_canceled",
+}
+
+// operationTypes and operationStates are what Mesos counts operations by.
+var (
+	operationTypes = []mesos.Offer_Operation_Type{
+		mesos.Offer_Operation_RESERVE, mesos.Offer_Operation_UNRESERVE, mesos.Offer_Operation_CREATE, mesos.Offer_Operation_DESTROY,
+		mesos.Offer_Operation_GROW_VOLUME, mesos.Offer_Operation_SHRINK_VOLUME, mesos.Offer_Operation_CREATE_DISK, mesos.Offer_Operation_DESTROY_DISK,
+	}
+	operationStates = []mesos.OperationState{
+		mesos.OperationState_OPERATION_PENDING, mesos.OperationState_OPERATION_RECOVERING, mesos.OperationState_OPERATION_UNREACHABLE,
+		mesos.OperationState_OPERATION_FINISHED, mesos.OperationState_OPERATION_FAILED, mesos.OperationState_OPERATION_ERROR,
+		mesos.OperationState_OPERATION_DROPPED, mesos.OperationState_OPERATION_GONE_BY_OPERATOR,
+	}
+)
+
+// operationMetrics counts the operations that are remembered.
+func operationMetrics(snap *view.Snapshot, put func(string, float64)) {
+	type key struct {
+		of    mesos.Offer_Operation_Type
+		state mesos.OperationState
+	}
+	n := map[key]float64{}
+	for o := range snap.Operations.All() {
+		n[key{o.Info().GetInfo().GetType(), o.Info().GetLatestStatus().GetState()}]++
+	}
+	all := map[string]float64{}
+	for _, t := range operationTypes {
+		name, total := strings.ToLower(t.String()), 0.0
+		for _, s := range operationStates {
+			state := strings.ToLower(strings.TrimPrefix(s.String(), "OPERATION_"))
+			v := n[key{t, s}]
+			put("master/operations/"+name+"/"+state, v)
+			all[state] += v
+			total += v
+		}
+		put("master/operations/"+name+"/total", total)
+		all["total"] += total
+	}
+	for state, v := range all {
+		put("master/operations/"+state, v)
+	}
+}
+
+// roleMetrics shows how much of the cluster is taken, and each role's share.
+func roleMetrics(snap *view.Snapshot, put func(string, float64)) {
+	total := map[string]int64{}
+	for a := range snap.Agents.All() {
+		if a.Registered() && !a.Recovered {
+			addScalars(total, a.Total())
+		}
+	}
+	sum := add(snap)
+	taken := map[string]int64{}
+	for _, use := range sum.agents {
+		addScalars(taken, use.allocated)
+		addScalars(taken, use.offered)
+	}
+	for _, name := range []string{"cpus", "mem", "disk"} {
+		put("allocator/mesos/resources/"+name+"/total", float64(total[name])/1000)
+		put("allocator/mesos/resources/"+name+"/offered_or_allocated", float64(taken[name])/1000)
+	}
+	for _, r := range rolesOf(snap, sum) {
+		put("allocator/mesos/roles/"+r.name+"/shares/dominant", r.share(total))
+		consumed := r.consumed()
+		for _, q := range consumed {
+			put("allocator/mesos/quota/roles/"+r.name+"/resources/"+q.Name+"/consumed", float64(q.Milli)/1000)
+		}
+	}
+}
+
+// share is the largest part that the role holds of any resource, by its weight.
+func (r *role) share(total map[string]int64) float64 {
+	share := 0.0
+	for _, q := range r.allocated.Plus(r.offered).CreateStrippedScalarQuantity() {
+		if total[q.Name] > 0 {
+			share = max(share, float64(q.Milli)/float64(total[q.Name]))
+		}
+	}
+	return share / r.weight
+}
+
+func hostMetrics(put func(string, float64)) {
+	h := readHost()
+	put("system/cpus_total", h.cpus)
+	for i, name := range [...]string{"1min", "5min", "15min"} {
+		put("system/load_"+name, h.load[i])
+	}
+	put("system/mem_free_bytes", h.memFree)
+	put("system/mem_total_bytes", h.memTotal)
 }
 
 // resourceMetrics sums scalars: offered resources are not used.
@@ -185,9 +289,11 @@ func (n *counts) put(put func(string, float64)) {
 		"slave_removals":              float64(n.removed.Load()),
 		"slave_unreachable_scheduled": float64(n.unreachable.Load()),
 		"slave_unreachable_completed": float64(n.unreachable.Load()),
-		"slave_unreachable_canceled":  0,
 	} {
 		put("master/"+name, value)
+	}
+	for _, name := range alwaysZero {
+		put("master/"+name, 0)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

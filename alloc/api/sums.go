@@ -81,6 +81,12 @@ type role struct {
 	allocated, offered, reserved resource.Resources
 }
 
+// consumed is what a quota counts: reservations, used or not, and unreserved
+// allocations.
+func (r *role) consumed() resource.Quantities {
+	return r.reserved.Quantities().Plus(r.allocated.NonRevocable().Unreserved().Quantities())
+}
+
 // rolesOf lists the roles that frameworks, settings or reservations know, with
 // all their ancestors, by name.
 func rolesOf(snap *view.Snapshot, total *sums) []*role {

@@ -169,9 +169,12 @@ func (l *Loop) decide(items []item) *round {
 		l.core.Step(now, &core.Tick{}, &r.out)
 		r.endStep()
 	}
+	cycle := int64(l.opts.Clock.Monotonic())
 	l.core.Cycle(now, &r.out)
 	r.endStep()
-	l.metrics.decided(len(items), len(r.out.Records), int64(l.opts.Clock.Monotonic())-now.Mono)
+	end := int64(l.opts.Clock.Monotonic())
+	l.metrics.cycled(end - cycle)
+	l.metrics.decided(len(items), len(r.out.Records), end-now.Mono)
 	return r
 }
 

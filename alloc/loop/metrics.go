@@ -18,6 +18,8 @@ type Metrics struct {
 	InboxBytes    int
 
 	DecideTotal, DecideMax time.Duration // core time per round
+	// The allocation cycle's part of it.
+	CycleLast, CycleTotal, CycleMax time.Duration
 	// From the drain of a round to its last effect: deciding, writing,
 	// syncing, releasing.
 	ReleaseTotal, ReleaseMax time.Duration
@@ -26,9 +28,9 @@ type Metrics struct {
 
 // String prints the metrics on one line.
 func (m Metrics) String() string {
-	return fmt.Sprintf("commands=%d rounds=%d records=%d effects=%d refused=%d inbox=%d inbox_bytes=%d decide_mean=%s decide_max=%s release_mean=%s release_max=%s",
+	return fmt.Sprintf("commands=%d rounds=%d records=%d effects=%d refused=%d inbox=%d inbox_bytes=%d decide_mean=%s decide_max=%s cycle_mean=%s cycle_max=%s release_mean=%s release_max=%s",
 		m.Commands, m.Rounds, m.Records, m.Effects, m.Refused, m.InboxCommands, m.InboxBytes,
-		mean(m.DecideTotal, m.Rounds), m.DecideMax, mean(m.ReleaseTotal, m.Released), m.ReleaseMax)
+		mean(m.DecideTotal, m.Rounds), m.DecideMax, mean(m.CycleTotal, m.Rounds), m.CycleMax, mean(m.ReleaseTotal, m.Released), m.ReleaseMax)
 }
 
 func mean(total time.Duration, n uint64) time.Duration {
@@ -43,6 +45,7 @@ type metrics struct {
 
 	// Written by Run's goroutine only.
 	commands, rounds, records, decideNanos, decideMax atomic.Uint64
+	cycleLast, cycleNanos, cycleMax                   atomic.Uint64
 	// Written by the releaser only.
 	effects, releasedRounds, releaseNanos, releaseMax atomic.Uint64
 }
@@ -52,6 +55,11 @@ func (m *metrics) decided(commands, records int, nanos int64) {
 	m.commands.Add(uint64(commands))
 	m.records.Add(uint64(records))
 	add(&m.decideNanos, &m.decideMax, nanos)
+}
+
+func (m *metrics) cycled(nanos int64) {
+	m.cycleLast.Store(uint64(max(0, nanos)))
+	add(&m.cycleNanos, &m.cycleMax, nanos)
 }
 
 func (m *metrics) released(effects int, nanos int64) {
@@ -75,6 +83,7 @@ func (l *Loop) Metrics() Metrics {
 		Commands: m.commands.Load(), Rounds: m.rounds.Load(), Records: m.records.Load(),
 		Effects: m.effects.Load(), Refused: m.refused.Load(), Released: m.releasedRounds.Load(),
 		DecideTotal: time.Duration(m.decideNanos.Load()), DecideMax: time.Duration(m.decideMax.Load()),
+		CycleLast: time.Duration(m.cycleLast.Load()), CycleTotal: time.Duration(m.cycleNanos.Load()), CycleMax: time.Duration(m.cycleMax.Load()),
 		ReleaseTotal: time.Duration(m.releaseNanos.Load()), ReleaseMax: time.Duration(m.releaseMax.Load()),
 	}
 	s.InboxCommands, s.InboxBytes = l.inbox.depth()
