@@ -163,10 +163,15 @@ func (w *watcher) dispatch(fd int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if int(fd) != w.inotify {
+		// An event may be of a descriptor that was closed since, and its number in
+		// use again for another group. Only a descriptor that was signalled can be
+		// read; without this test a removed group's event was taken for an OOM of
+		// the group that got its number.
 		var b [8]byte
 		if ch := w.mu.eventFDs[fd]; ch != nil {
-			unix.Read(int(fd), b[:])
-			nudge(ch)
+			if n, _ := unix.Read(int(fd), b[:]); n == len(b) {
+				nudge(ch)
+			}
 		}
 		return
 	}
