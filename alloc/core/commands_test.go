@@ -13,8 +13,8 @@ import (
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 )
 
-// execute runs one line of a scenario. $f1, $a1 and $o1 stand for the ids of
-// framework f1, agent a1 and the first offer that a framework holds.
+// execute runs one line of a scenario. $f1, $a1 and $f1.o1 stand for the ids of
+// framework f1, agent a1 and the first offer that f1 holds.
 //
 //	agent a1 cpus:4;mem:1024 [host=h] [version=1.12.0] [instance=i] [caps=none]   register a new agent
 //	reregister a1 [instance=i] [tasks=f1/t1:TASK_RUNNING,…] [executors=f1/e1]     register again, on a fresh channel
@@ -67,10 +67,10 @@ func (w *world) expand(text string) string {
 		text = strings.ReplaceAll(text, "$"+name, a.id)
 	}
 	for name, f := range w.frameworks {
-		text = strings.ReplaceAll(text, "$"+name, f.id)
 		for i, o := range f.offers {
 			text = strings.ReplaceAll(text, fmt.Sprintf("$%s.o%d", name, i+1), o)
 		}
+		text = strings.ReplaceAll(text, "$"+name, f.id)
 	}
 	return text
 }
