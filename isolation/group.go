@@ -73,11 +73,11 @@ func (g *Group) Usage() (Usage, error) {
 	return full, err
 }
 
-func (g *Group) cpuByBPF() (time.Duration, bool) {
+func (g *Group) cpuByBPF(now bpf.Instant) (time.Duration, bool) {
 	if !g.viaBPF {
 		return 0, false
 	}
-	return g.host.bpf.CPU(g.V2ID())
+	return g.host.bpf.CPUAt(g.V2ID(), now)
 }
 
 // UsageAll samples CPU time and memory of many groups, the cheap way: with BPF a
@@ -86,9 +86,10 @@ func (g *Group) cpuByBPF() (time.Duration, bool) {
 // gone has a zero entry.
 func (h *Host) UsageAll(groups []*Group, dst []Usage) []Usage {
 	dst = slices.Grow(dst[:0], len(groups))[:len(groups)]
+	now := bpf.Now()
 	for i, g := range groups {
 		dst[i] = Usage{}
-		cpu, ok := g.cpuByBPF()
+		cpu, ok := g.cpuByBPF(now)
 		fromFile, mem, err := g.Sample(ok)
 		if err != nil {
 			continue

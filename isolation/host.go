@@ -39,6 +39,13 @@ type (
 	LaunchError = launch.Error
 )
 
+// DefaultCapabilities are those of a root user in a container.
+const DefaultCapabilities = launch.DefaultCapabilities
+
+// DefaultSeccomp is the filter for Spec.Seccomp that the agent uses unless it is
+// told otherwise.
+var DefaultSeccomp = launch.DefaultSeccomp
+
 // ErrNoController says that the host cannot enforce a limit that was asked for.
 var ErrNoController = cgroup.ErrNoController
 

@@ -84,9 +84,9 @@ struct {
 	__type(value, struct exit_value);
 } exits SEC(".maps");
 
-/* Thread id → since when it is ready to run, 0 while it runs or sleeps. Not task
- * storage: older kernels allocate that with kmalloc, and doing so inside the
- * scheduler can lock up a CPU. An LRU map is allocated beforehand. */
+/* Thread id → since when it is ready to run, 0 while it runs or sleeps. LRU, and
+ * allocated beforehand: task storage would do as well, but before 6.4 it
+ * allocates inside the scheduler. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);

@@ -98,28 +98,23 @@ func bucketEnd(b int) time.Duration {
 }
 
 // CPU reads the CPU time of a group; false if it has no account.
-func (a *Accounts) CPU(cgroupID uint64) (time.Duration, bool) {
+func (a *Accounts) CPU(cgroupID uint64) (time.Duration, bool) { return a.CPUAt(cgroupID, Now()) }
+
+// Instant is a moment on the kernel's monotonic clock.
+type Instant uint64
+
+// Now is for callers that read many groups: one clock reading does for all.
+func Now() Instant { return Instant(monotonic()) }
+
+// CPUAt is CPU as of now, which must be recent.
+func (a *Accounts) CPUAt(cgroupID uint64, now Instant) (time.Duration, bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	slot, ok := a.mu.slots[cgroupID]
 	if !ok {
 		return 0, false
 	}
-	return a.cpuOfLocked(slot, monotonic()), true
-}
-
-// CPUAll reads the CPU time of many groups at one moment into dst, which has the
-// length of ids; a group without account gets -1.
-func (a *Accounts) CPUAll(ids []uint64, dst []time.Duration) {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	now := monotonic()
-	for i, id := range ids {
-		dst[i] = -1
-		if slot, ok := a.mu.slots[id]; ok {
-			dst[i] = a.cpuOfLocked(slot, now)
-		}
-	}
+	return a.cpuOfLocked(slot, uint64(now)), true
 }
 
 // cpuOfLocked adds what is running at this moment to what was booked. A switch

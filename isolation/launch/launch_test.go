@@ -8,11 +8,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // await returns the exit status of p, or fails after ten seconds.
 func await(t testing.TB, p *Process) ExitStatus {

@@ -1,0 +1,96 @@
+package launch
+
+import "golang.org/x/sys/unix"
+
+// DefaultCapabilities are those of a root user in a container: what ordinary
+// daemons use, without raw sockets.
+const DefaultCapabilities uint64 = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FSETID | 1<<unix.CAP_FOWNER |
+	1<<unix.CAP_MKNOD | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETFCAP | 1<<unix.CAP_SETPCAP |
+	1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_KILL | 1<<unix.CAP_AUDIT_WRITE
+
+// deniedSyscalls are refused with EPERM: they change the kernel or the host's view
+// of the file system, or have a long record of ways out of a container.
+var deniedSyscalls = append([]uint32{
+	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE, unix.SYS_FSOPEN,
+	unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR, unix.SYS_QUOTACTL, unix.SYS_QUOTACTL_FD,
+	unix.SYS_SETNS, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT,
+	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
+	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
+	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER,
+	unix.SYS_KEXEC_LOAD, unix.SYS_KEXEC_FILE_LOAD, unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE,
+	unix.SYS_REBOOT, unix.SYS_SYSLOG, unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_NFSSERVCTL,
+}, archDeniedSyscalls...)
+
+// newNamespaces are the clone and unshare flags that make a namespace.
+const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
+	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWTIME
+
+// Offsets into struct seccomp_data; arguments are little endian on all of ours.
+const (
+	dataNr   = 0
+	dataArch = 4
+	dataArg0 = 16
+	dataArg1 = 24
+)
+
+const x32Bit = 0x40000000
+
+// filter assembles a seccomp program.
+type filter []unix.SockFilter
+
+func (f *filter) load(offset uint32) {
+	*f = append(*f, unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset})
+}
+
+func (f *filter) ret(action uint32) {
+	*f = append(*f, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action})
+}
+
+// when appends a test of what was loaded and the action if it holds.
+func (f *filter) when(test uint16, k, action uint32) {
+	*f = append(*f, unix.SockFilter{Code: unix.BPF_JMP | test | unix.BPF_K, K: k, Jf: 1})
+	f.ret(action)
+}
+
+// skipUnless jumps over the next n instructions unless the system call is nr.
+func (f *filter) skipUnless(nr uint32, n uint8) {
+	*f = append(*f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: nr, Jf: n})
+}
+
+// DefaultSeccomp is a filter that allows what programs do and refuses what only
+// attacks and administration need. System calls of a foreign architecture
+// (32-bit, x32) do not exist (ENOSYS), nor does clone3, whose flags a filter cannot
+// see: the C libraries then fall back to clone.
+func DefaultSeccomp() []unix.SockFilter {
+	deny := func(e unix.Errno) uint32 { return unix.SECCOMP_RET_ERRNO | uint32(e) }
+	var f filter
+	f.load(dataArch)
+	f = append(f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: auditArch, Jt: 1})
+	f.ret(deny(unix.ENOSYS))
+	f.load(dataNr)
+	f.when(unix.BPF_JGE, x32Bit, deny(unix.ENOSYS))
+	f.when(unix.BPF_JEQ, unix.SYS_CLONE3, deny(unix.ENOSYS))
+	for _, nr := range deniedSyscalls {
+		f.when(unix.BPF_JEQ, nr, deny(unix.EPERM))
+	}
+	for _, nr := range []uint32{unix.SYS_CLONE, unix.SYS_UNSHARE} {
+		f.skipUnless(nr, 4)
+		f.load(dataArg0)
+		f.when(unix.BPF_JSET, newNamespaces, deny(unix.EPERM))
+		f.ret(unix.SECCOMP_RET_ALLOW)
+	}
+	// Typing into the terminal that the task was started from.
+	f.skipUnless(unix.SYS_IOCTL, 6)
+	f.load(dataArg1)
+	f.when(unix.BPF_JEQ, unix.TIOCSTI, deny(unix.EPERM))
+	f.when(unix.BPF_JEQ, unix.TIOCLINUX, deny(unix.EPERM))
+	f.ret(unix.SECCOMP_RET_ALLOW)
+	// Kernel crypto and the hypervisor's sockets.
+	f.skipUnless(unix.SYS_SOCKET, 6)
+	f.load(dataArg0)
+	f.when(unix.BPF_JEQ, unix.AF_ALG, deny(unix.EPERM))
+	f.when(unix.BPF_JEQ, unix.AF_VSOCK, deny(unix.EPERM))
+	f.ret(unix.SECCOMP_RET_ALLOW)
+	f.ret(unix.SECCOMP_RET_ALLOW)
+	return f
+}
