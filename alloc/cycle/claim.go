@@ -1,6 +1,8 @@
 package cycle
 
 import (
+	"math"
+
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/caprock/caprock/alloc/drf"
@@ -226,12 +228,31 @@ func (a *Allocator) barred(c int32, slot shard.Slot) bool {
 	return int(c>>6) < len(b) && b[c>>6]&(1<<(c&63)) != 0
 }
 
+// metBy adds up plain scalars first and then the others, larger ones first, so
+// that the result does not depend on how the list came about.
 func (n *need) metBy(vec []int64, rest resource.Resources) bool {
 	missing := resource.FloatFromMilli(n.milli) - resource.FloatFromMilli(vec[n.dim])
-	for i := range rest {
-		if missing > 0 && rest[i].Name() == n.name {
-			missing -= resource.FloatFromMilli(rest[i].QuantityMilli())
+	for last := int64(math.MaxInt64); missing > 0; {
+		next, times := int64(0), 0
+		for i := range rest {
+			if rest[i].Name() != n.name {
+				continue
+			}
+			switch q := rest[i].QuantityMilli(); {
+			case q >= last:
+			case q > next:
+				next, times = q, 1
+			case q == next:
+				times++
+			}
 		}
+		if times == 0 {
+			return false
+		}
+		for ; times > 0; times-- {
+			missing -= resource.FloatFromMilli(next)
+		}
+		last = next
 	}
-	return missing <= 0
+	return true
 }

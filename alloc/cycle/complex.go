@@ -1,6 +1,10 @@
 package cycle
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/caprock/caprock/alloc/drf"
 	"github.com/caprock/caprock/wire/resource"
 )
@@ -30,6 +34,10 @@ func (a *Allocator) shrinkBoth(vec []int64, governed resource.Resources, most []
 		vec[d] = min(vec[d], most[d])
 		most[d] -= vec[d]
 	}
+	if len(governed) > 1 {
+		governed = slices.Clone(governed)
+		slices.SortFunc(governed, inChopOrder)
+	}
 	var kept resource.Resources
 	for _, x := range governed {
 		d := a.dim(x.Name())
@@ -42,6 +50,18 @@ func (a *Allocator) shrinkBoth(vec []int64, governed resource.Resources, most []
 		}
 	}
 	return kept
+}
+
+// inChopOrder orders scalars that compete for what a quota leaves: Mesos draws
+// lots, here what can be divided comes first, then the smaller.
+func inChopOrder(x, y resource.Resource) int {
+	if x.IsExclusive() != y.IsExclusive() {
+		if y.IsExclusive() {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(x.ScalarMilli(), y.ScalarMilli()), strings.Compare(x.String(), y.String()))
 }
 
 // tryComplex is try by the general rules.

@@ -98,7 +98,7 @@ func (p *Player) accept(o *offer, conv []resource.Conversion, launches []launch,
 		return err
 	}
 	if len(conv) > 0 {
-		if err := p.Allocator.UpdateAllocation(o.framework, o.agent, o.res, conv); err != nil {
+		if err := p.target.UpdateAllocation(o.framework, o.agent, o.res, conv); err != nil {
 			return err
 		}
 	}
@@ -108,10 +108,10 @@ func (p *Player) accept(o *offer, conv []resource.Conversion, launches []launch,
 	}
 	made := remaining.Minus(o.res)
 	rest := remaining.Minus(made)
-	if err := p.Allocator.RecoverResources(p.Now, o.framework, o.agent, made, nil, false); err != nil {
+	if err := p.target.RecoverResources(p.Now, o.framework, o.agent, made, nil, false); err != nil {
 		return err
 	}
-	if err := p.Allocator.RecoverResources(p.Now, o.framework, o.agent, rest, filter, false); err != nil {
+	if err := p.target.RecoverResources(p.Now, o.framework, o.agent, rest, filter, false); err != nil {
 		return err
 	}
 	for _, l := range launches {
@@ -120,7 +120,7 @@ func (p *Player) accept(o *offer, conv []resource.Conversion, launches []launch,
 			l.name = "launch " + strconv.Itoa(p.launched)
 		}
 		p.tasks[l.name] = &task{l.name, o.framework, o.role, o.agent, p.launched, l.res}
-		if err := p.Allocator.TransitionOfferedToAllocated(o.framework, o.agent, l.res); err != nil {
+		if err := p.target.TransitionOfferedToAllocated(o.framework, o.agent, l.res); err != nil {
 			return err
 		}
 	}
@@ -151,13 +151,13 @@ func (p *Player) finish(t *task, done resource.Resources, filter *cycle.Filter) 
 	if t.res = t.res.Minus(done); t.res.IsEmpty() {
 		delete(p.tasks, t.name)
 	}
-	return p.Allocator.RecoverResources(p.Now, t.framework, t.agent, done, filter, true)
+	return p.target.RecoverResources(p.Now, t.framework, t.agent, done, filter, true)
 }
 
 func (p *Player) doAvailable(w words) error {
 	conv, err := operations(w.named["ops"], "")
 	if err == nil {
-		err = p.Allocator.UpdateAvailable(w.arg(0), conv)
+		err = p.target.UpdateAvailable(w.arg(0), conv)
 	}
 	answer := "ok"
 	if err != nil {

@@ -19,6 +19,8 @@ const nanosPerSecond = 1e9
 type Player struct {
 	// Configure changes the options that the history asks for; may be nil.
 	Configure func(*cycle.Options)
+	// NewTarget makes what is played against if it is not alloc/cycle.
+	NewTarget func(cycle.Options) Target
 	// AfterCycle is called after every cycle, for checks of the caller; may be nil.
 	// It may replace the allocator.
 	AfterCycle func(*Player)
@@ -28,7 +30,9 @@ type Player struct {
 
 	counts  bool
 	options cycle.Options
-	result  cycle.Result
+	target  Target
+	made    []Decided
+	asked   []cycle.InverseOffer
 	answers []string
 
 	offers     map[string]*offer
@@ -56,8 +60,13 @@ type task struct {
 // NewPlayer returns a player with an allocator of default options, but for the
 // scope of quotas, which is that of Mesos.
 func NewPlayer(counts bool, configure func(*cycle.Options)) *Player {
+	return NewPlayerOf(counts, configure, nil)
+}
+
+// NewPlayerOf is NewPlayer for another implementation of the rules.
+func NewPlayerOf(counts bool, configure func(*cycle.Options), newTarget func(cycle.Options) Target) *Player {
 	p := &Player{
-		Configure: configure, counts: counts,
+		Configure: configure, NewTarget: newTarget, counts: counts,
 		offers: make(map[string]*offer), inverse: make(map[string]*inverse),
 		tasks: make(map[string]*task), agents: make(map[string]*cycle.Agent),
 	}
@@ -71,7 +80,16 @@ func (p *Player) reset(o cycle.Options) {
 		p.Configure(&o)
 	}
 	p.options = o
-	p.Allocator = cycle.New(o)
+	if p.NewTarget != nil {
+		p.target = p.NewTarget(o)
+		return
+	}
+	p.use(cycle.New(o))
+}
+
+func (p *Player) use(a *cycle.Allocator) {
+	p.Allocator = a
+	p.target = &real{Allocator: a}
 }
 
 // Do plays one command and returns the allocator's answers.
@@ -91,7 +109,7 @@ func (p *Player) Do(command string) (answers []string, err error) {
 
 // settle runs the cycle that the command may have caused.
 func (p *Player) settle() {
-	p.Allocator.RunCycle(p.Now, &p.result)
+	p.made, p.asked = p.target.Run(p.Now)
 	p.report()
 	if p.AfterCycle != nil {
 		p.AfterCycle(p)
@@ -99,10 +117,9 @@ func (p *Player) settle() {
 }
 
 func (p *Player) report() {
-	made := make([]*offer, 0, len(p.result.Offers))
-	for i := range p.result.Offers {
-		o := &p.result.Offers[i]
-		made = append(made, &offer{framework: o.Framework, role: o.Role, agent: o.Agent, res: o.Resources()})
+	made := make([]*offer, 0, len(p.made))
+	for _, o := range p.made {
+		made = append(made, &offer{framework: o.Framework, role: o.Role, agent: o.Agent, res: o.Resources})
 	}
 	slices.SortFunc(made, func(x, y *offer) int {
 		return cmp.Or(cmp.Compare(x.framework, y.framework), cmp.Compare(x.role, y.role), cmp.Compare(x.agent, y.agent))
@@ -120,7 +137,7 @@ func (p *Player) report() {
 				p.seconds(), o.name, o.framework, o.role, o.agent, notation.Format(o.res.Unallocate())))
 		}
 	}
-	for _, o := range p.result.Inverse {
+	for _, o := range p.asked {
 		p.inverses++
 		x := &inverse{"i" + strconv.Itoa(p.inverses), o.Framework, o.Agent}
 		p.inverse[x.name] = x
@@ -223,7 +240,7 @@ func (p *Player) sortedInverses(match func(*inverse) bool) []*inverse {
 func (p *Player) takeBack(match func(*offer) bool) error {
 	for _, o := range p.sortedOffers(match) {
 		delete(p.offers, o.name)
-		if err := p.Allocator.RecoverResources(p.Now, o.framework, o.agent, o.res, nil, false); err != nil {
+		if err := p.target.RecoverResources(p.Now, o.framework, o.agent, o.res, nil, false); err != nil {
 			return err
 		}
 	}
@@ -234,7 +251,7 @@ func (p *Player) takeBack(match func(*offer) bool) error {
 func (p *Player) takeBackInverse(match func(*inverse) bool) error {
 	for _, x := range p.sortedInverses(match) {
 		delete(p.inverse, x.name)
-		if err := p.Allocator.UpdateInverseOffer(p.Now, x.agent, x.framework, nil, nil); err != nil {
+		if err := p.target.UpdateInverseOffer(p.Now, x.agent, x.framework, nil, nil); err != nil {
 			return err
 		}
 	}
@@ -285,7 +302,7 @@ func (p *Player) Restart(shards int) error {
 	o.Shards = shards
 	a, err := cycle.Restore(o, p.Allocator.Snapshot())
 	if err == nil {
-		p.Allocator = a
+		p.use(a)
 	}
 	return err
 }

@@ -38,3 +38,29 @@ func TestRecordedHistories(t *testing.T) {
 		t.Logf("%d shards: %d same, %d different", shards, len(files)-different, different)
 	}
 }
+
+// The reference must give the recorded answers as well, or it is none.
+func TestRecordedHistoriesByReference(t *testing.T) {
+	files, err := filepath.Glob("../testdata/histories/*/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	different := 0
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := history.Parse(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := history.ReplayWith(h, history.NewPlayerOf(h.Counts, nil, newReference)); d != nil {
+			if different++; different <= 8 {
+				t.Errorf("%s: %v", file, d)
+			}
+		}
+	}
+	t.Logf("%d of %d different", different, len(files))
+}

@@ -111,7 +111,7 @@ func (p *Player) doRecover(w words) error {
 			return err
 		}
 	}
-	return p.Allocator.Recover(p.Now, n, quotas)
+	return p.target.Recover(p.Now, n, quotas)
 }
 
 var frameworkCaps = map[string]cycle.CapSet{
@@ -235,7 +235,7 @@ func (p *Player) doFramework(w words) error {
 	for _, t := range p.sortedTasks(func(t *task) bool { return t.framework == f.ID }) {
 		used[t.agent] = used[t.agent].Plus(t.res)
 	}
-	return p.Allocator.AddFramework(p.Now, f, used)
+	return p.target.AddFramework(p.Now, f, used)
 }
 
 func (p *Player) doUpdateFramework(w words) error {
@@ -243,14 +243,14 @@ func (p *Player) doUpdateFramework(w words) error {
 	if err != nil {
 		return err
 	}
-	return p.Allocator.UpdateFramework(p.Now, f)
+	return p.target.UpdateFramework(p.Now, f)
 }
 
-func (p *Player) doActivate(w words) error { return p.Allocator.ActivateFramework(p.Now, w.arg(0)) }
+func (p *Player) doActivate(w words) error { return p.target.ActivateFramework(p.Now, w.arg(0)) }
 
 func (p *Player) doDeactivate(w words) error {
 	f := w.arg(0)
-	if err := p.Allocator.DeactivateFramework(f); err != nil {
+	if err := p.target.DeactivateFramework(f); err != nil {
 		return err
 	}
 	return p.forgetOffers(f)
@@ -271,19 +271,19 @@ func (p *Player) doRemoveFramework(w words) error {
 	}
 	for _, t := range p.sortedTasks(func(t *task) bool { return t.framework == f }) {
 		delete(p.tasks, t.name)
-		if err := p.Allocator.RecoverResources(p.Now, f, t.agent, t.res, nil, true); err != nil {
+		if err := p.target.RecoverResources(p.Now, f, t.agent, t.res, nil, true); err != nil {
 			return err
 		}
 	}
-	return p.Allocator.RemoveFramework(f)
+	return p.target.RemoveFramework(f)
 }
 
 func (p *Player) doSuppress(w words) error {
-	return p.Allocator.Suppress(w.arg(0), list(w.named["roles"]))
+	return p.target.Suppress(w.arg(0), list(w.named["roles"]))
 }
 
 func (p *Player) doRevive(w words) error {
-	return p.Allocator.Revive(p.Now, w.arg(0), list(w.named["roles"]))
+	return p.target.Revive(p.Now, w.arg(0), list(w.named["roles"]))
 }
 
 // describeAgent fills what the command says about an agent.
@@ -358,7 +358,7 @@ func (p *Player) doAgent(w words) error {
 		}
 	}
 	p.agents[g.ID] = g
-	return p.Allocator.AddAgent(p.Now, *g, used)
+	return p.target.AddAgent(p.Now, *g, used)
 }
 
 func (p *Player) doUpdateAgent(w words) error {
@@ -371,9 +371,9 @@ func (p *Player) doUpdateAgent(w words) error {
 	}
 	info := *g
 	if !has(w.named, "res") {
-		info.Total = p.Allocator.AgentTotal(g.ID)
+		info.Total = p.target.AgentTotal(g.ID)
 	}
-	return p.Allocator.UpdateAgent(p.Now, info)
+	return p.target.UpdateAgent(p.Now, info)
 }
 
 func (p *Player) doProvider(w words) error {
@@ -381,7 +381,7 @@ func (p *Player) doProvider(w words) error {
 	if err != nil {
 		return err
 	}
-	return p.Allocator.AddResourceProvider(w.arg(0), res, nil)
+	return p.target.AddResourceProvider(w.arg(0), res, nil)
 }
 
 func (p *Player) doRemoveAgent(w words) error {
@@ -402,12 +402,12 @@ func (p *Player) doRemoveAgent(w words) error {
 		}
 	}
 	delete(p.agents, id)
-	return p.Allocator.RemoveAgent(id)
+	return p.target.RemoveAgent(id)
 }
 
 func (p *Player) doDeactivateAgent(w words) error {
 	id := w.arg(0)
-	if err := p.Allocator.DeactivateAgent(id); err != nil {
+	if err := p.target.DeactivateAgent(id); err != nil {
 		return err
 	}
 	return p.emptyAgent(id)
@@ -421,7 +421,7 @@ func (p *Player) emptyAgent(id string) error {
 	return p.takeBackInverse(func(x *inverse) bool { return x.agent == id })
 }
 
-func (p *Player) doActivateAgent(w words) error { return p.Allocator.ActivateAgent(w.arg(0)) }
+func (p *Player) doActivateAgent(w words) error { return p.target.ActivateAgent(w.arg(0)) }
 
 func (p *Player) doWeights(w words) error {
 	weights := make(map[string]float64)
@@ -433,7 +433,7 @@ func (p *Player) doWeights(w words) error {
 		}
 		weights[role] = x
 	}
-	p.Allocator.UpdateWeights(weights)
+	p.target.UpdateWeights(weights)
 	return nil
 }
 
@@ -442,7 +442,7 @@ func (p *Player) doQuota(w words) error {
 	if err != nil {
 		return err
 	}
-	return p.Allocator.UpdateQuota(w.arg(0), q)
+	return p.target.UpdateQuota(w.arg(0), q)
 }
 
 func (p *Player) doDecline(w words) error {
@@ -459,7 +459,7 @@ func (p *Player) doDecline(w words) error {
 
 func (p *Player) decline(o *offer, filter *cycle.Filter) error {
 	delete(p.offers, o.name)
-	return p.Allocator.RecoverResources(p.Now, o.framework, o.agent, o.res, filter, false)
+	return p.target.RecoverResources(p.Now, o.framework, o.agent, o.res, filter, false)
 }
 
 func (p *Player) doUnavailable(w words) error {
@@ -473,7 +473,7 @@ func (p *Player) doUnavailable(w words) error {
 			return err
 		}
 	}
-	return p.Allocator.UpdateUnavailability(p.Now, w.arg(0), u)
+	return p.target.UpdateUnavailability(p.Now, w.arg(0), u)
 }
 
 func (p *Player) doInverse(w words) error {
@@ -490,11 +490,11 @@ func (p *Player) doInverse(w words) error {
 	if answer := w.arg(1); answer != "none" {
 		status = &cycle.InverseStatus{Accepted: answer == "accept", Nanos: p.Now}
 	}
-	return p.Allocator.UpdateInverseOffer(p.Now, x.agent, x.framework, status, filter)
+	return p.target.UpdateInverseOffer(p.Now, x.agent, x.framework, status, filter)
 }
 
 func (p *Player) doInverseStatus(words) error {
-	for agent, statuses := range p.Allocator.InverseOfferStatuses() {
+	for agent, statuses := range p.target.InverseOfferStatuses() {
 		for framework, s := range statuses {
 			answer := "DECLINE"
 			if s.Accepted {
@@ -510,9 +510,9 @@ func (p *Player) doInverseStatus(words) error {
 func (p *Player) doWhitelist(w words) error {
 	switch text := w.arg(0); text {
 	case "*":
-		p.Allocator.SetWhitelist(nil)
+		p.target.SetWhitelist(nil)
 	default:
-		p.Allocator.SetWhitelist(append([]string{}, list(text)...))
+		p.target.SetWhitelist(append([]string{}, list(text)...))
 	}
 	return nil
 }
