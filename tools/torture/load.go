@@ -22,7 +22,7 @@ import (
 
 const (
 	tasksPerOffer = 5
-	mostLiveTasks = 60
+	mostLiveTasks = 150
 	// longestTask keeps many tasks alive over a kill.
 	longestTaskMillis = 2000
 )

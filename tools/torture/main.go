@@ -60,7 +60,11 @@ func (p plan) run(ctx context.Context) error {
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./tools/caprock").CombinedOutput(); err != nil {
 		return fmt.Errorf("building caprock (run this from the repository's root): %w\n%s", err, out)
 	}
-	options := devcluster.Options{Binary: binary, Listen: "127.0.0.1:0", Agents: p.agents, WorkDir: filepath.Join(dir, "cluster")}
+	options := devcluster.Options{
+		Binary: binary, Listen: "127.0.0.1:0", Agents: p.agents, WorkDir: filepath.Join(dir, "cluster"),
+		// Offers come often, so that a kill finds calls in flight.
+		AllocFlags: []string{"--allocation-interval=" + offerInterval},
+	}
 	if err := os.Mkdir(options.WorkDir, 0o755); err != nil {
 		return err
 	}
@@ -91,6 +95,7 @@ func (p plan) run(ctx context.Context) error {
 }
 
 const (
+	offerInterval    = "20ms"
 	readyPatience    = time.Minute
 	progressPatience = time.Minute
 	settlePatience   = 2 * time.Minute
