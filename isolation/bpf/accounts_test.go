@@ -138,10 +138,12 @@ func TestCPUTimeAgreesWithTheKernel(t *testing.T) {
 	}
 	got, ok := b.a.CPU(b.id)
 	want := b.cpuStat(t)
-	if diff := (got - want).Abs(); !ok || diff > want/100+time.Millisecond {
-		t.Errorf("got %v, %t; cpu.stat says %v: they differ by more than 1 %%", got, ok, want)
-	}
 	acc, _ := b.a.Read(b.id)
+	// The two book the switch itself on different sides.
+	allowed := want/100 + time.Millisecond + time.Duration(acc.Switches)*5*time.Microsecond
+	if diff := (got - want).Abs(); !ok || diff > allowed {
+		t.Errorf("got %v, %t; cpu.stat says %v: they differ by more than %v", got, ok, want, allowed)
+	}
 	t.Logf("bpf %v, cpu.stat %v, account %+v", got, want, acc)
 	if acc.Switches == 0 || acc.Forks < 11 || acc.Exits < 11 {
 		t.Errorf("switches %d, forks %d, exits %d: want some, and 11 sleeps and shells", acc.Switches, acc.Forks, acc.Exits)

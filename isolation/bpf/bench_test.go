@@ -2,8 +2,15 @@ package bpf
 
 import (
 	"fmt"
+	"os/exec"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // What the agent does each second for all of its containers.
@@ -39,4 +46,61 @@ func BenchmarkReadCPU(bm *testing.B) {
 			bm.ReportMetric(float64(bm.Elapsed().Nanoseconds())/float64(bm.N*n), "ns/group")
 		})
 	}
+}
+
+// What a context switch costs more, for tasks of ours and for all others: the
+// kernel's own measure of the time spent in each program, while two processes
+// pass a byte to and fro.
+func BenchmarkSwitch(bm *testing.B) {
+	for _, registered := range []bool{true, false} {
+		bm.Run(fmt.Sprintf("ours=%t", registered), func(bm *testing.B) {
+			b := newKernelBench(bm)
+			if registered {
+				if err := b.a.Register(b.id, 0); err != nil {
+					bm.Fatal(err)
+				}
+			}
+			stats, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
+			if err != nil {
+				bm.Skipf("SKIP-ENV: %v", err)
+			}
+			defer stats.Close()
+			for bm.Loop() {
+				c := exec.Command("/bin/bash", "-c", `coproc cat; for ((i=0;i<3000;i++)); do echo x >&${COPROC[1]}; read -r l <&${COPROC[0]}; done`)
+				c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(b.groupDir.Fd())}
+				if out, err := c.CombinedOutput(); err != nil {
+					bm.Fatal(err, string(out))
+				}
+			}
+			paths, _ := filepath.Glob(filepath.Join(b.opts.PinDir, linksPrefix+"*", "*"))
+			for _, path := range paths {
+				if name := filepath.Base(path); name == kernelProgOnSwitch || name == kernelProgOnWakeup {
+					bm.ReportMetric(runCost(bm, path), name+"-ns")
+				}
+			}
+		})
+	}
+}
+
+// runCost is the mean time of a run of a pinned link's program in nanoseconds.
+func runCost(bm *testing.B, path string) float64 {
+	l, err := link.LoadPinnedLink(path, nil)
+	if err != nil {
+		bm.Fatal(err)
+	}
+	defer l.Close()
+	info, err := l.Info()
+	if err != nil {
+		bm.Fatal(err)
+	}
+	p, err := ebpf.NewProgramFromID(info.Program)
+	if err != nil {
+		bm.Fatal(err)
+	}
+	defer p.Close()
+	s, err := p.Stats()
+	if err != nil || s.RunCount == 0 {
+		bm.Fatal("no runs were counted ", err)
+	}
+	return float64(s.Runtime.Nanoseconds()) / float64(s.RunCount)
 }

@@ -17,7 +17,9 @@ struct kernfs_node { __u64 id; };
 struct cgroup { struct kernfs_node *kn; int level; struct cgroup *ancestors[1]; };
 struct css_set { struct cgroup *dfl_cgrp; };
 struct signal_struct { atomic_t live; int group_exit_code; unsigned int flags; };
+struct sched_entity { __u64 sum_exec_runtime, prev_sum_exec_runtime; };
 struct task_struct {
+	struct sched_entity se;
 	unsigned int __state;
 	int pid, tgid, exit_code;
 	__u64 start_boottime;
@@ -159,14 +161,19 @@ int BPF_PROG(on_switch, _Bool preempt, struct task_struct *prev, struct task_str
 	if (!run)
 		return 0;
 
-	/* Some kernels do not report every switch; then the slot of whoever ran
-	 * here before is not that of prev. */
+	/* Some kernels do not report every switch. Then what we know is of somebody
+	 * who ran here before prev, and prev ran no longer than the scheduler says. */
 	__u32 slot1 = run->slot;
-	if (run->pid != prev->pid)
+	__u64 ran = now - run->since;
+	if (run->pid != prev->pid) {
 		slot1 = prev->pid ? slot_of(prev->cgroups->dfl_cgrp, &id) : 0;
+		__u64 most = prev->se.sum_exec_runtime - prev->se.prev_sum_exec_runtime;
+		if (ran > most)
+			ran = most;
+	}
 	struct account *c = counters_of(slot1);
 	if (c) {
-		COUNT(c->cpu_ns, now - run->since);
+		COUNT(c->cpu_ns, ran);
 		COUNT(c->switches, 1);
 		if (prev->__state == TASK_RUNNING)
 			enqueue(prev, now);
