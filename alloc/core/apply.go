@@ -114,6 +114,9 @@ func (s *state) applyAgent(v *record.Agent) (*Agent, error) {
 		}
 		next.total = total.Plus(over)
 	}
+	if a.cur == nil || next.Rec.GetInfo() != v.GetInfo() || next.Rec.GetAddress() != v.GetAddress() {
+		next.url = agentURL(v)
+	}
 	next.Rec = v
 	a.cur, a.caps = next, agentCapsOf(v.GetCapabilities())
 	return next, nil

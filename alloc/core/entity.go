@@ -61,6 +61,7 @@ type Agent struct {
 	InverseAnswers []*allocator.InverseOfferStatus
 
 	total resource.Resources // with oversubscribed ones
+	url   *mesos.URL
 }
 
 // Total is what the agent has, oversubscribed resources included.
@@ -158,7 +159,7 @@ func AgentView(a *Agent) *master.Response_GetAgents_Agent {
 		Pid:              ptr(agentPID(a.Rec)),
 		RegisteredTime:   timeInfo(a.Rec.GetRegisteredNanos()),
 		ReregisteredTime: timeInfo(a.Rec.GetReregisteredNanos()),
-		TotalResources:   append(a.Rec.GetTotal()[:len(a.Rec.GetTotal()):len(a.Rec.GetTotal())], a.Rec.GetOversubscribed()...),
+		TotalResources:   a.total.ToProto(resource.Endpoint),
 		Capabilities:     a.Rec.GetCapabilities(),
 		DrainInfo:        a.Rec.GetDrain(),
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/master"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
+	"github.com/caprock/caprock/wire/resource"
 )
 
 // send puts an event on a framework's stream; without a stream it is lost, which
@@ -59,7 +60,26 @@ func (c *Core) taskUpdated(t *Task, s *mesos.TaskStatus) {
 
 func (c *Core) agentAdded(a *agentState) {
 	c.operatorEvent(&master.Event{Type: master.Event_AGENT_ADDED.Enum(),
-		AgentAdded: &master.Event_AgentAdded{Agent: AgentView(a.cur)}})
+		AgentAdded: &master.Event_AgentAdded{Agent: c.agentViewWithUse(a)}})
+}
+
+func (c *Core) agentViewWithUse(a *agentState) *master.Response_GetAgents_Agent {
+	v := AgentView(a.cur)
+	used := c.usedOnAgent(a)
+	for _, id := range sortedKeys(used) {
+		v.AllocatedResources = append(v.AllocatedResources, used[id].ToProto(resource.Endpoint)...)
+	}
+	return v
+}
+
+// frameworkEventView is the framework as its events show it: unlike answers to
+// reads they always hold unregistered_time.
+func frameworkEventView(f *frameworkState) *master.Response_GetFrameworks_Framework {
+	v := FrameworkView(f.cur)
+	if v.UnregisteredTime == nil {
+		v.UnregisteredTime = &mesos.TimeInfo{Nanoseconds: ptr(int64(0))}
+	}
+	return v
 }
 
 func (c *Core) agentRemoved(id string) {
@@ -69,12 +89,12 @@ func (c *Core) agentRemoved(id string) {
 
 func (c *Core) frameworkAdded(f *frameworkState) {
 	c.operatorEvent(&master.Event{Type: master.Event_FRAMEWORK_ADDED.Enum(),
-		FrameworkAdded: &master.Event_FrameworkAdded{Framework: FrameworkView(f.cur)}})
+		FrameworkAdded: &master.Event_FrameworkAdded{Framework: frameworkEventView(f)}})
 }
 
 func (c *Core) frameworkUpdated(f *frameworkState) {
 	c.operatorEvent(&master.Event{Type: master.Event_FRAMEWORK_UPDATED.Enum(),
-		FrameworkUpdated: &master.Event_FrameworkUpdated{Framework: FrameworkView(f.cur)}})
+		FrameworkUpdated: &master.Event_FrameworkUpdated{Framework: frameworkEventView(f)}})
 }
 
 func (c *Core) frameworkRemoved(f *frameworkState) {

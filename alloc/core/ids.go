@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 
 	"github.com/caprock/caprock/store/record"
 )
@@ -54,7 +55,7 @@ func (c *Core) newAgentID() string {
 // newOfferID is used for offers and inverse offers alike.
 func (c *Core) newOfferID() string {
 	n := c.next(&c.counters.offer, func(m *record.Meta) **uint64 { return &m.NextOffer }, offerBlock)
-	return fmt.Sprintf("%s-O%d", c.opts.MasterInfo.GetId(), n)
+	return c.opts.MasterInfo.GetId() + "-O" + strconv.FormatUint(n, 10)
 }
 
 func (c *Core) nextSerial() uint64 {

@@ -39,7 +39,7 @@ func (c *Core) makeInverseOffers(decided []cycle.InverseOffer) {
 func (c *Core) makeInverseOffer(f *frameworkState, a *agentState, d cycle.InverseOffer) *inverseOffer {
 	id := c.newOfferID()
 	i := &inverseOffer{id: id, f: f, a: a, wire: &mesos.InverseOffer{
-		Id: &mesos.OfferID{Value: &id}, Url: agentURL(a.cur.Rec), FrameworkId: f.info().Id, AgentId: a.info().Id,
+		Id: &mesos.OfferID{Value: &id}, Url: a.cur.url, FrameworkId: f.info().Id, AgentId: a.info().Id,
 		Unavailability: d.Unavailability,
 	}}
 	c.inverse[id], f.inverse[id], a.inverse[id] = i, i, i

@@ -41,10 +41,14 @@ func (c *Core) makeOffers(decided []cycle.Offer) {
 
 func (c *Core) makeOffer(f *frameworkState, a *agentState, d *cycle.Offer) *Offer {
 	id, res := c.newOfferID(), d.Resources()
+	framework, agent, role := d.Framework, d.Agent, d.Role
 	wire := c.formatOffer(id, f, a, d.Role, res)
 	rec := &record.Offer{
-		Id: &id, FrameworkId: ptr(d.Framework), AgentId: ptr(d.Agent), Role: ptr(d.Role), MadeNanos: ptr(c.now.Wall),
-		Resources: res.ToProto(resource.PostRefinement),
+		Id: &id, FrameworkId: &framework, AgentId: &agent, Role: &role, MadeNanos: ptr(c.now.Wall),
+		Resources: wire.Resources,
+	}
+	if offerFormat(f.caps) != resource.PostRefinement {
+		rec.Resources = visible(res).ToProto(resource.PostRefinement)
 	}
 	o := c.putOffer(rec, wire, res)
 	if c.opts.OfferTimeout > 0 {
@@ -59,9 +63,9 @@ func (c *Core) makeOffer(f *frameworkState, a *agentState, d *cycle.Offer) *Offe
 func (c *Core) formatOffer(id string, f *frameworkState, a *agentState, role string, res resource.Resources) *mesos.Offer {
 	o := &mesos.Offer{
 		Id: &mesos.OfferID{Value: &id}, FrameworkId: f.info().Id, AgentId: a.info().Id, Hostname: a.info().Hostname,
-		Url: agentURL(a.cur.Rec), Domain: a.info().Domain, Attributes: a.info().Attributes,
+		Url: a.cur.url, Domain: a.info().Domain, Attributes: a.info().Attributes,
 		Unavailability: a.cur.Unavailability,
-		Resources:      withoutEphemeralPorts(res).ToProto(offerFormat(f.caps)),
+		Resources:      visible(res).ToProto(offerFormat(f.caps)),
 	}
 	if f.caps.multiRole {
 		o.AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
@@ -88,8 +92,8 @@ func offerFormat(caps frameworkCaps) resource.Format {
 	return format
 }
 
-// withoutEphemeralPorts hides ports that agents give out themselves.
-func withoutEphemeralPorts(rs resource.Resources) resource.Resources {
+// visible leaves out ports that agents give out themselves.
+func visible(rs resource.Resources) resource.Resources {
 	return rs.Filter(func(r resource.Resource) bool { return r.Name() != "ephemeral_ports" })
 }
 
