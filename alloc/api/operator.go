@@ -16,7 +16,11 @@ func (s *Server) operator(c *httpd.Ctx) {
 	if !ok {
 		return
 	}
-	if err := core.ValidateOperatorCall(call); err != nil {
+	err := core.ValidateOperatorCall(call)
+	if err == nil {
+		err = namelessQuota(call)
+	}
+	if err != nil {
 		c.ReplyText(err.Status, err.Text)
 		return
 	}
