@@ -12,8 +12,8 @@ import (
 	"github.com/caprock/caprock/wire/resource/notation"
 )
 
-// operations reads ops=: a list of [kind, resources].
-func operations(text, role string) ([]resource.Conversion, error) {
+// Operations reads the value of ops=: a list of [kind, resources].
+func Operations(text, role string) ([]resource.Conversion, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -73,7 +73,7 @@ func (p *Player) doAccept(w words) error {
 	if err != nil {
 		return err
 	}
-	conv, err := operations(w.named["ops"], o.role)
+	conv, err := Operations(w.named["ops"], o.role)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (p *Player) finish(t *task, done resource.Resources, filter *cycle.Filter) 
 }
 
 func (p *Player) doAvailable(w words) error {
-	conv, err := operations(w.named["ops"], "")
+	conv, err := Operations(w.named["ops"], "")
 	if err == nil {
 		err = p.target.UpdateAvailable(w.arg(0), conv)
 	}
