@@ -61,6 +61,7 @@ cgroups removed, and the allocator is told.`,
 					a.Leave("told to leave by SIGUSR1")
 				}
 			}()
+			go trimWhileIdle(cmd.Context(), a.Ready())
 			return a.Run(cmd.Context())
 		},
 	}
