@@ -46,13 +46,19 @@ func startNode(t *testing.T, alloc *allocator, opts func(*agent.Options)) *node 
 		if n.stop == nil {
 			n.start()
 		}
-		n.agent.Leave("test is over")
-		if err := <-n.done; err != nil {
-			t.Errorf("leaving: %v", err)
-		}
-		n.stop()
+		n.leave("test is over")
 	})
 	return n
+}
+
+// leave ends the agent and everything on it.
+func (n *node) leave(message string) {
+	n.agent.Leave(message)
+	if err := <-n.done; err != nil {
+		n.t.Errorf("leaving: %v", err)
+	}
+	n.stop()
+	n.stop = nil
 }
 
 func isolationForTest() string {
@@ -126,6 +132,18 @@ func (n *node) read(executor, file string) string {
 		n.t.Fatal(err)
 	}
 	return string(b)
+}
+
+// eventually waits for something outside of the allocator's sight.
+func (n *node) eventually(what string, ok func() bool) {
+	n.t.Helper()
+	for range 500 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	n.t.Fatalf("waited in vain for %s", what)
 }
 
 type testWriter struct{ t *testing.T }
@@ -310,9 +328,7 @@ func TestTaskGroup(t *testing.T) {
 	if st.ContainerStatus.ContainerId.GetParent() == nil {
 		t.Errorf("b has no parent container: %v", st)
 	}
-	if got := n.read("pod", "tasks/a/stdout"); got != "a\n" {
-		t.Errorf("a: stdout %q", got)
-	}
+	n.eventually("a's output", func() bool { return n.read("pod", "tasks/a/stdout") == "a\n" })
 	if code, body := n.get("/containers"); code != 200 || !strings.Contains(body, `"executor_id":"pod"`) {
 		t.Errorf("/containers: %d %s", code, body)
 	}
@@ -329,10 +345,7 @@ func TestLeave(t *testing.T) {
 	n := startNode(t, alloc, nil)
 	alloc.launch(framework(), shell("long", "sleep 1000"))
 	st := alloc.await("long", mesos.TaskState_TASK_RUNNING)
-	n.agent.Leave("bye")
-	if err := <-n.done; err != nil {
-		t.Fatal(err)
-	}
+	n.leave("bye")
 	pidGone(t, st)
 	alloc.wait("the agent to unregister", func() bool { return alloc.unregister == 1 })
 	n.start()
@@ -341,7 +354,6 @@ func TestLeave(t *testing.T) {
 	if reg := alloc.registers[len(alloc.registers)-1]; reg.Agent.Id != nil || len(reg.Tasks) != 0 {
 		t.Errorf("after it left the agent registers as %v, want a new agent", reg)
 	}
-	alloc.outbox = nil
 }
 
 func TestSecondAgentOnOneWorkDir(t *testing.T) {

@@ -77,6 +77,9 @@ func (a *allocator) take(conn *transport.AllocatorConn, up *link.Up) {
 	case *link.Up_Register:
 		a.conn = conn
 		a.registers = append(a.registers, b.Register)
+		if b.Register.Agent.Id == nil {
+			a.outbox = nil
+		}
 		id := agentID
 		a.push(&link.Down{Body: &link.Down_Registered{Registered: &link.Registered{
 			AgentId: &mesos.AgentID{Value: &id}, ClusterId: new("cluster"), Allocator: new("127.0.0.1:5050"),
@@ -130,9 +133,9 @@ func (a *allocator) send(d *link.Down) {
 // wait waits until ok holds; ok runs under the lock.
 func (a *allocator) wait(what string, ok func() bool) {
 	a.t.Helper()
-	alarm := time.AfterFunc(20*time.Second, a.cond.Broadcast)
-	defer alarm.Stop()
 	deadline := time.Now().Add(20 * time.Second)
+	alarm := time.AfterFunc(21*time.Second, a.cond.Broadcast)
+	defer alarm.Stop()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for !ok() {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/wire/clock"
@@ -47,7 +49,9 @@ type Options struct {
 	// "caprock/" and a digest of WorkDir, so that agents on one machine differ.
 	CgroupsRoot string
 	// BPFPinDir keeps BPF programs and maps between agents; default: a directory
-	// of that digest in /sys/fs/bpf/caprock. "none" turns BPF off.
+	// of that digest in /sys/fs/bpf/caprock, or where no BPF file system is mounted
+	// there, meta/bpf below WorkDir, where one is then mounted until the agent
+	// leaves. "none" turns BPF off.
 	BPFPinDir string
 	// RunAsAgent runs every task as the agent's own user (switch_user=false).
 	RunAsAgent bool
@@ -97,7 +101,9 @@ func (o *Options) EnsureDefaults() {
 	digest := sha256.Sum256([]byte(o.WorkDir))
 	name := hex.EncodeToString(digest[:6])
 	def(&o.CgroupsRoot, "caprock/"+name)
-	def(&o.BPFPinDir, "/sys/fs/bpf/caprock/"+name)
+	if o.BPFPinDir == "" {
+		o.BPFPinDir = o.pinDir(name)
+	}
 	if o.Hostname == "" {
 		o.Hostname, _ = os.Hostname()
 	}
@@ -117,6 +123,22 @@ func (o *Options) EnsureDefaults() {
 	if o.Clock == nil {
 		o.Clock = clock.Real()
 	}
+}
+
+// pinDir is where BPF objects are kept by default: where an agent before has them,
+// if there was one.
+func (o *Options) pinDir(name string) string {
+	const system = "/sys/fs/bpf"
+	own := filepath.Join(o.WorkDir, metaDir, "bpf")
+	if isBPFFS(own) || !isBPFFS(system) {
+		return own
+	}
+	return filepath.Join(system, "caprock", name)
+}
+
+func isBPFFS(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) == nil && st.Type == unix.BPF_FS_MAGIC
 }
 
 func def(s *string, value string) {

@@ -152,13 +152,13 @@ func (a *server) browse(c *httpd.Ctx) {
 	}
 	b := []byte{'['}
 	for _, e := range entries {
-		b = json.String(append(b, '{'), "gid", e.gid)
-		b = json.String(b, "mode", modeText(e.info.Mode()))
-		b = json.Double(b, "mtime", float64(e.info.ModTime().Unix()))
-		b = json.Int(b, "nlink", int64(e.nlink))
-		b = json.String(b, "path", e.path)
-		b = json.Int(b, "size", e.info.Size())
-		b = append(json.End(json.String(b, "uid", e.uid)), ',')
+		b = text(append(b, '{'), "gid", e.gid)
+		b = text(b, "mode", modeText(e.info.Mode()))
+		b = double(b, "mtime", float64(e.info.ModTime().Unix()))
+		b = integer(b, "nlink", int64(e.nlink))
+		b = text(b, "path", e.path)
+		b = integer(b, "size", e.info.Size())
+		b = append(json.End(text(b, "uid", e.uid)), ',')
 	}
 	if len(entries) > 0 {
 		b = b[:len(b)-1]
@@ -214,8 +214,8 @@ func (a *server) readFile(c *httpd.Ctx) {
 		c.ReplyText(500, err.Error())
 		return
 	}
-	b := json.String([]byte{'{'}, "data", string(data))
-	c.ReplyJSON(200, json.End(json.Int(b, "offset", offset)))
+	b := text([]byte{'{'}, "data", string(data))
+	c.ReplyJSON(200, json.End(integer(b, "offset", offset)))
 }
 
 // number reads a query parameter; -1 if it is absent or -1.

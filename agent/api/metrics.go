@@ -141,7 +141,7 @@ func (a *server) snapshot(c *httpd.Ctx) {
 	}
 	b := []byte{'{'}
 	for _, m := range ms {
-		b = json.Double(b, m.name, m.value)
+		b = double(b, m.name, m.value)
 	}
 	c.ReplyJSON(200, json.End(b))
 }
@@ -152,11 +152,11 @@ func (a *server) systemStats(c *httpd.Ctx) {
 		c.ReplyText(500, err.Error())
 		return
 	}
-	b := json.Double([]byte{'{'}, "avg_load_15min", float64(si.Loads[2])/loadUnit)
-	b = json.Double(b, "avg_load_1min", float64(si.Loads[0])/loadUnit)
-	b = json.Double(b, "avg_load_5min", float64(si.Loads[1])/loadUnit)
-	b = json.Int(b, "cpus_total", int64(runtime.NumCPU()))
-	b = json.Uint(b, "mem_free_bytes", uint64(si.Freeram)*uint64(si.Unit))
-	b = json.Uint(b, "mem_total_bytes", uint64(si.Totalram)*uint64(si.Unit))
+	b := double([]byte{'{'}, "avg_load_15min", float64(si.Loads[2])/loadUnit)
+	b = double(b, "avg_load_1min", float64(si.Loads[0])/loadUnit)
+	b = double(b, "avg_load_5min", float64(si.Loads[1])/loadUnit)
+	b = integer(b, "cpus_total", int64(runtime.NumCPU()))
+	b = integer(b, "mem_free_bytes", int64(si.Freeram)*int64(si.Unit))
+	b = integer(b, "mem_total_bytes", int64(si.Totalram)*int64(si.Unit))
 	c.ReplyJSON(200, json.End(b))
 }

@@ -58,7 +58,7 @@ func Register(s *httpd.Server, o Options) {
 }
 
 func (a *server) appendVersion(b []byte) []byte {
-	b = json.String(append(b, '{'), "version", a.Version)
+	b = text(append(b, '{'), "version", a.Version)
 	return json.End(b)
 }
 
@@ -66,7 +66,7 @@ func (a *server) appendVersion(b []byte) []byte {
 func (a *server) appendFlags(b []byte) []byte {
 	b = append(json.Key(b, "flags"), '{')
 	for _, name := range json.SortedKeys(a.Flags, nil) {
-		b = json.String(b, name, a.Flags[name])
+		b = text(b, name, a.Flags[name])
 	}
 	return json.EndMap(b)
 }

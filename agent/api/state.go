@@ -22,11 +22,11 @@ func (a *server) state(c *httpd.Ctx) {
 }
 
 func (a *server) appendState(b []byte, v *core.View) []byte {
-	b = json.String(append(b, '{'), "version", a.Version)
-	b = json.Double(b, "start_time", seconds(a.StartedAt))
-	b = json.String(b, "id", v.AgentID)
-	b = json.String(b, "pid", "slave(1)@"+net.JoinHostPort(a.IP, strconv.Itoa(a.Port)))
-	b = json.String(b, "hostname", v.Info.GetHostname())
+	b = text(append(b, '{'), "version", a.Version)
+	b = double(b, "start_time", seconds(a.StartedAt))
+	b = text(b, "id", v.AgentID)
+	b = text(b, "pid", "slave(1)@"+net.JoinHostPort(a.IP, strconv.Itoa(a.Port)))
+	b = text(b, "hostname", v.Info.GetHostname())
 	b = append(json.Key(b, "capabilities"), '[')
 	for _, cap := range v.Capabilities {
 		b = append(json.AppendString(b, cap.String()), ',')
@@ -40,7 +40,7 @@ func (a *server) appendState(b []byte, v *core.View) []byte {
 		if err != nil {
 			host = v.Allocator
 		}
-		b = json.String(b, "master_hostname", host)
+		b = text(b, "master_hostname", host)
 	}
 	b = a.appendFlags(b)
 	if v.DrainConfig != nil {
@@ -103,7 +103,7 @@ func appendResources(b []byte, key string, rs resource.Resources) []byte {
 	b = append(json.Key(b, key), '{')
 	plain, revocable := rs.NonRevocable(), rs.Revocable()
 	for _, name := range [...]string{"disk", "mem", "gpus", "cpus"} {
-		b = json.Double(b, name, resource.FloatFromMilli(plain.ScalarMilli(name)))
+		b = double(b, name, resource.FloatFromMilli(plain.ScalarMilli(name)))
 	}
 	b = appendOthers(b, plain, "")
 	b = appendOthers(b, revocable, "_revocable")
@@ -113,11 +113,11 @@ func appendResources(b []byte, key string, rs resource.Resources) []byte {
 func appendOthers(b []byte, rs resource.Resources, suffix string) []byte {
 	for _, name := range rs.Names() {
 		if ranges := rs.Ranges(name); len(ranges) > 0 {
-			b = json.String(b, name+suffix, ranges.String())
+			b = text(b, name+suffix, ranges.String())
 			continue
 		}
 		if items := rs.Items(name); len(items) > 0 {
-			b = json.String(b, name+suffix, setText(items))
+			b = text(b, name+suffix, setText(items))
 			continue
 		}
 		switch name {
@@ -126,20 +126,20 @@ func appendOthers(b []byte, rs resource.Resources, suffix string) []byte {
 				continue
 			}
 		}
-		b = json.Double(b, name+suffix, resource.FloatFromMilli(rs.ScalarMilli(name)))
+		b = double(b, name+suffix, resource.FloatFromMilli(rs.ScalarMilli(name)))
 	}
 	return b
 }
 
 func setText(items []string) string {
-	text := "{"
+	out := "{"
 	for i, it := range items {
 		if i > 0 {
-			text += ", "
+			out += ", "
 		}
-		text += it
+		out += it
 	}
-	return text + "}"
+	return out + "}"
 }
 
 func appendFull(b []byte, key string, rs resource.Resources) []byte {
@@ -155,15 +155,15 @@ func appendAttributes(b []byte, attributes []*mesos.Attribute) []byte {
 	for _, at := range attributes {
 		switch at.GetType() {
 		case mesos.Value_SCALAR:
-			b = json.Double(b, at.GetName(), at.GetScalar().GetValue())
+			b = double(b, at.GetName(), at.GetScalar().GetValue())
 		case mesos.Value_RANGES:
 			var ranges []resource.Range
 			for _, r := range at.GetRanges().GetRange() {
 				ranges = append(ranges, resource.Range{Begin: r.GetBegin(), End: r.GetEnd()})
 			}
-			b = json.String(b, at.GetName(), resource.NewRanges(ranges...).String())
+			b = text(b, at.GetName(), resource.NewRanges(ranges...).String())
 		default:
-			b = json.String(b, at.GetName(), at.GetText().GetValue())
+			b = text(b, at.GetName(), at.GetText().GetValue())
 		}
 	}
 	return json.EndMap(b)
@@ -171,14 +171,14 @@ func appendAttributes(b []byte, attributes []*mesos.Attribute) []byte {
 
 func appendFramework(b []byte, f *core.FrameworkView) []byte {
 	info := f.Info
-	b = json.String(append(b, '{'), "id", info.GetId().GetValue())
-	b = json.String(b, "name", info.GetName())
-	b = json.String(b, "user", info.GetUser())
-	b = json.Double(b, "failover_timeout", info.GetFailoverTimeout())
-	b = json.Bool(b, "checkpoint", info.GetCheckpoint())
-	b = json.String(b, "hostname", info.GetHostname())
+	b = text(append(b, '{'), "id", info.GetId().GetValue())
+	b = text(b, "name", info.GetName())
+	b = text(b, "user", info.GetUser())
+	b = double(b, "failover_timeout", info.GetFailoverTimeout())
+	b = boolean(b, "checkpoint", info.GetCheckpoint())
+	b = text(b, "hostname", info.GetHostname())
 	if info.Principal != nil {
-		b = json.String(b, "principal", info.GetPrincipal())
+		b = text(b, "principal", info.GetPrincipal())
 	}
 	if len(info.Roles) > 0 {
 		b = append(json.Key(b, "roles"), '[')
@@ -187,7 +187,7 @@ func appendFramework(b []byte, f *core.FrameworkView) []byte {
 		}
 		b = json.EndList(b)
 	} else {
-		b = json.String(b, "role", info.GetRole())
+		b = text(b, "role", info.GetRole())
 	}
 	b = append(json.Key(b, "executors"), '[')
 	for i := range f.Executors {
@@ -201,18 +201,18 @@ func appendFramework(b []byte, f *core.FrameworkView) []byte {
 }
 
 func appendExecutor(b []byte, f *mesos.FrameworkInfo, e *core.ExecutorView) []byte {
-	b = json.String(append(b, '{'), "id", e.Info.ExecutorId.GetValue())
-	b = json.String(b, "name", e.Info.GetName())
-	b = json.String(b, "source", e.Info.GetSource())
-	b = json.String(b, "container", e.ContainerID)
-	b = json.String(b, "directory", e.Directory)
+	b = text(append(b, '{'), "id", e.Info.ExecutorId.GetValue())
+	b = text(b, "name", e.Info.GetName())
+	b = text(b, "source", e.Info.GetSource())
+	b = text(b, "container", e.ContainerID)
+	b = text(b, "directory", e.Directory)
 	b = appendProtoResources(b, e.Resources)
 	b = appendRole(b, e.Resources)
 	if e.Info.Labels != nil {
 		b = appendLabels(b, e.Info.Labels)
 	}
 	if e.Kind != record.Container_COMMAND {
-		b = json.String(b, "type", e.Info.GetType().String())
+		b = text(b, "type", e.Info.GetType().String())
 	}
 	b = append(json.Key(b, "tasks"), '[')
 	for _, t := range e.Launched {
@@ -243,7 +243,7 @@ func appendProtoResources(b []byte, list []*mesos.Resource) []byte {
 func appendRole(b []byte, list []*mesos.Resource) []byte {
 	for _, r := range list {
 		if role := r.GetAllocationInfo().GetRole(); role != "" {
-			return json.String(b, "role", role)
+			return text(b, "role", role)
 		}
 	}
 	return b
@@ -252,9 +252,9 @@ func appendRole(b []byte, list []*mesos.Resource) []byte {
 func appendLabels(b []byte, labels *mesos.Labels) []byte {
 	b = append(json.Key(b, "labels"), '[')
 	for _, l := range labels.GetLabels() {
-		b = json.String(append(b, '{'), "key", l.GetKey())
+		b = text(append(b, '{'), "key", l.GetKey())
 		if l.Value != nil {
-			b = json.String(b, "value", l.GetValue())
+			b = text(b, "value", l.GetValue())
 		}
 		b = append(json.End(b), ',')
 	}
@@ -266,12 +266,12 @@ func appendQueued(b []byte, f *mesos.FrameworkInfo, e *core.ExecutorView, t *mes
 	if e.Kind == record.Container_COMMAND {
 		executorID = ""
 	}
-	b = json.String(append(b, '{'), "id", t.TaskId.GetValue())
-	b = json.String(b, "name", t.GetName())
-	b = json.String(b, "framework_id", f.GetId().GetValue())
-	b = json.String(b, "executor_id", executorID)
-	b = json.String(b, "slave_id", t.AgentId.GetValue())
-	b = json.String(b, "state", mesos.TaskState_TASK_STAGING.String())
+	b = text(append(b, '{'), "id", t.TaskId.GetValue())
+	b = text(b, "name", t.GetName())
+	b = text(b, "framework_id", f.GetId().GetValue())
+	b = text(b, "executor_id", executorID)
+	b = text(b, "slave_id", t.AgentId.GetValue())
+	b = text(b, "state", mesos.TaskState_TASK_STAGING.String())
 	b = appendProtoResources(b, t.Resources)
 	b = appendRole(b, t.Resources)
 	b = append(json.Key(b, "statuses"), "[],"...)
@@ -279,12 +279,12 @@ func appendQueued(b []byte, f *mesos.FrameworkInfo, e *core.ExecutorView, t *mes
 }
 
 func appendTask(b []byte, t *mesos.Task) []byte {
-	b = json.String(append(b, '{'), "id", t.TaskId.GetValue())
-	b = json.String(b, "name", t.GetName())
-	b = json.String(b, "framework_id", t.FrameworkId.GetValue())
-	b = json.String(b, "executor_id", t.ExecutorId.GetValue())
-	b = json.String(b, "slave_id", t.AgentId.GetValue())
-	b = json.String(b, "state", t.GetState().String())
+	b = text(append(b, '{'), "id", t.TaskId.GetValue())
+	b = text(b, "name", t.GetName())
+	b = text(b, "framework_id", t.FrameworkId.GetValue())
+	b = text(b, "executor_id", t.ExecutorId.GetValue())
+	b = text(b, "slave_id", t.AgentId.GetValue())
+	b = text(b, "state", t.GetState().String())
 	b = appendProtoResources(b, t.Resources)
 	b = appendRole(b, t.Resources)
 	b = append(json.Key(b, "statuses"), '[')
@@ -305,14 +305,14 @@ func appendTask(b []byte, t *mesos.Task) []byte {
 		b = append(t.HealthCheck.AppendJSON(json.Key(b, "health_check")), ',')
 	}
 	if t.User != nil {
-		b = json.String(b, "user", t.GetUser())
+		b = text(b, "user", t.GetUser())
 	}
 	return json.End(b)
 }
 
 func appendStatus(b []byte, st *mesos.TaskStatus) []byte {
-	b = json.String(append(b, '{'), "state", st.GetState().String())
-	b = json.Double(b, "timestamp", st.GetTimestamp())
+	b = text(append(b, '{'), "state", st.GetState().String())
+	b = double(b, "timestamp", st.GetTimestamp())
 	if st.Labels != nil {
 		b = appendLabels(b, st.Labels)
 	}
@@ -331,7 +331,7 @@ func appendStatus(b []byte, st *mesos.TaskStatus) []byte {
 		b = json.EndMap(b)
 	}
 	if st.Healthy != nil {
-		b = json.Bool(b, "healthy", st.GetHealthy())
+		b = boolean(b, "healthy", st.GetHealthy())
 	}
 	return json.End(b)
 }

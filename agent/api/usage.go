@@ -171,20 +171,20 @@ func (a *server) replyBoxes(c *httpd.Ctx, status bool, keep func(*box) bool) {
 func (a *server) appendBox(b []byte, x *box, status bool) []byte {
 	b = append(b, '{')
 	if status {
-		b = json.String(b, "container_id", x.id)
+		b = text(b, "container_id", x.id)
 	}
-	b = json.String(b, "executor_id", x.executor)
-	b = json.String(b, "executor_name", x.name)
-	b = json.String(b, "framework_id", x.framework)
-	b = json.String(b, "source", x.source)
+	b = text(b, "executor_id", x.executor)
+	b = text(b, "executor_name", x.name)
+	b = text(b, "framework_id", x.framework)
+	b = text(b, "source", x.source)
 	st, source := a.usage(x)
 	b = append(json.Key(b, "statistics"), '{')
 	if source != "" {
 		// Where the CPU times come from: ours, beside Mesos' fields.
-		b = json.String(b, "cpus_time_source", source)
+		b = text(b, "cpus_time_source", source)
 	}
-	text := st.AppendJSON(nil)
-	b = append(append(b, text[1:]...), ',')
+	members := st.AppendJSON(nil)
+	b = append(append(b, members[1:]...), ',')
 	if status {
 		b = append(x.status().AppendJSON(json.Key(b, "status")), ',')
 	}

@@ -105,8 +105,9 @@ func (c *Core) frame(d *link.Down) {
 
 // outbox applies a numbered frame if it is the next.
 func (c *Core) outbox(d *link.Down) {
-	if !c.registered {
-		// It comes again, after Registered has said which agent we are.
+	if !c.registered || c.stopping != "" {
+		// It comes again, after Registered has said which agent we are; or it is
+		// for an agent that is no more.
 		return
 	}
 	applied := c.rec.GetAppliedSeq()

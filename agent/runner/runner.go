@@ -35,6 +35,8 @@ type Runner struct {
 	mu        sync.Mutex
 	launching map[string]context.CancelFunc // guarded by mu
 	stopped   bool                          // guarded by mu
+	// stop is closed by Stop.
+	stop chan struct{}
 }
 
 // New returns a Runner.
@@ -43,6 +45,7 @@ func New(opts Options) *Runner {
 		opts:      opts,
 		starts:    make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
 		launching: map[string]context.CancelFunc{},
+		stop:      make(chan struct{}),
 	}
 }
 
@@ -91,11 +94,16 @@ func (r *Runner) cancel(id string) {
 	}
 }
 
-// Stop gives up on every launch under way; containers run on.
+// Stop gives up on every launch under way and watches no process any more; they
+// run on, for the next agent to take up.
 func (r *Runner) Stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
 	r.stopped = true
+	close(r.stop)
 	for _, cancel := range r.launching {
 		cancel()
 	}
@@ -118,6 +126,9 @@ func (r *Runner) watch(id string, p *isolation.Process) {
 				r.opts.Report(r.limited(id))
 			}
 			r.opts.Report(core.Exited{ID: id, WaitStatus: st.WaitStatus, Known: st.Known})
+			return
+		case <-r.stop:
+			_ = p.Close()
 			return
 		}
 	}
