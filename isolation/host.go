@@ -178,16 +178,11 @@ func (h *Host) Adopt(id string, pid int, startTicks uint64) (*Process, error) {
 	if _, done := p.Status(); done {
 		return p, nil
 	}
-	g, err := h.tree.Reopen(id)
-	held := err == nil && g.Holds(pid)
-	if g != nil {
-		g.Release()
-	}
-	if held || p.Signal(0) != nil {
+	if h.tree.Holds(id, pid) || p.Signal(0) != nil {
 		return p, nil
 	}
 	p.Close()
-	return nil, fmt.Errorf("isolation: adopt process %d into %s: %w", pid, id, errors.Join(ErrForeign, err))
+	return nil, fmt.Errorf("isolation: adopt process %d into %s: %w", pid, id, ErrForeign)
 }
 
 func (h *Host) recordedExit(pid int, startTicks uint64) (int, bool) {

@@ -352,6 +352,12 @@ func TestListReopenAndHalfMadeGroups(t *testing.T) {
 		if err != nil || strings.Join(names, " ") != "a b c" {
 			t.Fatalf("got %v, %v; want a b c", names, err)
 		}
+		if _, err := tree.Create("c", Limits{}); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("Create over a leftover: got %v, want fs.ErrExist", err)
+		}
+		if _, err := os.Stat(filepath.Join(tree.hiers[0].dir, "c")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a refused Create left a directory: %v", err)
+		}
 		for _, id := range names {
 			g, err := tree.Reopen(id)
 			if err != nil {

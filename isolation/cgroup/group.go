@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/caprock/caprock/isolation/probe"
 	"golang.org/x/sys/unix"
 )
 
@@ -59,10 +60,11 @@ func (t *Tree) Create(id string, l Limits) (*Group, error) {
 			err = makeDir(dir, &t.hiers[i])
 		}
 		if err != nil {
-			for ; i >= 0; i-- {
-				if !errors.Is(err, fs.ErrExist) {
-					os.Remove(g.dir(i))
-				}
+			if !errors.Is(err, fs.ErrExist) {
+				os.Remove(dir)
+			}
+			for ; i > 0; i-- {
+				os.Remove(g.dir(i - 1))
 			}
 			return nil, fmt.Errorf("cgroup: create %s: %w", id, err)
 		}
@@ -251,26 +253,31 @@ func ignoreGone(err error) error {
 }
 
 // Enter opens what launch.Groups needs to put a process into the group; the
-// caller closes all files.
-func (g *Group) Enter() (v2 *os.File, v1Tasks []*os.File, err error) {
+// caller closes all files. v2 is nil where the kernel cannot clone into a group:
+// then its cgroup.procs is among the tasks files, to be written like them.
+func (g *Group) Enter() (v2 *os.File, tasks []*os.File, err error) {
 	for i, h := range g.tree.hiers {
+		file := "tasks"
 		if h.v2 {
+			file = "cgroup.procs"
+		}
+		if h.v2 && probe.Host().CloneIntoCgroup.OK() {
 			v2, err = os.Open(g.dir(i))
 		} else {
 			var f *os.File
-			if f, err = os.OpenFile(filepath.Join(g.dir(i), "tasks"), os.O_WRONLY, 0); err == nil {
-				v1Tasks = append(v1Tasks, f)
+			if f, err = os.OpenFile(filepath.Join(g.dir(i), file), os.O_WRONLY, 0); err == nil {
+				tasks = append(tasks, f)
 			}
 		}
 		if err != nil {
 			if v2 != nil {
 				v2.Close()
 			}
-			for _, f := range v1Tasks {
+			for _, f := range tasks {
 				f.Close()
 			}
 			return nil, nil, fmt.Errorf("cgroup: enter %s: %w", g.id, err)
 		}
 	}
-	return v2, v1Tasks, nil
+	return v2, tasks, nil
 }

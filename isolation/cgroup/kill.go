@@ -46,6 +46,9 @@ func (g *Group) signalMember(pid int, sig syscall.Signal) error {
 	return nil
 }
 
+// Holds reports whether a process is in the named group or below it.
+func (t *Tree) Holds(id string, pid int) bool { return t.handle(id).Holds(pid) }
+
 // Holds reports whether a process is in the group or below it.
 func (g *Group) Holds(pid int) bool {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
@@ -62,7 +65,8 @@ func (g *Group) Holds(pid int) bool {
 		if !g.core().v2 && !strings.Contains(","+parts[1]+",", ",freezer,") {
 			continue
 		}
-		return parts[2] == want || strings.HasPrefix(parts[2], want+"/")
+		// Anything may stand before our root if the mount shows a subtree only.
+		return strings.Contains(parts[2]+"/", want+"/")
 	}
 	return false
 }

@@ -67,3 +67,29 @@ func TestExecFailureNamesTheStep(t *testing.T) {
 		t.Fatalf("got %v, want ENOENT at chdir", err)
 	}
 }
+
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		p, err := Start(&Spec{Path: "/bin/true", Setsid: true}, Groups{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		await(b, p)
+		b.StartTimer()
+	}
+}
+
+func BenchmarkStartInNamespaces(b *testing.B) {
+	for b.Loop() {
+		p, err := Start(&Spec{Path: "/bin/true", Setsid: true, Seccomp: DefaultSeccomp(),
+			Namespaces:   Namespaces{Mount: true, PID: true, IPC: true, UTS: true},
+			Capabilities: &Capabilities{Bounding: DefaultCapabilities, Effective: DefaultCapabilities}}, Groups{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		await(b, p)
+		b.StartTimer()
+	}
+}
