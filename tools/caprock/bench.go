@@ -1,12 +1,18 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/caprock/caprock/bench/cycle"
+	"github.com/caprock/caprock/bench/replay"
+)
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure and check the allocator",
+		Short: "Measure the allocator and check it against recorded histories",
 		Args:  cobra.NoArgs,
 	}
+	cmd.AddCommand(cycle.Command(), replay.Command())
 	return cmd
 }
