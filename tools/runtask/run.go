@@ -51,7 +51,6 @@ type run struct {
 	taskID   string // "" before the launch, or after a launch that came to nothing
 	agentURL string
 	offered  int // offers seen that were too small
-	largest  resource.Resources
 	copier   *copier
 	end      *mesos.TaskStatus
 }
@@ -161,7 +160,7 @@ func (r *run) offers(ctx context.Context, offers []*mesos.Offer) error {
 	return r.tolerate(r.client.Decline(ctx, declineSeconds, back...))
 }
 
-// tooSmall explains once, with the largest offer seen, why nothing happens.
+// tooSmall explains once, with the first offer seen, why nothing happens.
 func (r *run) tooSmall(has resource.Resources) {
 	r.offered++
 	if r.offered == 1 {

@@ -133,13 +133,14 @@ func checkFormat(t *tally) error {
 }
 
 // staticcheck runs over the packages we write; generated code is its
-// generator's business.
+// generator's business. SA1019 is off: clients still use fields that Mesos has marked
+// deprecated, so Caprock has to serve them.
 func staticcheck(t *tally) error {
 	out, err := exec.Command("go", "list", "./...").Output()
 	if err != nil {
 		return fmt.Errorf("listing packages: %w", err)
 	}
-	args := []string{"tool", "staticcheck"}
+	args := []string{"tool", "staticcheck", "-checks=inherit,-SA1019"}
 	for _, pkg := range strings.Fields(string(out)) {
 		if !strings.Contains(pkg, "/wire/mesos") {
 			args = append(args, pkg)
