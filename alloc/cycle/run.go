@@ -15,14 +15,17 @@ type run struct {
 	version      uint64 // of the total, see role trees
 	defaultMin   []minimum
 
-	order     []shard.Slot
-	roles     drf.Iter
-	fws       drf.Iter
-	drawn     []drf.Leaf // random sorters
-	few       []int32    // claims left to try on one agent
-	made      int        // offers
-	secondTry bool       // requests are not waited for any more
-	chopped   bool       // quota, headroom or the share limit cut something on this agent
+	order []shard.Slot
+	roles drf.Iter
+	fws   drf.Iter
+	drawn []drf.Leaf // random sorters
+	seeds [2]uint64  // of the stages
+	lots  random     // of the stage, for random sorters
+	shuffler
+	few       []int32 // claims left to try on one agent
+	made      int     // offers
+	secondTry bool    // requests are not waited for any more
+	chopped   bool    // quota, headroom or the share limit cut something on this agent
 
 	quotaRoles []int32 // roles with a quota
 	required   []int64 // headroom that unmet guarantees need
@@ -112,6 +115,7 @@ func (a *Allocator) cycle() {
 	}
 	r := &a.run
 	r.made = 0
+	r.seeds = [2]uint64{a.rng.next(), a.rng.next()}
 	r.order = a.collect(r.order[:0])
 	a.prepareQuota()
 	if len(r.order) == 0 && a.anyOfferable() {
@@ -167,9 +171,11 @@ func (a *Allocator) anyOfferable() bool {
 	return false
 }
 
-func (a *Allocator) shuffle() {
+// shuffle brings the candidates into the order of a stage.
+func (a *Allocator) shuffle(stage int) {
+	a.run.lots = random{a.run.seeds[stage]}
 	if !a.opts.ShuffleOff {
-		a.rng.shuffle(a.run.order)
+		a.run.shuffler.shuffle(a.run.order, a.run.seeds[stage])
 	}
 }
 
@@ -298,7 +304,7 @@ func (a *Allocator) firstStage() {
 	if !wanted {
 		return
 	}
-	a.shuffle()
+	a.shuffle(0)
 	for _, slot := range a.run.order {
 		if !a.space.IsCandidate(slot) {
 			continue
@@ -322,7 +328,7 @@ const warmed = 32
 
 // secondStage gives away the rest by fair share.
 func (a *Allocator) secondStage() {
-	a.shuffle()
+	a.shuffle(1)
 	hinted := a.hintedOrder()
 	order := a.run.order
 	for i, slot := range order {

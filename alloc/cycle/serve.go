@@ -20,12 +20,12 @@ const (
 // what is left. Usually the first one takes it all.
 func (a *Allocator) serve(slot shard.Slot) {
 	sh, row := a.space.At(slot)
-	v := visit{a: a, slot: slot, sh: sh, row: row}
+	v := visit{a: a, slot: slot, sh: sh, row: row, lots: a.run.lots.of(slot)}
 	v.eligible = a.classes.list[sh.Rows[row].Class-1].eligible
 	v.blocked = sh.Rows[row].Blocked
 	a.roleTree.Refresh()
 	if a.opts.RoleSorter == Random {
-		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], a.rng.unit)
+		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], v.lots.unit)
 		for _, leaf := range a.run.drawn {
 			if v.serveRole(a.roleTree.Client(leaf)) {
 				return
@@ -56,6 +56,7 @@ type visit struct {
 	blocked  []uint64
 	misses   int
 	offers   int
+	lots     random
 }
 
 // may says whether no static rule keeps a claim from the agent.
@@ -74,7 +75,7 @@ func (v *visit) serveRole(id int32) (done bool) {
 	}
 	t := a.treeOf(r)
 	if a.opts.FrameworkSorter == Random {
-		for _, leaf := range t.Shuffle(nil, a.rng.unit) {
+		for _, leaf := range t.Shuffle(nil, v.lots.unit) {
 			if v.serveClaim(t.Client(leaf)) {
 				return true
 			}
@@ -315,12 +316,12 @@ func isScalarName(name string) bool {
 // serveGuarantees is the first stage for one agent.
 func (a *Allocator) serveGuarantees(slot shard.Slot) {
 	sh, row := a.space.At(slot)
-	v := visit{a: a, slot: slot, sh: sh, row: row}
+	v := visit{a: a, slot: slot, sh: sh, row: row, lots: a.run.lots.of(slot)}
 	v.eligible = a.classes.list[sh.Rows[row].Class-1].eligible
 	v.blocked = sh.Rows[row].Blocked
 	a.roleTree.Refresh()
 	if a.opts.RoleSorter == Random {
-		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], a.rng.unit)
+		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], v.lots.unit)
 		for _, leaf := range a.run.drawn {
 			if v.guaranteeRole(a.roleTree.Client(leaf)) {
 				return
@@ -347,7 +348,7 @@ func (v *visit) guaranteeRole(id int32) (done bool) {
 	}
 	t := a.treeOf(r)
 	if a.opts.FrameworkSorter == Random {
-		for _, leaf := range t.Shuffle(nil, a.rng.unit) {
+		for _, leaf := range t.Shuffle(nil, v.lots.unit) {
 			if v.guaranteeClaim(t.Client(leaf)) {
 				break
 			}

@@ -71,14 +71,14 @@ type InverseFilterState struct {
 
 // AgentState is an agent and what is held on it.
 type AgentState struct {
-	Agent             Agent // with Total
-	Slot, Generation  uint32
-	Deactivated, Idle bool
-	Held              []HoldingState
-	Uses              []UseState
-	Window            *mesos.Unavailability
-	Outstanding       []string
-	Statuses          map[string]InverseStatus
+	Agent       Agent // with Total
+	Slot        uint32
+	Deactivated bool
+	Held        []HoldingState
+	Uses        []UseState
+	Window      *mesos.Unavailability
+	Outstanding []string
+	Statuses    map[string]InverseStatus
 }
 
 // HoldingState is what a framework holds in a role on the agent.
@@ -174,8 +174,8 @@ func (a *Allocator) agentState(slot shard.Slot) AgentState {
 	sh, row := a.space.At(slot)
 	g := a.agentAt(slot)
 	out := AgentState{
-		Agent: g.info, Slot: slot, Generation: sh.Rows[row].Gen,
-		Deactivated: a.space.Has(shard.Deactivated, slot), Idle: sh.IsIdle(row),
+		Agent: g.info, Slot: slot,
+		Deactivated: a.space.Has(shard.Deactivated, slot),
 	}
 	out.Agent.Total = a.totalOf(slot)
 	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
@@ -226,7 +226,7 @@ func Restore(opts Options, s *Snapshot) (*Allocator, error) {
 		a.restoreFilters(&s.Frameworks[i])
 	}
 	a.roleTree.SetState(s.Order, s.Weights)
-	a.restoreIdle(s)
+	a.space.WakeAll()
 	a.paused, a.expected, a.resumeAt, a.all = s.Paused, s.Expected, s.ResumeAt, s.AllCandidates
 	a.candidates.Clear()
 	for _, id := range s.Candidates {
@@ -262,7 +262,7 @@ func (a *Allocator) restoreAgent(s *AgentState) {
 	g := &agent{info: s.Agent}
 	g.info.Total = nil
 	sh, row := a.space.At(slot)
-	sh.Cold[row], sh.Rows[row].Gen = g, s.Generation
+	sh.Cold[row] = g
 	if s.Window != nil {
 		g.maintenance = &maintenance{window: s.Window, outstanding: slices.Clone(s.Outstanding)}
 		if s.Statuses != nil {
@@ -325,16 +325,6 @@ func (a *Allocator) restoreFilters(s *FrameworkState) {
 		for _, f := range x.Filters {
 			vec, rest := a.splitScratch(f.Refused)
 			a.install(a.agents[f.Agent], c, slices.Clone(vec), rest, moment{f.Ends, f.Gen})
-		}
-	}
-}
-
-func (a *Allocator) restoreIdle(s *Snapshot) {
-	a.space.WakeAll()
-	for i := range s.Agents {
-		if x := &s.Agents[i]; x.Idle {
-			sh, row := a.space.At(x.Slot)
-			sh.Rest(row)
 		}
 	}
 }

@@ -385,6 +385,3 @@ func (s *Space) AddAt(slot Slot, id string) {
 	s.free[slot/64] &^= 1 << (slot % 64)
 	s.insert(slot, id)
 }
-
-// IsIdle says whether a row is known to be of no use to anybody.
-func (sh *Shard) IsIdle(row int) bool { return test(sh.Idle, row) }
