@@ -22,6 +22,8 @@ const (
 	// failoverSeconds is how long an allocator keeps the task of a `caprock run` whose
 	// connection broke.
 	failoverSeconds = 60
+	// firstContact is how long an allocator that never answered is tried.
+	firstContact = 5 * time.Second
 	// hintAfter is when someone who waits is told why.
 	hintAfter = 5 * time.Second
 	// declineSeconds keeps offers that are too small away for a while.
@@ -51,6 +53,7 @@ type run struct {
 	taskID   string // "" before the launch, or after a launch that came to nothing
 	agentURL string
 	offered  int // offers seen that were too small
+	outage   error // why there is no subscription at the moment
 	copier   *copier
 	end      *mesos.TaskStatus
 }
@@ -77,9 +80,7 @@ func Run(ctx context.Context, o Options) (status int, err error) {
 				{Type: mesos.FrameworkInfo_Capability_PARTITION_AWARE.Enum()},
 			},
 		},
-		Disconnected: func(err error) {
-			fmt.Fprintf(o.Stderr, "caprock: lost the allocator (%v), trying again\n", err)
-		},
+		Disconnected: r.disconnected,
 	})
 	// Interrupting kills the task first, so the stream outlives ctx by a bit.
 	streaming, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -88,9 +89,15 @@ func Run(ctx context.Context, o Options) (status int, err error) {
 	defer interrupted()
 	hint := time.AfterFunc(hintAfter, r.hint)
 	defer hint.Stop()
+	unreachable := time.AfterFunc(firstContact, stop)
+	defer unreachable.Stop()
 
 	err = r.client.Run(streaming, func(e *scheduler.Event) error {
-		if e.GetType() == scheduler.Event_OFFERS {
+		switch e.GetType() {
+		case scheduler.Event_SUBSCRIBED:
+			unreachable.Stop()
+			r.outage = nil
+		case scheduler.Event_OFFERS:
 			hint.Stop()
 		}
 		return r.handle(streaming, e)
@@ -103,18 +110,30 @@ func Run(ctx context.Context, o Options) (status int, err error) {
 		return exitStatus(r.end, o.Stderr), nil
 	case ctx.Err() != nil:
 		return interruptedStatus, nil
+	case streaming.Err() != nil:
+		return 0, fmt.Errorf("no allocator answers at %s (%w); `caprock dev` starts one", o.URL, r.outage)
 	}
 	return 0, err
 }
 
 // hint tells a newcomer who sees nothing what is going on.
 func (r *run) hint() {
-	fmt.Fprintf(r.options.Stderr, "caprock: waiting for an offer of %v from %s\n", r.options.Resources, r.options.URL)
+	if r.client.ID() != nil {
+		fmt.Fprintf(r.options.Stderr, "caprock: waiting for an offer of %v from %s\n", r.options.Resources, r.options.URL)
+	}
+}
+
+// disconnected says once per outage that there is one.
+func (r *run) disconnected(err error) {
+	if r.outage == nil && r.client.ID() != nil {
+		fmt.Fprintf(r.options.Stderr, "caprock: lost the allocator (%v), trying again\n", err)
+	}
+	r.outage = err
 }
 
 // interrupt kills the task and, if that takes too long, gives up on it.
 func (r *run) interrupt(ctx context.Context, stop context.CancelFunc) {
-	if err := r.client.Teardown(ctx); err != nil {
+	if err := r.client.Teardown(ctx); err != nil && r.client.ID() != nil {
 		fmt.Fprintf(r.options.Stderr, "caprock: interrupted; the task may go on for %d s: %v\n", failoverSeconds, err)
 	}
 	stop()
