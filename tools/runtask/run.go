@@ -52,7 +52,7 @@ type run struct {
 	client   *framework.Client
 	taskID   string // "" before the launch, or after a launch that came to nothing
 	agentURL string
-	offered  int // offers seen that were too small
+	offered  int   // offers seen that were too small
 	outage   error // why there is no subscription at the moment
 	copier   *copier
 	end      *mesos.TaskStatus
