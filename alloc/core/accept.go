@@ -1,9 +1,6 @@
 package core
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 	"github.com/caprock/caprock/wire/resource"
@@ -57,18 +54,18 @@ func (c *Core) accept(f *frameworkState, call *scheduler.Call_Accept) {
 // agent and role.
 func (c *Core) offersToAccept(f *frameworkState, ids []*mesos.OfferID) ([]*Offer, error) {
 	if len(ids) == 0 {
-		return nil, errors.New("No offers specified")
+		return nil, faultf("No offers specified")
 	}
 	seen := make(map[string]bool, len(ids))
 	offers := make([]*Offer, 0, len(ids))
 	for _, id := range ids {
 		if seen[id.GetValue()] {
-			return nil, fmt.Errorf("Duplicate offer %s in offer list", id.GetValue())
+			return nil, faultf("Duplicate offer %s in offer list", id.GetValue())
 		}
 		seen[id.GetValue()] = true
 		o := c.offers[id.GetValue()]
 		if o == nil {
-			return nil, fmt.Errorf("Offer %s is no longer valid", id.GetValue())
+			return nil, faultf("Offer %s is no longer valid", id.GetValue())
 		}
 		offers = append(offers, o)
 	}
@@ -76,11 +73,11 @@ func (c *Core) offersToAccept(f *frameworkState, ids []*mesos.OfferID) ([]*Offer
 	for _, o := range offers {
 		switch {
 		case o.Rec.GetFrameworkId() != f.id():
-			return nil, fmt.Errorf("Offer %s has invalid framework %s while framework %s is expected", o.ID(), o.Rec.GetFrameworkId(), f.id())
+			return nil, faultf("Offer %s has invalid framework %s while framework %s is expected", o.ID(), o.Rec.GetFrameworkId(), f.id())
 		case o.Rec.GetRole() != first.Rec.GetRole():
-			return nil, fmt.Errorf("Aggregating offers for different roles %q and %q is not allowed", first.Rec.GetRole(), o.Rec.GetRole())
+			return nil, faultf("Aggregating offers for different roles %q and %q is not allowed", first.Rec.GetRole(), o.Rec.GetRole())
 		case o.Rec.GetAgentId() != first.Rec.GetAgentId():
-			return nil, fmt.Errorf("Aggregating offers of different agents %s and %s is not allowed", first.Rec.GetAgentId(), o.Rec.GetAgentId())
+			return nil, faultf("Aggregating offers of different agents %s and %s is not allowed", first.Rec.GetAgentId(), o.Rec.GetAgentId())
 		}
 	}
 	return offers, nil

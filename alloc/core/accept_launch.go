@@ -1,8 +1,6 @@
 package core
 
 import (
-	"fmt"
-
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
@@ -128,12 +126,12 @@ func (acc *acceptance) readTasks(infos []*mesos.TaskInfo) ([]launchTask, error) 
 		t.info = next
 		var err error
 		if t.res, err = acc.readResources(info.GetResources()); err != nil {
-			return nil, fmt.Errorf("task '%s': %w", info.GetTaskId().GetValue(), err)
+			return nil, faultf("task '%s': %w", info.GetTaskId().GetValue(), err)
 		}
 		next.Resources = t.res.ToProto(resource.PostRefinement)
 		if info.Executor != nil {
 			if next.Executor, t.executorRes, err = acc.readExecutor(info.Executor); err != nil {
-				return nil, fmt.Errorf("task '%s': executor: %w", info.GetTaskId().GetValue(), err)
+				return nil, faultf("task '%s': executor: %w", info.GetTaskId().GetValue(), err)
 			}
 		}
 	}
@@ -158,7 +156,7 @@ func (acc *acceptance) readGroup(op *mesos.Offer_Operation_LaunchGroup) (*launch
 	}
 	g := &launchGroup{tasks: tasks}
 	if g.executor, g.executorRes, err = acc.readExecutor(op.GetExecutor()); err != nil {
-		return nil, fmt.Errorf("executor: %w", err)
+		return nil, faultf("executor: %w", err)
 	}
 	for i := range tasks {
 		if tasks[i].info.Executor == nil {

@@ -1,9 +1,6 @@
 package core
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
 )
@@ -21,10 +18,10 @@ func (acc *acceptance) convert(op *mesos.Offer_Operation) {
 func (acc *acceptance) tryConvert(op *mesos.Offer_Operation) error {
 	op, err := acc.readOperation(op)
 	if err != nil {
-		return fmt.Errorf("Operation attempted with invalid resources: %w", err)
+		return faultf("Operation attempted with invalid resources: %w", err)
 	}
 	if op.GetReserve() != nil && len(op.GetReserve().GetSource()) > 0 {
-		return errors.New("Reservation updates are for operators: 'source' must not be set in the scheduler API")
+		return faultf("Reservation updates are for operators: 'source' must not be set in the scheduler API")
 	}
 	if err := acc.checkFeedback(op); err != nil {
 		return err
@@ -32,7 +29,7 @@ func (acc *acceptance) tryConvert(op *mesos.Offer_Operation) error {
 	v := operationValidator{caps: acc.a.caps, total: acc.a.cur.total, used: acc.usedResources(acc.a),
 		principal: acc.f.info().GetPrincipal(), f: acc.f}
 	if err := v.validate(op); err != nil {
-		return fmt.Errorf("Invalid %v operation: %w; on agent %s", op.GetType(), err, acc.describeAgent(acc.a))
+		return faultf("Invalid %v operation: %w; on agent %s", op.GetType(), err, acc.describeAgent(acc.a))
 	}
 	switch op.GetType() {
 	case mesos.Offer_Operation_CREATE_DISK:
@@ -60,10 +57,10 @@ func (acc *acceptance) checkFeedback(op *mesos.Offer_Operation) error {
 		return nil
 	}
 	if !acc.a.caps.resourceProvider {
-		return fmt.Errorf("Operation requested feedback, but agent %s does not have the required RESOURCE_PROVIDER capability", acc.a.id())
+		return faultf("Operation requested feedback, but agent %s does not have the required RESOURCE_PROVIDER capability", acc.a.id())
 	}
 	if operationProvider(op) == "" && !acc.a.caps.operationFeedback {
-		return fmt.Errorf("Operation on agent default resources requested feedback, but agent %s does not have the required AGENT_OPERATION_FEEDBACK capability", acc.a.id())
+		return faultf("Operation on agent default resources requested feedback, but agent %s does not have the required AGENT_OPERATION_FEEDBACK capability", acc.a.id())
 	}
 	return nil
 }
@@ -78,7 +75,7 @@ func (acc *acceptance) convertNow(op *mesos.Offer_Operation) error {
 	}
 	remaining, err := acc.remaining.Apply(conversions)
 	if err != nil {
-		return fmt.Errorf("Invalid %v Operation: %w", op.GetType(), err)
+		return faultf("Invalid %v Operation: %w", op.GetType(), err)
 	}
 	if err := acc.applyToAgent(acc.f, acc.a, op, conversions); err != nil {
 		return err
@@ -109,7 +106,7 @@ func (acc *acceptance) resize(op *mesos.Offer_Operation) error {
 	}
 	conversion := conversions[0]
 	if !acc.remaining.Contains(conversion.Consumed) {
-		return fmt.Errorf("Invalid %v Operation: %s does not contain %s", op.GetType(), acc.remaining, conversion.Consumed)
+		return faultf("Invalid %v Operation: %s does not contain %s", op.GetType(), acc.remaining, conversion.Consumed)
 	}
 	if err := acc.applyToAgent(acc.f, acc.a, op, conversions); err != nil {
 		return err
@@ -128,7 +125,7 @@ func (acc *acceptance) convertLater(op *mesos.Offer_Operation, source *mesos.Res
 		return err
 	}
 	if !acc.remaining.Contains(consumed) {
-		return fmt.Errorf("Invalid %v Operation: %s does not contain %s", op.GetType(), acc.remaining, consumed)
+		return faultf("Invalid %v Operation: %s does not contain %s", op.GetType(), acc.remaining, consumed)
 	}
 	acc.remaining = acc.remaining.Minus(consumed)
 	acc.launched = acc.launched.Plus(consumed)
@@ -166,22 +163,22 @@ func mapOperationResources(op *mesos.Offer_Operation, read func([]*mesos.Resourc
 		next.Destroy = &mesos.Offer_Operation_Destroy{Volumes: list(op.GetDestroy().GetVolumes())}
 	case mesos.Offer_Operation_GROW_VOLUME:
 		if op.GrowVolume == nil {
-			return nil, errors.New("expecting 'grow_volume' to be present")
+			return nil, faultf("expecting 'grow_volume' to be present")
 		}
 		next.GrowVolume = &mesos.Offer_Operation_GrowVolume{Volume: one(op.GrowVolume.Volume), Addition: one(op.GrowVolume.Addition)}
 	case mesos.Offer_Operation_SHRINK_VOLUME:
 		if op.ShrinkVolume == nil {
-			return nil, errors.New("expecting 'shrink_volume' to be present")
+			return nil, faultf("expecting 'shrink_volume' to be present")
 		}
 		next.ShrinkVolume = &mesos.Offer_Operation_ShrinkVolume{Volume: one(op.ShrinkVolume.Volume), Subtract: op.ShrinkVolume.Subtract}
 	case mesos.Offer_Operation_CREATE_DISK:
 		if op.CreateDisk == nil {
-			return nil, errors.New("expecting 'create_disk' to be present")
+			return nil, faultf("expecting 'create_disk' to be present")
 		}
 		next.CreateDisk = &mesos.Offer_Operation_CreateDisk{Source: one(op.CreateDisk.Source), TargetType: op.CreateDisk.TargetType, TargetProfile: op.CreateDisk.TargetProfile}
 	case mesos.Offer_Operation_DESTROY_DISK:
 		if op.DestroyDisk == nil {
-			return nil, errors.New("expecting 'destroy_disk' to be present")
+			return nil, faultf("expecting 'destroy_disk' to be present")
 		}
 		next.DestroyDisk = &mesos.Offer_Operation_DestroyDisk{Source: one(op.DestroyDisk.Source)}
 	}

@@ -2,7 +2,7 @@ package core
 
 import (
 	"fmt"
-	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/caprock/caprock/store/record"
@@ -94,24 +94,24 @@ func (c *Core) validateSchedule(s *maintenance.Schedule) error {
 	seen := map[machine]bool{}
 	for _, w := range s.GetWindows() {
 		if len(w.GetMachineIds()) == 0 {
-			return fmt.Errorf("List of machines in the maintenance window is empty")
+			return faultf("List of machines in the maintenance window is empty")
 		}
 		if w.GetUnavailability().GetDuration().GetNanoseconds() < 0 {
-			return fmt.Errorf("Unavailability 'duration' is negative")
+			return faultf("Unavailability 'duration' is negative")
 		}
 		for _, id := range w.GetMachineIds() {
 			if err := validateMachine(id); err != nil {
 				return err
 			}
 			if seen[machineOfID(id)] {
-				return fmt.Errorf("Machine %s appears more than once in the schedule", printMachine(id))
+				return faultf("Machine %s appears more than once in the schedule", printMachine(id))
 			}
 			seen[machineOfID(id)] = true
 		}
 	}
 	for _, id := range c.maintenance.Rec.GetDown() {
 		if !seen[machineOfID(id)] {
-			return fmt.Errorf("Machine %s is deactivated and cannot be removed from the schedule", printMachine(id))
+			return faultf("Machine %s is deactivated and cannot be removed from the schedule", printMachine(id))
 		}
 	}
 	return nil
@@ -119,20 +119,29 @@ func (c *Core) validateSchedule(s *maintenance.Schedule) error {
 
 func validateMachine(id *mesos.MachineID) error {
 	if id.GetHostname() == "" && id.GetIp() == "" {
-		return fmt.Errorf("Both 'hostname' and 'ip' for a machine are empty")
+		return faultf("Both 'hostname' and 'ip' for a machine are empty")
 	}
-	if id.GetIp() != "" {
-		if addr, err := netip.ParseAddr(id.GetIp()); err != nil || !addr.Is4() {
-			return fmt.Errorf("Machine %s: ip is not an IPv4 address", printMachine(id))
-		}
+	if id.GetIp() != "" && !isIPv4(id.GetIp()) {
+		return faultf("Machine %s: ip is not an IPv4 address", printMachine(id))
 	}
 	return nil
+}
+
+// isIPv4 reports whether the text is four numbers of 0 to 255 with dots between.
+func isIPv4(text string) bool {
+	parts := strings.Split(text, ".")
+	for _, part := range parts {
+		if n, err := strconv.ParseUint(part, 10, 8); err != nil || strconv.FormatUint(n, 10) != part {
+			return false
+		}
+	}
+	return len(parts) == 4
 }
 
 // validateMachines are the rules for lists of machines to take down or up.
 func (c *Core) validateMachines(ids []*mesos.MachineID, down bool) error {
 	if len(ids) == 0 {
-		return fmt.Errorf("List of machines is empty")
+		return faultf("List of machines is empty")
 	}
 	seen := map[machine]bool{}
 	for _, id := range ids {
@@ -142,13 +151,13 @@ func (c *Core) validateMachines(ids []*mesos.MachineID, down bool) error {
 		m := machineOfID(id)
 		switch {
 		case seen[m]:
-			return fmt.Errorf("Machine %s appears more than once", printMachine(id))
+			return faultf("Machine %s appears more than once", printMachine(id))
 		case windowOf(c.maintenance.Rec.GetSchedule(), m) == nil:
-			return fmt.Errorf("Machine %s is not part of a maintenance schedule", printMachine(id))
+			return faultf("Machine %s is not part of a maintenance schedule", printMachine(id))
 		case down && c.machineDown(m):
-			return fmt.Errorf("Machine %s is not in DRAINING mode and cannot be brought down", printMachine(id))
+			return faultf("Machine %s is not in DRAINING mode and cannot be brought down", printMachine(id))
 		case !down && !c.machineDown(m):
-			return fmt.Errorf("Machine %s is not in DOWN mode and cannot be brought up", printMachine(id))
+			return faultf("Machine %s is not in DOWN mode and cannot be brought up", printMachine(id))
 		}
 		seen[m] = true
 	}

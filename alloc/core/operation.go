@@ -24,7 +24,7 @@ func (c *Core) applyToAgent(f *frameworkState, a *agentState, op *mesos.Offer_Op
 	}
 	total, err := own.Apply(plain)
 	if err != nil {
-		return fmt.Errorf("agent's total: %w", err)
+		return faultf("agent's total: %w", err)
 	}
 	rec := cloneAgent(a.cur.Rec)
 	rec.Total = total.ToProto(resource.PostRefinement)

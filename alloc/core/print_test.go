@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 The old role is what frameworks without RESERVATION_REFINEMENT see.
+
 package core
 
 import (

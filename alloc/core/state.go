@@ -64,7 +64,6 @@ func newFrameworkState() *frameworkState {
 
 func (f *frameworkState) id() string                 { return f.cur.ID() }
 func (f *frameworkState) info() *mesos.FrameworkInfo { return f.cur.Rec.GetInfo() }
-func (f *frameworkState) connected() bool            { return f.cur.Connected }
 
 // subscribed reports whether the framework has the role.
 func (f *frameworkState) subscribed(role string) bool {
@@ -144,7 +143,6 @@ func newAgentState() *agentState {
 func (a *agentState) id() string             { return a.cur.ID() }
 func (a *agentState) info() *mesos.AgentInfo { return a.cur.Rec.GetInfo() }
 func (a *agentState) registered() bool       { return a.cur.Registered() }
-func (a *agentState) connected() bool        { return a.cur.Connected }
 
 func (a *agentState) sortedTasks() []*Task { return sortedValues(a.tasks, compareTaskKeys) }
 

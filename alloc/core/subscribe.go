@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 The old single role is what frameworks without MULTI_ROLE have.
+
 package core
 
 import (

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Deprecated calls are still made.
+
 package core
 
 import (

@@ -1,8 +1,6 @@
 package core
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/caprock/caprock/wire/mesos"
@@ -12,27 +10,27 @@ import (
 func ValidateHealthCheck(h *mesos.HealthCheck) error {
 	switch {
 	case h.Type == nil:
-		return errors.New("HealthCheck must specify 'type'")
+		return faultf("HealthCheck must specify 'type'")
 	case h.GetType() == mesos.HealthCheck_COMMAND:
 		if err := validateCheckCommand("command", h.Command); err != nil {
 			return err
 		}
 	case h.GetType() == mesos.HealthCheck_HTTP:
 		if h.Http == nil {
-			return errors.New("expecting 'http' to be set for HTTP health check")
+			return faultf("expecting 'http' to be set for HTTP health check")
 		}
 		if s := h.Http.Scheme; s != nil && *s != "http" && *s != "https" {
-			return fmt.Errorf("unsupported HTTP health check scheme: got '%s', want http or https", *s)
+			return faultf("unsupported HTTP health check scheme: got '%s', want http or https", *s)
 		}
 		if err := validateCheckPath(h.Http.Path); err != nil {
 			return err
 		}
 	case h.GetType() == mesos.HealthCheck_TCP:
 		if h.Tcp == nil {
-			return errors.New("expecting 'tcp' to be set for TCP health check")
+			return faultf("expecting 'tcp' to be set for TCP health check")
 		}
 	default:
-		return fmt.Errorf("'%v' is not a valid health check type", h.GetType())
+		return faultf("'%v' is not a valid health check type", h.GetType())
 	}
 	return validateSeconds(map[string]*float64{
 		"delay_seconds": h.DelaySeconds, "grace_period_seconds": h.GracePeriodSeconds,
@@ -44,27 +42,27 @@ func ValidateHealthCheck(h *mesos.HealthCheck) error {
 func ValidateCheck(h *mesos.CheckInfo) error {
 	switch {
 	case h.Type == nil:
-		return errors.New("CheckInfo must specify 'type'")
+		return faultf("CheckInfo must specify 'type'")
 	case h.GetType() == mesos.CheckInfo_COMMAND:
 		if h.Command == nil {
-			return errors.New("expecting 'command' to be set for COMMAND check")
+			return faultf("expecting 'command' to be set for COMMAND check")
 		}
 		if err := validateCheckCommand("command", h.Command.Command); err != nil {
 			return err
 		}
 	case h.GetType() == mesos.CheckInfo_HTTP:
 		if h.Http == nil {
-			return errors.New("expecting 'http' to be set for HTTP check")
+			return faultf("expecting 'http' to be set for HTTP check")
 		}
 		if err := validateCheckPath(h.Http.Path); err != nil {
 			return err
 		}
 	case h.GetType() == mesos.CheckInfo_TCP:
 		if h.Tcp == nil {
-			return errors.New("expecting 'tcp' to be set for TCP check")
+			return faultf("expecting 'tcp' to be set for TCP check")
 		}
 	default:
-		return fmt.Errorf("'%v' is not a valid check type", h.GetType())
+		return faultf("'%v' is not a valid check type", h.GetType())
 	}
 	return validateSeconds(map[string]*float64{
 		"delay_seconds": h.DelaySeconds, "interval_seconds": h.IntervalSeconds, "timeout_seconds": h.TimeoutSeconds,
@@ -73,23 +71,23 @@ func ValidateCheck(h *mesos.CheckInfo) error {
 
 func validateCheckCommand(field string, c *mesos.CommandInfo) error {
 	if c == nil {
-		return fmt.Errorf("expecting '%s' to be set for COMMAND check", field)
+		return faultf("expecting '%s' to be set for COMMAND check", field)
 	}
 	if c.Value == nil {
 		if c.GetShell() {
-			return errors.New("COMMAND check must contain a shell command")
+			return faultf("COMMAND check must contain a shell command")
 		}
-		return errors.New("COMMAND check must contain an executable path")
+		return faultf("COMMAND check must contain an executable path")
 	}
 	if err := ValidateCommand(c); err != nil {
-		return fmt.Errorf("check's command is invalid: %w", err)
+		return faultf("check's command is invalid: %w", err)
 	}
 	return nil
 }
 
 func validateCheckPath(path *string) error {
 	if path != nil && !strings.HasPrefix(*path, "/") {
-		return fmt.Errorf("the path '%s' of HTTP check must start with '/'", *path)
+		return faultf("the path '%s' of HTTP check must start with '/'", *path)
 	}
 	return nil
 }
@@ -97,7 +95,7 @@ func validateCheckPath(path *string) error {
 func validateSeconds(fields map[string]*float64) error {
 	for _, name := range sortedKeys(fields) {
 		if v := fields[name]; v != nil && !(*v >= 0) {
-			return fmt.Errorf("expecting '%s' to be non-negative, got %v", name, *v)
+			return faultf("expecting '%s' to be non-negative, got %v", name, *v)
 		}
 	}
 	return nil

@@ -2,8 +2,6 @@ package core
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 
 	"github.com/caprock/caprock/wire/mesos"
 )
@@ -16,7 +14,7 @@ func ValidateCommand(c *mesos.CommandInfo) error {
 func validateEnvironment(e *mesos.Environment) error {
 	for _, v := range e.GetVariables() {
 		if err := validateVariable(v); err != nil {
-			return fmt.Errorf("environment variable %q: %w", v.GetName(), err)
+			return faultf("environment variable %q: %w", v.GetName(), err)
 		}
 	}
 	return nil
@@ -26,26 +24,26 @@ func validateVariable(v *mesos.Environment_Variable) error {
 	switch v.GetType() {
 	case mesos.Environment_Variable_SECRET:
 		if v.Secret == nil {
-			return errors.New("type SECRET needs a secret")
+			return faultf("type SECRET needs a secret")
 		}
 		if v.Value != nil {
-			return errors.New("type SECRET must not have a value")
+			return faultf("type SECRET must not have a value")
 		}
 		if err := validateSecret(v.Secret); err != nil {
 			return err
 		}
 		if bytes.IndexByte(v.Secret.GetValue().GetData(), 0) >= 0 {
-			return errors.New("a secret used as environment variable must not contain null bytes")
+			return faultf("a secret used as environment variable must not contain null bytes")
 		}
 	case mesos.Environment_Variable_VALUE:
 		if v.Value == nil {
-			return errors.New("type VALUE needs a value")
+			return faultf("type VALUE needs a value")
 		}
 		if v.Secret != nil {
-			return errors.New("type VALUE must not have a secret")
+			return faultf("type VALUE must not have a secret")
 		}
 	default:
-		return errors.New("type UNKNOWN is not allowed")
+		return faultf("type UNKNOWN is not allowed")
 	}
 	return nil
 }
@@ -54,20 +52,20 @@ func validateSecret(s *mesos.Secret) error {
 	switch s.GetType() {
 	case mesos.Secret_REFERENCE:
 		if s.Reference == nil {
-			return errors.New("secret of type REFERENCE needs a reference")
+			return faultf("secret of type REFERENCE needs a reference")
 		}
 		if s.Value != nil {
-			return fmt.Errorf("secret '%s' of type REFERENCE must not have a value", s.Reference.GetName())
+			return faultf("secret '%s' of type REFERENCE must not have a value", s.Reference.GetName())
 		}
 	case mesos.Secret_VALUE:
 		if s.Value == nil {
-			return errors.New("secret of type VALUE needs a value")
+			return faultf("secret of type VALUE needs a value")
 		}
 		if s.Reference != nil {
-			return errors.New("secret of type VALUE must not have a reference")
+			return faultf("secret of type VALUE must not have a reference")
 		}
 	default:
-		return errors.New("secret of type UNKNOWN is not allowed")
+		return faultf("secret of type UNKNOWN is not allowed")
 	}
 	return nil
 }
@@ -80,18 +78,18 @@ func ValidateContainer(c *mesos.ContainerInfo) error {
 	}
 	for _, v := range c.GetVolumes() {
 		if err := validateVolume(v); err != nil {
-			return fmt.Errorf("volume %q: %w", v.GetContainerPath(), err)
+			return faultf("volume %q: %w", v.GetContainerPath(), err)
 		}
 	}
 	if c.GetType() != mesos.ContainerInfo_DOCKER {
 		return nil
 	}
 	if c.Docker == nil {
-		return errors.New("container of type DOCKER needs 'docker'")
+		return faultf("container of type DOCKER needs 'docker'")
 	}
 	for _, p := range c.Docker.GetParameters() {
 		if p.GetKey() == "name" {
-			return errors.New("parameter 'name' in 'DockerInfo.parameters' is not allowed")
+			return faultf("parameter 'name' in 'DockerInfo.parameters' is not allowed")
 		}
 	}
 	return nil
@@ -105,7 +103,7 @@ func validateVolume(v *mesos.Volume) error {
 		}
 	}
 	if given != 1 {
-		return fmt.Errorf("got %d of 'host_path', 'image' and 'source', want exactly one", given)
+		return faultf("got %d of 'host_path', 'image' and 'source', want exactly one", given)
 	}
 	if v.Source == nil {
 		return nil
@@ -127,10 +125,10 @@ func validateVolumeSource(s *mesos.Volume_Source) error {
 	case mesos.Volume_Source_CSI_VOLUME:
 		member, present = "csi_volume.static_provisioning", s.GetCsiVolume().GetStaticProvisioning() != nil
 	default:
-		return errors.New("'source.type' is unknown")
+		return faultf("'source.type' is unknown")
 	}
 	if !present {
-		return fmt.Errorf("'source.%s' is not set for type %v", member, s.GetType())
+		return faultf("'source.%s' is not set for type %v", member, s.GetType())
 	}
 	return nil
 }

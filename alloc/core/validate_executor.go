@@ -1,9 +1,8 @@
+//lint:file-ignore SA1019 Deprecated members are carried along.
+
 package core
 
 import (
-	"errors"
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/caprock/caprock/wire/mesos"
@@ -16,13 +15,13 @@ func (l *launchContext) validateExecutor(e *mesos.ExecutorInfo, res resource.Res
 		return err
 	}
 	if e.FrameworkId == nil {
-		return errors.New("'ExecutorInfo.framework_id' must be set")
+		return faultf("'ExecutorInfo.framework_id' must be set")
 	}
 	if e.FrameworkId.GetValue() != l.f.id() {
-		return fmt.Errorf("ExecutorInfo has an invalid FrameworkID (got %s, want %s)", e.FrameworkId.GetValue(), l.f.id())
+		return faultf("ExecutorInfo has an invalid FrameworkID (got %s, want %s)", e.FrameworkId.GetValue(), l.f.id())
 	}
 	if err := validateUsedResources(res); err != nil {
-		return fmt.Errorf("Executor uses invalid resources: %w", err)
+		return faultf("Executor uses invalid resources: %w", err)
 	}
 	return l.validateSameExecutor(e)
 }
@@ -32,35 +31,35 @@ func ValidateExecutorInfo(e *mesos.ExecutorInfo) error {
 	switch e.GetType() {
 	case mesos.ExecutorInfo_DEFAULT:
 		if e.Command != nil {
-			return errors.New("'ExecutorInfo.command' must not be set for 'DEFAULT' executor")
+			return faultf("'ExecutorInfo.command' must not be set for 'DEFAULT' executor")
 		}
 		if e.Container != nil && e.Container.GetType() != mesos.ContainerInfo_MESOS {
-			return errors.New("'ExecutorInfo.container.type' must be 'MESOS' for 'DEFAULT' executor")
+			return faultf("'ExecutorInfo.container.type' must be 'MESOS' for 'DEFAULT' executor")
 		}
 		if e.GetContainer().GetMesos().GetImage() != nil {
-			return errors.New("'ExecutorInfo.container.mesos.image' must not be set for 'DEFAULT' executor")
+			return faultf("'ExecutorInfo.container.mesos.image' must not be set for 'DEFAULT' executor")
 		}
 	case mesos.ExecutorInfo_CUSTOM:
 		if e.Command == nil {
-			return errors.New("'ExecutorInfo.command' must be set for 'CUSTOM' executor")
+			return faultf("'ExecutorInfo.command' must be set for 'CUSTOM' executor")
 		}
 	}
 	if err := resource.ValidateID(e.GetExecutorId().GetValue()); err != nil {
-		return fmt.Errorf("'ExecutorInfo.executor_id': %w", err)
+		return faultf("'ExecutorInfo.executor_id': %w", err)
 	}
 	if e.GetShutdownGracePeriod().GetNanoseconds() < 0 {
-		return errors.New("ExecutorInfo's 'shutdown_grace_period' must be non-negative")
+		return faultf("ExecutorInfo's 'shutdown_grace_period' must be non-negative")
 	}
 	if e.Command != nil {
 		if err := ValidateCommand(e.Command); err != nil {
-			return fmt.Errorf("Executor's `CommandInfo` is invalid: %w", err)
+			return faultf("Executor's `CommandInfo` is invalid: %w", err)
 		}
 	}
 	if err := ValidateContainer(e.Container); err != nil {
-		return fmt.Errorf("Executor's `ContainerInfo` is invalid: %w", err)
+		return faultf("Executor's `ContainerInfo` is invalid: %w", err)
 	}
 	if l := e.GetContainer().GetLinuxInfo(); l != nil && l.ShareCgroups != nil && l.GetShareCgroups() {
-		return errors.New("The 'share_cgroups' field cannot be set to true on executor containers")
+		return faultf("The 'share_cgroups' field cannot be set to true on executor containers")
 	}
 	return nil
 }
@@ -72,7 +71,7 @@ func (l *launchContext) validateSameExecutor(e *mesos.ExecutorInfo) error {
 	if live == nil || sameExecutorInfo(live, e) {
 		return nil
 	}
-	return fmt.Errorf("ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID %q", live.ID())
+	return faultf("ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID %q", live.ID())
 }
 
 // sameExecutorInfo compares descriptions; resources by what they mean.

@@ -1,8 +1,8 @@
+//lint:file-ignore SA1019 The old single role is what frameworks without MULTI_ROLE have.
+
 package core
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -21,14 +21,14 @@ func (c *Core) validateFramework(info *mesos.FrameworkInfo, suppressed []string,
 	}
 	for _, role := range frameworkRoles(info) {
 		if !c.roleAllowed(role) {
-			return fmt.Errorf("role %q is not in the master's role whitelist", role)
+			return faultf("role %q is not in the master's role whitelist", role)
 		}
 	}
 	if c.opts.RefuseRoot && info.GetUser() == "root" {
-		return errors.New("user root may not submit frameworks: the allocator runs with --no-root_submissions")
+		return faultf("user root may not submit frameworks: the allocator runs with --no-root_submissions")
 	}
 	if c.completed[info.GetId().GetValue()] != nil && info.GetId().GetValue() != "" {
-		return errors.New("Framework has been removed")
+		return faultf("Framework has been removed")
 	}
 	if err := validateSuppressed(info, suppressed); err != nil {
 		return err
@@ -55,7 +55,7 @@ func ValidateFrameworkInfo(info *mesos.FrameworkInfo) error {
 		return err
 	}
 	if t := info.GetFailoverTimeout(); math.IsNaN(t) || math.Abs(t) > float64(math.MaxInt64)/1e9 {
-		return fmt.Errorf("The framework failover_timeout (%v) is invalid", t)
+		return faultf("The framework failover_timeout (%v) is invalid", t)
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func ValidateFrameworkInfo(info *mesos.FrameworkInfo) error {
 func validateIDLikeMesos(id string) error {
 	err := resource.ValidateID(id)
 	if err != nil && strings.ContainsFunc(id, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '/' || r == '\\' }) {
-		return fmt.Errorf("'%s' contains invalid characters", id)
+		return faultf("'%s' contains invalid characters", id)
 	}
 	return err
 }
@@ -73,21 +73,21 @@ func validateFrameworkRoles(info *mesos.FrameworkInfo) error {
 	multi := frameworkCapsOf(info).multiRole
 	switch {
 	case multi && info.Role != nil:
-		return errors.New("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable")
+		return faultf("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable")
 	case !multi && len(info.Roles) > 0:
-		return errors.New("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable")
+		return faultf("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable")
 	case !multi:
 		if err := resource.ValidateRole(info.GetRole()); err != nil {
-			return fmt.Errorf("'FrameworkInfo.role' is not a valid role: %w", err)
+			return faultf("'FrameworkInfo.role' is not a valid role: %w", err)
 		}
 		return nil
 	}
 	if repeated := repeatedStrings(info.Roles); len(repeated) > 0 {
-		return fmt.Errorf("'FrameworkInfo.roles' contains duplicate items: { %s }", strings.Join(repeated, ", "))
+		return faultf("'FrameworkInfo.roles' contains duplicate items: { %s }", strings.Join(repeated, ", "))
 	}
 	for _, role := range info.Roles {
 		if err := resource.ValidateRole(role); err != nil {
-			return fmt.Errorf("'FrameworkInfo.roles' contains invalid role: %w", err)
+			return faultf("'FrameworkInfo.roles' contains invalid role: %w", err)
 		}
 	}
 	return nil
@@ -109,11 +109,11 @@ func validateOfferFilters(filters map[string]*mesos.OfferFilters) error {
 	for role, f := range filters {
 		for _, set := range f.GetMinAllocatableResources().GetQuantities() {
 			if len(set.GetQuantities()) == 0 {
-				return fmt.Errorf("Invalid offer filters for role '%s': resource quantities must not be empty", role)
+				return faultf("Invalid offer filters for role '%s': resource quantities must not be empty", role)
 			}
 			for name, scalar := range set.GetQuantities() {
 				if err := validateAmount(scalar.GetValue()); err != nil {
-					return fmt.Errorf("Invalid offer filters for role '%s': quantity of %q: %w", role, name, err)
+					return faultf("Invalid offer filters for role '%s': quantity of %q: %w", role, name, err)
 				}
 			}
 		}
@@ -125,11 +125,11 @@ func validateOfferFilters(filters map[string]*mesos.OfferFilters) error {
 func validateAmount(v float64) error {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
-		return fmt.Errorf("got %v, want a finite number", v)
+		return faultf("got %v, want a finite number", v)
 	case v < 0:
-		return fmt.Errorf("got %v, want at least 0", v)
+		return faultf("got %v, want at least 0", v)
 	case v != 0 && math.Abs(v) < 0x1p-1022:
-		return fmt.Errorf("got the subnormal %v, want a normal number", v)
+		return faultf("got the subnormal %v, want a normal number", v)
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func validateSuppressed(info *mesos.FrameworkInfo, suppressed []string) error {
 	roles := frameworkRoles(info)
 	for _, role := range suppressed {
 		if !slices.Contains(roles, role) {
-			return fmt.Errorf("Suppressed role '%s' is not among the framework's roles", role)
+			return faultf("Suppressed role '%s' is not among the framework's roles", role)
 		}
 	}
 	return nil
@@ -153,11 +153,11 @@ func validateConstraints(info *mesos.FrameworkInfo, constraints *scheduler.Offer
 	roles := frameworkRoles(info)
 	for _, role := range sortedKeys(constraints.GetRoleConstraints()) {
 		if !slices.Contains(roles, role) {
-			return fmt.Errorf("Offer constraints name role '%s', to which the framework is not subscribed", role)
+			return faultf("Offer constraints name role '%s', to which the framework is not subscribed", role)
 		}
 	}
 	if _, err := cycle.CompileConstraints(constraints, cycle.RegexpLimits{}); err != nil {
-		return fmt.Errorf("Offer constraints are not valid: %w", err)
+		return faultf("Offer constraints are not valid: %w", err)
 	}
 	return nil
 }
@@ -165,7 +165,7 @@ func validateConstraints(info *mesos.FrameworkInfo, constraints *scheduler.Offer
 // validatePrincipalKept refuses a subscription that changes who owns the framework.
 func validatePrincipalKept(old, next *mesos.FrameworkInfo) error {
 	if (old.Principal == nil) != (next.Principal == nil) || old.GetPrincipal() != next.GetPrincipal() {
-		return fmt.Errorf("Changing framework's principal is not allowed: got %q, want %q", next.GetPrincipal(), old.GetPrincipal())
+		return faultf("Changing framework's principal is not allowed: got %q, want %q", next.GetPrincipal(), old.GetPrincipal())
 	}
 	return nil
 }
@@ -177,10 +177,10 @@ func validateFrameworkUpdate(old, next *mesos.FrameworkInfo) error {
 		return err
 	}
 	if old.GetUser() != next.GetUser() {
-		return fmt.Errorf("Updating 'FrameworkInfo.user' is unsupported: got %q, want %q", next.GetUser(), old.GetUser())
+		return faultf("Updating 'FrameworkInfo.user' is unsupported: got %q, want %q", next.GetUser(), old.GetUser())
 	}
 	if old.GetCheckpoint() != next.GetCheckpoint() {
-		return fmt.Errorf("Updating 'FrameworkInfo.checkpoint' is unsupported: got %v, want %v", next.GetCheckpoint(), old.GetCheckpoint())
+		return faultf("Updating 'FrameworkInfo.checkpoint' is unsupported: got %v, want %v", next.GetCheckpoint(), old.GetCheckpoint())
 	}
 	return nil
 }

@@ -1,9 +1,6 @@
 package core
 
 import (
-	"errors"
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/caprock/caprock/wire/mesos"
@@ -27,17 +24,17 @@ type launchGroup struct {
 // says whether the executor does not run yet.
 func (l *launchContext) validateGroup(g *launchGroup) (launchExecutor bool, err error) {
 	if len(g.tasks) == 0 {
-		return false, errors.New("Task group cannot be empty")
+		return false, faultf("Task group cannot be empty")
 	}
 	seen := map[string]bool{}
 	for i := range g.tasks {
 		id := g.tasks[i].info.GetTaskId().GetValue()
 		if seen[id] {
-			return false, fmt.Errorf("Task '%s' is twice in the group", id)
+			return false, faultf("Task '%s' is twice in the group", id)
 		}
 		seen[id] = true
 		if err := l.validateMember(&g.tasks[i]); err != nil {
-			return false, fmt.Errorf("Task '%s' is invalid: %w", id, err)
+			return false, faultf("Task '%s' is invalid: %w", id, err)
 		}
 	}
 	if err := l.validateGroupExecutor(g); err != nil {
@@ -58,14 +55,14 @@ func (l *launchContext) validateMember(t *launchTask) error {
 	if container != nil && len(container.GetNetworkInfos()) > 0 {
 		switch t.info.GetHealthCheck().GetType() {
 		case mesos.HealthCheck_HTTP, mesos.HealthCheck_TCP:
-			return errors.New("HTTP and TCP health checks are not supported for nested containers not joining parent's network")
+			return faultf("HTTP and TCP health checks are not supported for nested containers not joining parent's network")
 		}
 	}
 	if container != nil && container.GetType() == mesos.ContainerInfo_DOCKER {
-		return errors.New("Docker ContainerInfo is not supported on the task")
+		return faultf("Docker ContainerInfo is not supported on the task")
 	}
 	if len(t.info.GetLimits()) > 0 && (container.GetLinuxInfo() == nil || container.LinuxInfo.GetShareCgroups()) {
-		return errors.New("Resource limits may only be set for tasks within a task group when 'share_cgroups' is set to false")
+		return faultf("Resource limits may only be set for tasks within a task group when 'share_cgroups' is set to false")
 	}
 	return nil
 }
@@ -73,27 +70,27 @@ func (l *launchContext) validateMember(t *launchTask) error {
 func (l *launchContext) validateGroupExecutor(g *launchGroup) error {
 	e := g.executor
 	if e.Type == nil || e.GetType() == mesos.ExecutorInfo_UNKNOWN {
-		return errors.New("'ExecutorInfo.type' must be set for a task group")
+		return faultf("'ExecutorInfo.type' must be set for a task group")
 	}
 	if err := l.validateExecutor(e, g.executorRes); err != nil {
 		return err
 	}
 	if e.Container != nil && e.Container.GetType() == mesos.ContainerInfo_DOCKER {
-		return errors.New("Docker ContainerInfo is not supported on the executor")
+		return faultf("Docker ContainerInfo is not supported on the executor")
 	}
 	for i := range g.tasks {
 		if own := g.tasks[i].info.Executor; own != nil && own != e && !proto.Equal(own, e) {
-			return fmt.Errorf("The 'ExecutorInfo' of task '%s' is different from that of the task group", g.tasks[i].info.GetTaskId().GetValue())
+			return faultf("The 'ExecutorInfo' of task '%s' is different from that of the task group", g.tasks[i].info.GetTaskId().GetValue())
 		}
 	}
 	cpus, mem := g.executorRes.ScalarMilli("cpus"), g.executorRes.ScalarMilli("mem")
 	switch {
 	case cpus < minExecutorCPUsMilli:
-		return fmt.Errorf("Executor '%s' uses less CPUs (%s) than the minimum required (0.01)", e.GetExecutorId().GetValue(), resource.FormatMilli(cpus))
+		return faultf("Executor '%s' uses less CPUs (%s) than the minimum required (0.01)", e.GetExecutorId().GetValue(), resource.FormatMilli(cpus))
 	case mem < minExecutorMemMilli:
-		return fmt.Errorf("Executor '%s' uses less memory (%s) than the minimum required (32)", e.GetExecutorId().GetValue(), resource.FormatMilli(mem))
+		return faultf("Executor '%s' uses less memory (%s) than the minimum required (32)", e.GetExecutorId().GetValue(), resource.FormatMilli(mem))
 	case g.executorRes.ScalarMilli("disk") == 0:
-		return fmt.Errorf("Executor '%s' uses no disk", e.GetExecutorId().GetValue())
+		return faultf("Executor '%s' uses no disk", e.GetExecutorId().GetValue())
 	}
 	return nil
 }
@@ -115,7 +112,7 @@ func (l *launchContext) validateGroupResources(g *launchGroup, launchExecutor bo
 		return err
 	}
 	if !l.available.Contains(needed) {
-		return fmt.Errorf("Total resources %s required by task group and its executor are more than available %s", needed, l.available)
+		return faultf("Total resources %s required by task group and its executor are more than available %s", needed, l.available)
 	}
 	return nil
 }
@@ -129,12 +126,12 @@ func (l *launchContext) validateShareCgroups(g *launchGroup) error {
 	want := shares(g.tasks[0].info.GetContainer())
 	for i := range g.tasks {
 		if shares(g.tasks[i].info.GetContainer()) != want {
-			return errors.New("If set, the value of 'share_cgroups' must be the same for all tasks in the group")
+			return faultf("If set, the value of 'share_cgroups' must be the same for all tasks in the group")
 		}
 	}
 	for _, t := range l.a.tasks {
 		if t.framework() == l.f.id() && t.executor() == g.executor.GetExecutorId().GetValue() && !t.terminal() && shares(t.Info().GetContainer()) != want {
-			return errors.New("If set, the value of 'share_cgroups' must be the same for all tasks under an executor")
+			return faultf("If set, the value of 'share_cgroups' must be the same for all tasks under an executor")
 		}
 	}
 	return nil

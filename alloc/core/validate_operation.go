@@ -1,9 +1,6 @@
 package core
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
 )
@@ -36,7 +33,7 @@ func (v *operationValidator) validate(op *mesos.Offer_Operation) error {
 	case mesos.Offer_Operation_DESTROY_DISK:
 		return v.validateDestroyDisk(op.GetDestroyDisk())
 	}
-	return fmt.Errorf("operation type %v is unknown", op.GetType())
+	return faultf("operation type %v is unknown", op.GetType())
 }
 
 // readValid parses a list and applies the rules for the resources of operations.
@@ -46,7 +43,7 @@ func readValid(list []*mesos.Resource) (resource.Resources, error) {
 		return nil, err
 	}
 	if err := rs.Validate(); err != nil {
-		return nil, fmt.Errorf("Invalid resources: %w", err)
+		return nil, faultf("Invalid resources: %w", err)
 	}
 	return rs, rs.ValidateSingleProvider()
 }
@@ -63,7 +60,7 @@ func (v *operationValidator) validateReserve(op *mesos.Offer_Operation_Reserve) 
 	}
 	for _, r := range rs {
 		if !r.IsDynamicallyReserved() {
-			return fmt.Errorf("Resource %s is not dynamically reserved", r)
+			return faultf("Resource %s is not dynamically reserved", r)
 		}
 		if err := v.validateReservationSupport(r); err != nil {
 			return err
@@ -80,20 +77,20 @@ func (v *operationValidator) validateReserve(op *mesos.Offer_Operation_Reserve) 
 func validateReservationSource(op *mesos.Offer_Operation_Reserve, rs resource.Resources) error {
 	source, err := readValid(op.GetSource())
 	if err != nil {
-		return fmt.Errorf("source: %w", err)
+		return faultf("source: %w", err)
 	}
 	if source.IsEmpty() || rs.IsEmpty() {
-		return errors.New("'source' and 'resources' must not be empty")
+		return faultf("'source' and 'resources' must not be empty")
 	}
 	for _, side := range []resource.Resources{source, rs} {
 		for _, r := range side {
 			if !sameStack(r, side[0]) {
-				return errors.New("reservations of all resources must be the same")
+				return faultf("reservations of all resources must be the same")
 			}
 		}
 	}
 	if !source.ToUnreserved().Equal(rs.ToUnreserved()) {
-		return fmt.Errorf("quantities of 'source' %s and 'resources' %s must be the same", source, rs)
+		return faultf("quantities of 'source' %s and 'resources' %s must be the same", source, rs)
 	}
 	return nil
 }
@@ -113,10 +110,10 @@ func sameStack(a, b resource.Resource) bool {
 
 func (v *operationValidator) validateReservationSupport(r resource.Resource) error {
 	if hierarchical(r.ReservationRole()) && !v.caps.hierarchicalRole {
-		return fmt.Errorf("Resource %s with reservation for hierarchical role %q cannot be reserved: the agent lacks HIERARCHICAL_ROLE", r, r.ReservationRole())
+		return faultf("Resource %s with reservation for hierarchical role %q cannot be reserved: the agent lacks HIERARCHICAL_ROLE", r, r.ReservationRole())
 	}
 	if r.HasRefinedReservations() && !v.caps.refinement {
-		return fmt.Errorf("Resource %s has refined reservations: the agent lacks RESERVATION_REFINEMENT", r)
+		return faultf("Resource %s has refined reservations: the agent lacks RESERVATION_REFINEMENT", r)
 	}
 	return nil
 }
@@ -132,10 +129,10 @@ func (v *operationValidator) validateReservationOwner(r resource.Resource) error
 	}
 	top := r.Reservations()[len(r.Reservations())-1]
 	if top.Principal == nil {
-		return fmt.Errorf("A reserve operation was attempted by principal '%s', but there is a reserved resource %s in the request with no principal set", v.principal, r)
+		return faultf("A reserve operation was attempted by principal '%s', but there is a reserved resource %s in the request with no principal set", v.principal, r)
 	}
 	if top.GetPrincipal() != v.principal {
-		return fmt.Errorf("A reserve operation was attempted by principal '%s', but there is a reserved resource in the request with principal '%s' set", v.principal, top.GetPrincipal())
+		return faultf("A reserve operation was attempted by principal '%s', but there is a reserved resource in the request with principal '%s' set", v.principal, top.GetPrincipal())
 	}
 	return nil
 }
@@ -146,14 +143,14 @@ func (v *operationValidator) validateAllocation(rs resource.Resources) error {
 	for _, r := range rs {
 		switch {
 		case v.f == nil && r.AllocationRole() != "":
-			return fmt.Errorf("A reserve operation was attempted with an allocated resource %s", r)
+			return faultf("A reserve operation was attempted with an allocated resource %s", r)
 		case v.f == nil:
 		case r.AllocationRole() == "":
-			return fmt.Errorf("A reserve operation was attempted on unallocated resource %s", r)
+			return faultf("A reserve operation was attempted on unallocated resource %s", r)
 		case r.AllocationRole() != r.ReservationRole():
-			return fmt.Errorf("A reserve operation was attempted for a resource with role '%s', but the resource is allocated to role '%s'", r.ReservationRole(), r.AllocationRole())
+			return faultf("A reserve operation was attempted for a resource with role '%s', but the resource is allocated to role '%s'", r.ReservationRole(), r.AllocationRole())
 		case !v.f.subscribed(r.ReservationRole()):
-			return fmt.Errorf("A reserve operation was attempted for a resource with role '%s', but the framework can only reserve resources with its roles", r.ReservationRole())
+			return faultf("A reserve operation was attempted for a resource with role '%s', but the framework can only reserve resources with its roles", r.ReservationRole())
 		}
 	}
 	return nil
@@ -166,10 +163,10 @@ func (v *operationValidator) validateUnreserve(op *mesos.Offer_Operation_Unreser
 	}
 	for _, r := range rs {
 		if !r.IsDynamicallyReserved() {
-			return fmt.Errorf("Resource %s is not dynamically reserved", r)
+			return faultf("Resource %s is not dynamically reserved", r)
 		}
 		if r.IsPersistentVolume() {
-			return fmt.Errorf("A dynamically reserved persistent volume %s cannot be unreserved directly. Please destroy the persistent volume first then unreserve the resource", r)
+			return faultf("A dynamically reserved persistent volume %s cannot be unreserved directly. Please destroy the persistent volume first then unreserve the resource", r)
 		}
 	}
 	return nil
@@ -193,15 +190,15 @@ func (v *operationValidator) validateNewVolume(r resource.Resource) error {
 	d := r.Disk()
 	switch {
 	case d == nil:
-		return fmt.Errorf("Resource %s does not have DiskInfo", r)
+		return faultf("Resource %s does not have DiskInfo", r)
 	case d.Persistence == nil:
-		return fmt.Errorf("Resource %s: 'persistence' is not set in DiskInfo", r)
+		return faultf("Resource %s: 'persistence' is not set in DiskInfo", r)
 	case d.Volume == nil:
-		return fmt.Errorf("Resource %s: expecting 'volume' to be set for persistent volume", r)
+		return faultf("Resource %s: expecting 'volume' to be set for persistent volume", r)
 	case d.Volume.GetMode() == mesos.Volume_RO:
-		return errors.New("Read-only persistent volume not supported")
+		return faultf("Read-only persistent volume not supported")
 	case r.IsShared() && v.f != nil && !v.f.caps.shared:
-		return fmt.Errorf("Shared persistent volume %s cannot be created: the framework lacks SHARED_RESOURCES", r)
+		return faultf("Shared persistent volume %s cannot be created: the framework lacks SHARED_RESOURCES", r)
 	}
 	if err := v.validateReservationSupport(r); err != nil {
 		return err
@@ -210,10 +207,10 @@ func (v *operationValidator) validateNewVolume(r resource.Resource) error {
 		return nil
 	}
 	if d.Persistence.Principal == nil {
-		return fmt.Errorf("Create volume operation has been attempted by principal '%s', but there is a volume in the operation with no principal set in 'disk.persistence.principal'", v.principal)
+		return faultf("Create volume operation has been attempted by principal '%s', but there is a volume in the operation with no principal set in 'disk.persistence.principal'", v.principal)
 	}
 	if d.Persistence.GetPrincipal() != v.principal {
-		return fmt.Errorf("Create volume operation has been attempted by principal '%s', but there is a volume in the operation with principal '%s' set in 'disk.persistence.principal'", v.principal, d.Persistence.GetPrincipal())
+		return faultf("Create volume operation has been attempted by principal '%s', but there is a volume in the operation with principal '%s' set in 'disk.persistence.principal'", v.principal, d.Persistence.GetPrincipal())
 	}
 	return nil
 }
@@ -228,11 +225,11 @@ func (v *operationValidator) validateDestroy(op *mesos.Offer_Operation_Destroy) 
 		volume := resource.Of(r).Unallocate()
 		switch {
 		case !r.IsPersistentVolume():
-			return fmt.Errorf("'%s' is not a persistent volume", r)
+			return faultf("'%s' is not a persistent volume", r)
 		case !total.Contains(volume):
-			return errors.New("Persistent volumes not found")
+			return faultf("Persistent volumes not found")
 		case v.used.Contains(volume):
-			return errors.New("Persistent volumes in use")
+			return faultf("Persistent volumes in use")
 		}
 	}
 	return nil
@@ -247,13 +244,13 @@ func (v *operationValidator) validateResizable(message *mesos.Resource) (resourc
 	r := rs[0]
 	switch {
 	case r.HasProvider():
-		return r, fmt.Errorf("Resizing a volume from resource provider %s is not supported", r.ProviderID())
+		return r, faultf("Resizing a volume from resource provider %s is not supported", r.ProviderID())
 	case !r.IsPersistentVolume():
-		return r, fmt.Errorf("'%s' is not a persistent volume", r)
+		return r, faultf("'%s' is not a persistent volume", r)
 	case r.IsShared():
-		return r, fmt.Errorf("Resizing the shared persistent volume %s is not supported", r)
+		return r, faultf("Resizing the shared persistent volume %s is not supported", r)
 	case !v.caps.resizeVolume:
-		return r, errors.New("the agent lacks the capability RESIZE_VOLUME")
+		return r, faultf("the agent lacks the capability RESIZE_VOLUME")
 	}
 	return r, nil
 }
@@ -265,10 +262,10 @@ func (v *operationValidator) validateGrow(op *mesos.Offer_Operation_GrowVolume) 
 	}
 	addition, err := readValid([]*mesos.Resource{op.GetAddition()})
 	if err != nil {
-		return fmt.Errorf("addition: %w", err)
+		return faultf("addition: %w", err)
 	}
 	if addition[0].ScalarMilli() <= 0 {
-		return errors.New("The size of 'GrowVolume.addition' must be greater than zero")
+		return faultf("The size of 'GrowVolume.addition' must be greater than zero")
 	}
 	conversion, err := resource.OperationConversions(&mesos.Offer_Operation{
 		Type:    mesos.Offer_Operation_DESTROY.Enum(),
@@ -279,7 +276,7 @@ func (v *operationValidator) validateGrow(op *mesos.Offer_Operation_GrowVolume) 
 	}
 	// What the volume would be without its data must be of the addition's kind.
 	if plain := conversion[0].Converted[0].WithScalarMilli(addition[0].ScalarMilli()); !resource.Of(plain).Equal(addition) {
-		return fmt.Errorf("Incompatible resources in 'volume' %s and 'addition' %s", volume, addition)
+		return faultf("Incompatible resources in 'volume' %s and 'addition' %s", volume, addition)
 	}
 	return nil
 }
@@ -290,14 +287,14 @@ func (v *operationValidator) validateShrink(op *mesos.Offer_Operation_ShrinkVolu
 		return err
 	}
 	if volume.Disk().GetSource().GetType() == mesos.Resource_DiskInfo_Source_MOUNT {
-		return fmt.Errorf("Shrinking the volume %s on a MOUNT disk is not supported", volume)
+		return faultf("Shrinking the volume %s on a MOUNT disk is not supported", volume)
 	}
 	milli, ok := resource.MilliFromFloat(op.GetSubtract().GetValue())
 	switch {
 	case !ok || milli <= 0:
-		return errors.New("Value of 'ShrinkVolume.subtract' must be greater than zero")
+		return faultf("Value of 'ShrinkVolume.subtract' must be greater than zero")
 	case milli >= volume.ScalarMilli():
-		return errors.New("Value of 'ShrinkVolume.subtract' must be smaller than the size of 'ShrinkVolume.volume'")
+		return faultf("Value of 'ShrinkVolume.subtract' must be smaller than the size of 'ShrinkVolume.volume'")
 	}
 	return nil
 }
@@ -308,13 +305,13 @@ func (v *operationValidator) validateCreateDisk(op *mesos.Offer_Operation_Create
 		return err
 	}
 	if source.Disk().GetSource().GetType() != mesos.Resource_DiskInfo_Source_RAW {
-		return errors.New("'source' is not a RAW disk resource")
+		return faultf("'source' is not a RAW disk resource")
 	}
 	if t := op.GetTargetType(); t != mesos.Resource_DiskInfo_Source_MOUNT && t != mesos.Resource_DiskInfo_Source_BLOCK {
-		return fmt.Errorf("'target_type' is neither MOUNT or BLOCK, got %v", t)
+		return faultf("'target_type' is neither MOUNT or BLOCK, got %v", t)
 	}
 	if (source.Disk().GetSource().Profile != nil) == (op.TargetProfile != nil) {
-		return errors.New("'target_profile' must be set if and only if 'source' has no profile")
+		return faultf("'target_profile' must be set if and only if 'source' has no profile")
 	}
 	return nil
 }
@@ -327,27 +324,27 @@ func (v *operationValidator) validateDestroyDisk(op *mesos.Offer_Operation_Destr
 	switch source.Disk().GetSource().GetType() {
 	case mesos.Resource_DiskInfo_Source_MOUNT, mesos.Resource_DiskInfo_Source_BLOCK, mesos.Resource_DiskInfo_Source_RAW:
 	default:
-		return errors.New("'source' is neither a MOUNT, BLOCK or RAW disk resource")
+		return faultf("'source' is neither a MOUNT, BLOCK or RAW disk resource")
 	}
 	if source.Disk().GetSource().Id == nil {
-		return errors.New("'source' is not backed by a CSI volume: it has no id")
+		return faultf("'source' is not backed by a CSI volume: it has no id")
 	}
 	if source.IsPersistentVolume() {
-		return fmt.Errorf("A disk resource containing a persistent volume %s cannot be destroyed directly. Please destroy the persistent volume first then destroy the disk resource", source)
+		return faultf("A disk resource containing a persistent volume %s cannot be destroyed directly. Please destroy the persistent volume first then destroy the disk resource", source)
 	}
 	return nil
 }
 
 func (v *operationValidator) validateProviderDisk(message *mesos.Resource) (resource.Resource, error) {
 	if !v.caps.resourceProvider {
-		return resource.Resource{}, errors.New("the agent lacks the capability RESOURCE_PROVIDER")
+		return resource.Resource{}, faultf("the agent lacks the capability RESOURCE_PROVIDER")
 	}
 	rs, err := readValid([]*mesos.Resource{message})
 	if err != nil {
 		return resource.Resource{}, err
 	}
 	if !rs[0].HasProvider() {
-		return rs[0], errors.New("'source' is not managed by a resource provider")
+		return rs[0], faultf("'source' is not managed by a resource provider")
 	}
 	return rs[0], nil
 }

@@ -1,8 +1,6 @@
 package core
 
 import (
-	"errors"
-	"fmt"
 	"math"
 
 	"github.com/caprock/caprock/wire/mesos"
@@ -28,49 +26,49 @@ type launchContext struct {
 func (l *launchContext) validateTask(t *launchTask) error {
 	info := t.info
 	if err := resource.ValidateID(info.GetTaskId().GetValue()); err != nil {
-		return fmt.Errorf("'TaskInfo.task_id': %w", err)
+		return faultf("'TaskInfo.task_id': %w", err)
 	}
 	if old := l.f.tasks[info.GetTaskId().GetValue()]; old != nil {
 		if old.unreachable() {
-			return fmt.Errorf("Task has duplicate ID: %s (unreachable)", old.ID())
+			return faultf("Task has duplicate ID: %s (unreachable)", old.ID())
 		}
-		return fmt.Errorf("Task has duplicate ID: %s", old.ID())
+		return faultf("Task has duplicate ID: %s", old.ID())
 	}
 	if info.GetAgentId().GetValue() != l.a.id() {
-		return fmt.Errorf("Task uses invalid agent %s while agent %s is expected", info.GetAgentId().GetValue(), l.a.id())
+		return faultf("Task uses invalid agent %s while agent %s is expected", info.GetAgentId().GetValue(), l.a.id())
 	}
 	if g := info.GetKillPolicy().GetGracePeriod(); g.GetNanoseconds() < 0 {
-		return fmt.Errorf("Task's 'kill_policy.grace_period' must be non-negative, got %d ns", g.GetNanoseconds())
+		return faultf("Task's 'kill_policy.grace_period' must be non-negative, got %d ns", g.GetNanoseconds())
 	}
 	if info.GetMaxCompletionTime().GetNanoseconds() < 0 {
-		return fmt.Errorf("Task's 'max_completion_time' must be non-negative, got %d ns", info.GetMaxCompletionTime().GetNanoseconds())
+		return faultf("Task's 'max_completion_time' must be non-negative, got %d ns", info.GetMaxCompletionTime().GetNanoseconds())
 	}
 	if info.Check != nil {
 		if err := ValidateCheck(info.Check); err != nil {
-			return fmt.Errorf("Task uses invalid check: %w", err)
+			return faultf("Task uses invalid check: %w", err)
 		}
 	}
 	if info.HealthCheck != nil {
 		if err := ValidateHealthCheck(info.HealthCheck); err != nil {
-			return fmt.Errorf("Task uses invalid health check: %w", err)
+			return faultf("Task uses invalid health check: %w", err)
 		}
 	}
 	if t.res.IsEmpty() {
-		return errors.New("Task uses no resources")
+		return faultf("Task uses no resources")
 	}
 	if err := validateUsedResources(t.res); err != nil {
-		return fmt.Errorf("Task uses invalid resources: %w", err)
+		return faultf("Task uses invalid resources: %w", err)
 	}
 	if err := validateLimits(t, l.a.caps); err != nil {
 		return err
 	}
 	if info.Command != nil {
 		if err := ValidateCommand(info.Command); err != nil {
-			return fmt.Errorf("Task's `CommandInfo` is invalid: %w", err)
+			return faultf("Task's `CommandInfo` is invalid: %w", err)
 		}
 	}
 	if err := ValidateContainer(info.Container); err != nil {
-		return fmt.Errorf("Task's `ContainerInfo` is invalid: %w", err)
+		return faultf("Task's `ContainerInfo` is invalid: %w", err)
 	}
 	return nil
 }
@@ -94,22 +92,22 @@ func validateLimits(t *launchTask, caps agentCaps) error {
 		return nil
 	}
 	if !caps.taskResourceLimits {
-		return errors.New("The agent does not support resource limits: it lacks the capability TASK_RESOURCE_LIMITS")
+		return faultf("The agent does not support resource limits: it lacks the capability TASK_RESOURCE_LIMITS")
 	}
 	for _, name := range sortedKeys(limits) {
 		if name != "cpus" && name != "mem" {
-			return fmt.Errorf("Resource limits are only supported for cpus and mem, got %q", name)
+			return faultf("Resource limits are only supported for cpus and mem, got %q", name)
 		}
 		request := t.res.ScalarMilli(name)
 		if request == 0 {
-			return fmt.Errorf("A resource limit of %s needs a request of %s", name, name)
+			return faultf("A resource limit of %s needs a request of %s", name, name)
 		}
 		limit := limits[name].GetValue()
 		if math.IsInf(limit, 1) {
 			continue
 		}
 		if milli, ok := resource.MilliFromFloat(limit); !ok || milli < request {
-			return fmt.Errorf("The resource limit of %s is %v, below the request of %s", name, limit, resource.FormatMilli(request))
+			return faultf("The resource limit of %s is %v, below the request of %s", name, limit, resource.FormatMilli(request))
 		}
 	}
 	return nil
@@ -122,24 +120,24 @@ func (l *launchContext) validateLaunch(t *launchTask) (launchExecutor bool, err 
 		return false, err
 	}
 	if t.info.GetContainer().GetLinuxInfo() != nil && !t.info.Container.LinuxInfo.GetShareCgroups() {
-		return false, errors.New("The 'TaskInfo' of a LAUNCH must not set 'share_cgroups' to false")
+		return false, faultf("The 'TaskInfo' of a LAUNCH must not set 'share_cgroups' to false")
 	}
 	if (t.info.Executor != nil) == (t.info.Command != nil) {
-		return false, errors.New("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present")
+		return false, faultf("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present")
 	}
 	total := t.res
 	if e := t.info.Executor; e != nil {
 		if e.Type != nil && e.GetType() != mesos.ExecutorInfo_CUSTOM {
-			return false, fmt.Errorf("'ExecutorInfo.type' must be CUSTOM in a LAUNCH, got %v", e.GetType())
+			return false, faultf("'ExecutorInfo.type' must be CUSTOM in a LAUNCH, got %v", e.GetType())
 		}
 		if e.Command == nil {
-			return false, errors.New("'ExecutorInfo.command' must be set in a LAUNCH")
+			return false, faultf("'ExecutorInfo.command' must be set in a LAUNCH")
 		}
 		if err := l.validateExecutor(e, t.executorRes); err != nil {
 			return false, err
 		}
 		if !t.executorRes.Shared().IsEmpty() {
-			return false, fmt.Errorf("Executor resources %s contain shared resources, which executors cannot use", t.executorRes)
+			return false, faultf("Executor resources %s contain shared resources, which executors cannot use", t.executorRes)
 		}
 		launchExecutor = !l.executorRuns(e)
 		if launchExecutor {
@@ -150,7 +148,7 @@ func (l *launchContext) validateLaunch(t *launchTask) (launchExecutor bool, err 
 		}
 	}
 	if !l.available.Contains(total) {
-		return false, fmt.Errorf("Total resources %s required by task and its executor is more than available %s", total, l.available)
+		return false, faultf("Total resources %s required by task and its executor is more than available %s", total, l.available)
 	}
 	return launchExecutor, nil
 }
@@ -166,7 +164,7 @@ func validateTogether(all ...resource.Resources) error {
 		return err
 	}
 	if resource.Overlap(all...) {
-		return errors.New("There are overlapping resources in the task resources and executor resources")
+		return faultf("There are overlapping resources in the task resources and executor resources")
 	}
 	return nil
 }
