@@ -24,21 +24,47 @@ const (
 	linksPrefix = "links-"
 )
 
+// mountSource marks a BPF file system as mounted by us, in mountinfo.
+const mountSource = "caprock"
+
 // ensureFS makes PinDir a directory in a BPF file system.
 func (a *Accounts) ensureFS() error {
-	dir := a.opts.PinDir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(a.opts.PinDir, 0o700); err != nil {
 		return fmt.Errorf("bpf: pin directory: %w", err)
 	}
-	if isBPFFS(dir) {
-		a.mounted = !isBPFFS(filepath.Dir(dir))
-		return nil
+	dir, err := filepath.Abs(a.opts.PinDir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
 	}
-	if err := unix.Mount("bpf", dir, "bpf", 0, "mode=0700"); err != nil {
-		return fmt.Errorf("bpf: mount a BPF file system at %s: %w", dir, err)
+	if err != nil {
+		return fmt.Errorf("bpf: pin directory: %w", err)
 	}
-	a.mounted = true
-	return nil
+	a.opts.PinDir = dir
+	if !isBPFFS(dir) {
+		if err := unix.Mount(mountSource, dir, "bpf", 0, "mode=0700"); err != nil {
+			return fmt.Errorf("bpf: mount a BPF file system at %s: %w", dir, err)
+		}
+	}
+	a.mounted, err = mountedByUs(dir)
+	return err
+}
+
+// mountedByUs reports whether dir is a mount point that ensureFS has made, now or
+// in an earlier process.
+func mountedByUs(dir string) (bool, error) {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return false, fmt.Errorf("bpf: %w", err)
+	}
+	point := strings.NewReplacer(`\`, `\134`, " ", `\040`, "\t", `\011`, "\n", `\012`).Replace(dir)
+	for _, line := range strings.Split(string(b), "\n") {
+		before, after, _ := strings.Cut(line, " - ")
+		head, tail := strings.Fields(before), strings.Fields(after)
+		if len(head) > 4 && len(tail) > 1 && head[4] == point && tail[0] == "bpf" && tail[1] == mountSource {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func isBPFFS(dir string) bool {

@@ -1,0 +1,234 @@
+package isolation
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A dying agent writes this to its parent.
+type started struct {
+	Pid   int
+	Ticks uint64
+}
+
+// playAgent starts the script given in the environment in group "task" and then
+// waits to be killed.
+func playAgent() {
+	var o Options
+	if err := json.Unmarshal([]byte(os.Getenv("CAPROCK_TEST_OPTIONS")), &o); err != nil {
+		panic(err)
+	}
+	o.Logger = quiet
+	h, err := Open(o)
+	if err != nil {
+		panic(err)
+	}
+	g, err := h.Create("task", Limits{MemBytes: 64 << 20})
+	if err != nil {
+		panic(err)
+	}
+	p, err := h.Start(g, shell(os.Getenv("CAPROCK_TEST_SCRIPT")))
+	if err != nil {
+		panic(err)
+	}
+	json.NewEncoder(os.Stdout).Encode(started{p.Pid(), p.StartTicks()})
+	select {}
+}
+
+// agentThatDies runs an agent that starts script and is then killed with
+// SIGKILL; it returns what the agent had checkpointed.
+func agentThatDies(t *testing.T, o Options, script string) started {
+	t.Helper()
+	o.Logger = nil
+	options, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("/proc/self/exe")
+	c.Env = append(os.Environ(), roleEnv+"=agent", "CAPROCK_TEST_SCRIPT="+script, "CAPROCK_TEST_OPTIONS="+string(options))
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var s started
+	err = json.NewDecoder(out).Decode(&s)
+	c.Process.Kill()
+	c.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// release lets a script that reads from the FIFO go on.
+func fifo(t *testing.T) (path string, release func()) {
+	path = filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, func() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+}
+
+func TestTaskIsAdoptedAfterTheAgentWasKilled(t *testing.T) {
+	for _, withBPF := range []bool{true, false} {
+		t.Run(fmt.Sprintf("bpf=%t", withBPF), func(t *testing.T) {
+			o := testOptions(t, withBPF)
+			gate, release := fifo(t)
+			s := agentThatDies(t, o, "read x < "+gate+"; exit 7")
+			h := openHost(t, o)
+			defer removeHost(t, h)
+			if names, err := h.List(); err != nil || !slices.Equal(names, []string{"task"}) {
+				t.Fatalf("groups: got %v, %v; want task", names, err)
+			}
+			g, err := h.Group("task")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := h.Adopt("task", s.Pid, s.Ticks)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, done := p.Status(); done {
+				t.Fatal("the task did not survive its agent")
+			}
+			if h.Source() != SourceBPF && !h.Probe().PidfdExit.OK() {
+				t.Skip("SKIP-ENV: neither BPF nor exit info by pidfd: the status cannot be learned")
+			}
+			release()
+			if got := await(t, p); got != (ExitStatus{WaitStatus: 7 << 8, Known: true}) {
+				t.Errorf("got %s, want exit status 7", got)
+			}
+			if err := p.Signal(syscall.SIGKILL); !errors.Is(err, os.ErrProcessDone) {
+				t.Errorf("signal to the dead: got %v, want os.ErrProcessDone", err)
+			}
+			if err := g.Destroy(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestExitWhileNoAgentRunsIsKnown(t *testing.T) {
+	o := testOptions(t, true)
+	gate, release := fifo(t)
+	s := agentThatDies(t, o, "read x < "+gate+"; kill -9 $$")
+	release()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if ticks, err := processTicks(s.Pid); err != nil || ticks != s.Ticks {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the task does not end")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	h := openHost(t, o)
+	defer removeHost(t, h)
+	p, err := h.Adopt("task", s.Pid, s.Ticks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := await(t, p)
+	if h.Source() != SourceBPF || !h.Probe().InitNamespaces.OK() {
+		t.Skipf("SKIP-ENV: no exit recorder here:\n%s", h.Probe())
+	}
+	if got != (ExitStatus{WaitStatus: 9, Known: true}) {
+		t.Errorf("got %+v, want killed by signal 9", got)
+	}
+	// The same pid with another start is another process.
+	if p, err = h.Adopt("task", s.Pid, s.Ticks+1); err != nil {
+		t.Fatal(err)
+	}
+	if got := await(t, p); got.Known {
+		t.Errorf("got %s for a process that never was", got)
+	}
+}
+
+func processTicks(pid int) (uint64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	if fields[0] == "Z" {
+		return 0, fs.ErrNotExist
+	}
+	var ticks uint64
+	_, err = fmt.Sscan(fields[19], &ticks)
+	return ticks, err
+}
+
+func TestAForeignProcessIsNeitherAdoptedNorSignalled(t *testing.T) {
+	h := newHost(t, false)
+	createGroup(t, h, "g", Limits{})
+	// Ourselves: alive, and in no group of ours.
+	ticks, err := processTicks(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Adopt("g", os.Getpid(), ticks); !errors.Is(err, ErrForeign) {
+		t.Errorf("got %v, want ErrForeign", err)
+	}
+	// Our pid, recycled from an earlier process: gone, and out of reach.
+	p, err := h.Adopt("g", os.Getpid(), ticks-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := await(t, p); s.Known {
+		t.Errorf("got %s, want unknown", s)
+	}
+	if err := p.Signal(syscall.SIGKILL); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("got %v, want os.ErrProcessDone", err)
+	}
+}
+
+func TestCloseLeavesTasksAlone(t *testing.T) {
+	o := testOptions(t, true)
+	h := openHost(t, o)
+	g := createGroup(t, h, "stays", Limits{})
+	p := start(t, h, g, shell("exec sleep 60"))
+	p.Close()
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h = openHost(t, o)
+	defer removeHost(t, h)
+	again, err := h.Adopt("stays", p.Pid(), p.StartTicks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, done := again.Status(); done {
+		t.Fatal("Close ended the task")
+	}
+	if g, err = h.Group("stays"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Destroy(); err != nil {
+		t.Fatal(err)
+	}
+	if s := await(t, again); s.WaitStatus != int(syscall.SIGKILL) {
+		t.Errorf("got %s, want killed", s)
+	}
+}
