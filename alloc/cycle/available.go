@@ -256,8 +256,8 @@ func (a *Allocator) convertHolding(slot shard.Slot, c, i int32, oldVec []int64, 
 	_, unreserved, reserved, _ := a.amounts(oldVec, oldRest)
 	a.bookRoles(cl.role, unreserved, reserved, -1)
 	a.subHolding(slot, i, oldVec, oldRest)
-	a.unbookSharedRoles(c, slot, oldRest, -1)
-	a.unbookSharedRoles(c, slot, newRest, 1)
+	a.convertSharedRoles(c, slot, oldRest, -1)
+	a.convertSharedRoles(c, slot, newRest, 1)
 	_, unreserved, reserved, _ = a.amounts(newVec, newRest)
 	a.bookRoles(cl.role, unreserved, reserved, 1)
 	i = a.addHolding(slot, c, newVec, newRest)
@@ -282,24 +282,16 @@ func (a *Allocator) scalarSum(vec []int64, rest resource.Resources) []int64 {
 	return sum
 }
 
-// unbookSharedRoles is bookShared for the sums of roles alone.
-func (a *Allocator) unbookSharedRoles(c int32, slot shard.Slot, rest resource.Resources, sign int64) {
+// convertSharedRoles is bookShared for the sums of roles alone.
+func (a *Allocator) convertSharedRoles(c int32, slot shard.Slot, rest resource.Resources, sign int64) {
+	id := a.claims[c].role
 	for i := range rest {
 		k := rest[i].Kind
-		if !k.IsShared() || k.Type() != scalarType {
+		if !k.IsShared() || k.Type() != scalarType ||
+			a.sharedHeld(noHolding, slot, rest[i], func(other int32) bool { return a.claims[other].role == id }) {
 			continue
 		}
-		d, milli := a.dim(k.Name()), sign*rest[i].ScalarMilli()
-		for at := a.claims[c].role; at >= 0; at = a.roles[at].parent {
-			if a.sharedHeld(noHolding, slot, rest[i], func(other int32) bool { return a.below(a.claims[other].role, at) }) {
-				continue
-			}
-			if k.IsReserved() {
-				a.roles[at].offeredReserved[d] += milli
-			} else if !k.IsRevocable() {
-				a.roles[at].offered[d] += milli
-			}
-		}
+		a.bookSharedRoles(id, k, a.dim(k.Name()), sign*rest[i].ScalarMilli())
 	}
 }
 

@@ -102,8 +102,9 @@ func (a *Allocator) bookRoles(id int32, unreserved, reserved []int64, sign int64
 	}
 }
 
-// bookShared books shared scalars, which count once at each level however many
-// holders below it have them on the agent.
+// bookShared books shared scalars. A claim's share counts a shared resource of
+// an agent once however many copies it holds, and the sums of roles count it
+// once for each role in which it is held.
 func (a *Allocator) bookShared(except, c int32, slot shard.Slot, rest resource.Resources, sign int64) {
 	cl := &a.claims[c]
 	r := &a.roles[cl.role]
@@ -114,38 +115,24 @@ func (a *Allocator) bookShared(except, c int32, slot shard.Slot, rest resource.R
 		}
 		d, milli := a.dim(k.Name()), sign*rest[i].ScalarMilli()
 		if !a.sharedHeld(except, slot, rest[i], func(other int32) bool { return other == c }) {
-			w := r.tree.Up(cl.leaf) // the sum at the root of a role's own tree is not used
-			w.Add(d, milli)
+			r.tree.Adjust(cl.leaf, d, milli)
 		}
-		for w, more := a.roleTree.Up(r.leaf), true; more; more = w.Next() {
-			if !a.sharedHeld(except, slot, rest[i], func(other int32) bool {
-				leaf := a.roles[a.claims[other].role].leaf
-				return leaf >= 0 && w.Contains(leaf)
-			}) {
-				w.Add(d, milli)
-			}
+		if a.sharedHeld(except, slot, rest[i], func(other int32) bool { return a.claims[other].role == cl.role }) {
+			continue
 		}
-		for at := cl.role; at >= 0; at = a.roles[at].parent {
-			if a.sharedHeld(except, slot, rest[i], func(other int32) bool { return a.below(a.claims[other].role, at) }) {
-				continue
-			}
-			if k.IsReserved() {
-				a.roles[at].offeredReserved[d] += milli
-			} else if !k.IsRevocable() {
-				a.roles[at].offered[d] += milli
-			}
-		}
+		a.roleTree.Adjust(r.leaf, d, milli)
+		a.bookSharedRoles(cl.role, k, d, milli)
 	}
 }
 
-// below says whether role id is at or below role at.
-func (a *Allocator) below(id, at int32) bool {
-	for ; id >= 0; id = a.roles[id].parent {
-		if id == at {
-			return true
+func (a *Allocator) bookSharedRoles(id int32, k *resource.Kind, d int, milli int64) {
+	for at := id; at >= 0; at = a.roles[at].parent {
+		if k.IsReserved() {
+			a.roles[at].offeredReserved[d] += milli
+		} else if !k.IsRevocable() {
+			a.roles[at].offered[d] += milli
 		}
 	}
-	return false
 }
 
 // sharedHeld says whether a tracked holding on the agent, of a claim that in

@@ -14,37 +14,13 @@ func (t *Tree) touch(n node) {
 	t.pending = append(t.pending, n)
 }
 
-// Up starts a walk at the claimant that Next takes to its ancestors, the root
-// last. It is how a caller that must charge every level differently (shared
-// resources count once per level) books.
-func (t *Tree) Up(l Leaf) Walk { return Walk{t, t.leaves[l]} }
-
-// Walk is a position on the way from a claimant to the root.
-type Walk struct {
-	t  *Tree
-	at node
-}
-
-// Next moves one level up and says whether there is one.
-func (w *Walk) Next() bool {
-	w.at = w.t.nodes[w.at].parent
-	return w.at >= 0
-}
-
-// Add adds milli of one dimension to this level only (negative takes away).
-func (w *Walk) Add(dim int, milli int64) {
-	w.t.nodes[w.at].totals[dim] += milli
-	w.t.touch(w.at)
-}
-
-// Contains says whether the claimant other is at or below this level.
-func (w *Walk) Contains(other Leaf) bool {
-	for n := w.t.leaves[other]; n >= 0; n = w.t.nodes[n].parent {
-		if n == w.at {
-			return true
-		}
+// Adjust adds milli of one dimension (negative takes away) to the books of the
+// claimant and its ancestors, without counting a service.
+func (t *Tree) Adjust(l Leaf, dim int, milli int64) {
+	for n := t.leaves[l]; n >= 0; n = t.nodes[n].parent {
+		t.nodes[n].totals[dim] += milli
+		t.touch(n)
 	}
-	return false
 }
 
 // Charge books v on the claimant and its ancestors as one service.

@@ -164,8 +164,8 @@ func (r *reference) unbook(fw, agent string, res resource.Resources) {
 	}
 }
 
-// inSubtree sums scalars that known frameworks hold, per agent with shared
-// resources counted once, in a role and its descendants ("" is all).
+// inSubtree sums scalars that known frameworks hold, per agent and role with
+// shared resources counted once, in a role and its descendants ("" is all).
 func (r *reference) inSubtree(role string, keep func(resource.Resource) bool) resource.Quantities {
 	var sum resource.Quantities
 	for _, g := range r.agents {
@@ -176,7 +176,7 @@ func (r *reference) inSubtree(role string, keep func(resource.Resource) bool) re
 			}
 			here = here.Plus(held.Filter(func(x resource.Resource) bool {
 				return (role == "" || resource.IsInSubtree(x.AllocationRole(), role)) && keep(x)
-			}).Unallocate())
+			}))
 		}
 		sum = sum.Plus(here.CreateStrippedScalarQuantity())
 	}
