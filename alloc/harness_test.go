@@ -25,7 +25,7 @@ const patience = 20 * time.Second
 
 // service is a running allocator over a directory.
 type service struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	s      *alloc.Service
 	client *httpc.Client
@@ -33,7 +33,7 @@ type service struct {
 	ended  chan error
 }
 
-func start(t *testing.T, dir string) *service {
+func start(t testing.TB, dir string) *service {
 	t.Helper()
 	s, err := alloc.New(alloc.Options{
 		WorkDir: dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
@@ -94,7 +94,7 @@ func (r *service) read(call string) any {
 	return at(decode(r.t, []byte(body)), strings.ToLower(call))
 }
 
-func decode(t *testing.T, body []byte) any {
+func decode(t testing.TB, body []byte) any {
 	t.Helper()
 	var v any
 	if err := json.Unmarshal(body, &v); err != nil {
@@ -125,7 +125,7 @@ func text(v any, path ...any) string { s, _ := at(v, path...).(string); return s
 
 // stream is an open event stream, read by a goroutine.
 type stream struct {
-	t   *testing.T
+	t   testing.TB
 	sub *httpc.Subscription
 
 	mu     sync.Mutex
@@ -268,7 +268,7 @@ func (f *framework) launch(task string) (agent string) {
 
 // agent plays the other end of the link.
 type agent struct {
-	t       *testing.T
+	t       testing.TB
 	conn    *transport.AgentConn
 	channel uint32
 	frames  chan *link.Down

@@ -17,7 +17,6 @@ import (
 	"github.com/caprock/caprock/alloc/loop"
 	"github.com/caprock/caprock/store/journal"
 	"github.com/caprock/caprock/store/kv"
-	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/mesos"
 )
@@ -121,15 +120,8 @@ func (s *Service) load(co core.Options) (*core.Core, error) {
 	if err != nil {
 		return nil, err
 	}
-	started, records := s.opts.Clock.Monotonic(), 0
-	err = s.journal.Load(func(key, value []byte) error {
-		rec, err := record.Decode(key, value)
-		if err != nil {
-			return err
-		}
-		records++
-		return c.Load(rec)
-	})
+	started := s.opts.Clock.Monotonic()
+	records, err := loadRecords(s.journal, c)
 	if err != nil {
 		return nil, fmt.Errorf("load the state in %s: %w", s.opts.WorkDir, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/caprock/caprock/alloc"
 	"github.com/caprock/caprock/store/kv"
+	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
 )
@@ -152,6 +154,36 @@ func TestSecondServiceOnTheSameWorkDirIsRefused(t *testing.T) {
 	_, err := alloc.New(alloc.Options{WorkDir: r.dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
 	if !errors.Is(err, kv.ErrInUse) || !strings.Contains(err.Error(), r.dir) {
 		t.Fatalf("a second service got %v", err)
+	}
+}
+
+func TestADamagedRecordIsNamedAtStart(t *testing.T) {
+	dir := t.TempDir()
+	db, err := kv.Open(filepath.Join(dir, "store"), kv.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := db.NewBatch(0)
+	for i := range 2000 {
+		name := fmt.Sprintf("role-%04d", i)
+		value, err := record.AppendValue(nil, &record.Role{Name: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 1500 || i == 1700 {
+			value = append([]byte{value[0]}, "damage"...)
+		}
+		b.Set(record.RoleKey(name), value)
+	}
+	if err := errors.Join(b.Commit(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = alloc.New(alloc.Options{WorkDir: dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "role-1500") || !strings.Contains(err.Error(), dir) {
+		t.Fatalf("starting over a damaged record: %v", err)
+	}
+	if _, err := kv.Open(filepath.Join(dir, "store"), kv.Options{}); err != nil {
+		t.Fatalf("the failed start holds on to the store: %v", err)
 	}
 }
 
