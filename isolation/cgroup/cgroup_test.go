@@ -165,6 +165,34 @@ func TestRemovalIsNoOOM(t *testing.T) {
 	})
 }
 
+// Two handles on one group, as after a restart: the one that only watches must not
+// take the end of the group, or a new group of that name, for an OOM.
+func TestSuccessorOfAWatchedGroupIsNoOOM(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		create(t, tree, "again", Limits{MemBytes: 64 << 20})
+		watching, err := tree.Reopen("again")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer watching.Release()
+		destroying, err := tree.Reopen("again")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			if err := destroying.Destroy(); err != nil {
+				t.Fatal(err)
+			}
+			destroying = create(t, tree, "again", Limits{MemBytes: 64 << 20})
+		}
+		select {
+		case <-watching.OOM():
+			t.Error("an OOM was reported that never was")
+		case <-time.After(50 * time.Millisecond): // the kernel notifies from a work queue
+		}
+	})
+}
+
 func TestForkBombIsContainedAndKilledWhole(t *testing.T) {
 	onEach(t, func(t *testing.T, tree *Tree) {
 		const most = 40

@@ -29,7 +29,7 @@ func TestListReopenAndHalfMadeGroups(t *testing.T) {
 		if _, err := tree.Create("c", Limits{}); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("Create over a leftover: got %v, want fs.ErrExist", err)
 		}
-		if _, err := os.Stat(filepath.Join(tree.hiers[0].dir, "c")); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(tree.hiers[0].dir, "c")); len(tree.hiers) > 1 && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a refused Create left a directory: %v", err)
 		}
 		for _, id := range names {

@@ -248,6 +248,7 @@ func (g *Group) registerV1(eventFD int32) error {
 // kills, and otherwise only when the group is removed: an event of a group that
 // is still there is an OOM, whatever the counter says yet.
 func (g *Group) oomLoop(w watch) {
+	born := inode(g.path("memory", ""))
 	kills, err := g.oomKills()
 	for err == nil && kills == 0 {
 		select {
@@ -258,6 +259,9 @@ func (g *Group) oomLoop(w watch) {
 			return
 		}
 		kills, err = g.oomKills()
+		if inode(g.path("memory", "")) != born {
+			return // removed, and perhaps made anew under the same name
+		}
 		if err == nil && !g.hasV2("memory") {
 			break
 		}
@@ -265,6 +269,15 @@ func (g *Group) oomLoop(w watch) {
 	if err == nil {
 		close(g.oom)
 	}
+}
+
+// inode of a directory, 0 if it is not there.
+func inode(dir string) uint64 {
+	var st unix.Stat_t
+	if unix.Stat(dir, &st) != nil {
+		return 0
+	}
+	return st.Ino
 }
 
 // oomKills reads how many processes were killed for memory.
