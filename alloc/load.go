@@ -80,11 +80,12 @@ func readChunks(j *journal.Journal, give func(*chunk) bool) error {
 		if len(piece.ends) < 2*chunkRecords {
 			return nil
 		}
+		size := cap(piece.raw) // given away, it is a decoder's
 		if !give(piece) {
 			refused = true
 			return journal.ErrClosed
 		}
-		piece = &chunk{ready: make(chan struct{}), raw: make([]byte, 0, cap(piece.raw)), ends: make([]int, 0, 2*chunkRecords)}
+		piece = &chunk{ready: make(chan struct{}), raw: make([]byte, 0, size), ends: make([]int, 0, 2*chunkRecords)}
 		return nil
 	})
 	switch {
