@@ -85,7 +85,7 @@ func New(opts Options) *Allocator {
 	a.hold.stride = a.names.Stride()
 	a.classes.init()
 	a.wheel.init()
-	a.roles = append(a.roles, role{parent: -1, top: -1}) // the root, which holds the sums
+	a.roles = append(a.roles, role{parent: -1, top: -1, leaf: drf.NoLeaf}) // the root, which holds the sums
 	for _, name := range opts.ExcludeNames {
 		d := a.dim(name)
 		for len(a.excluded) <= d {

@@ -134,6 +134,7 @@ func (a *Allocator) cycle() {
 	if !a.candidates.IsEmpty() {
 		a.candidates.Clear()
 	}
+	a.checkInvariants()
 }
 
 // collect appends the candidates that may be offered and have something to offer.
