@@ -26,7 +26,7 @@ func (acc *acceptance) tryConvert(op *mesos.Offer_Operation) error {
 	if err := acc.checkFeedback(op); err != nil {
 		return err
 	}
-	v := operationValidator{caps: acc.a.caps, total: acc.a.cur.total, used: acc.usedResources(acc.a),
+	v := operationValidator{caps: acc.a.caps, total: acc.a.cur.total, used: func() resource.Resources { return acc.usedResources(acc.a) },
 		principal: acc.f.info().GetPrincipal(), f: acc.f}
 	if err := v.validate(op); err != nil {
 		return faultf("Invalid %v operation: %w; on agent %s", op.GetType(), err, acc.describeAgent(acc.a))

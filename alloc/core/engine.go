@@ -208,15 +208,15 @@ func (e *engine) clearInverseOffer(now int64, agent, framework string) {
 // hold on an agent.
 func (c *Core) usedOnAgent(a *agentState) map[string]resource.Resources {
 	used := map[string]resource.Resources{}
-	for _, t := range a.tasks {
+	for _, t := range a.sortedTasks() {
 		if t.holdsResources() {
 			used[t.framework()] = used[t.framework()].Plus(t.res)
 		}
 	}
-	for _, e := range a.executors {
+	for _, e := range a.sortedExecutors() {
 		used[e.framework()] = used[e.framework()].Plus(e.res)
 	}
-	for _, o := range a.operations {
+	for _, o := range sortedStrings(a.operations) {
 		if !o.consumed.IsEmpty() {
 			used[o.framework()] = used[o.framework()].Plus(o.consumed)
 		}

@@ -236,8 +236,9 @@ func statusOf(o *Operation, uuid []byte) *mesos.OperationStatus {
 // usedResources is everything used on an agent, without allocation roles.
 func (c *Core) usedResources(a *agentState) resource.Resources {
 	var used resource.Resources
-	for _, rs := range c.usedOnAgent(a) {
-		used = used.Plus(rs.Unallocate())
+	byFramework := c.usedOnAgent(a)
+	for _, id := range sortedKeys(byFramework) {
+		used = used.Plus(byFramework[id].Unallocate())
 	}
 	return used
 }

@@ -21,7 +21,7 @@ func (c *Core) operateForOperator(agent string, op *mesos.Offer_Operation, princ
 	if err != nil {
 		return &CallError{Status: 400, Text: err.Error()}
 	}
-	v := operationValidator{caps: a.caps, total: a.cur.total, used: c.usedResources(a), principal: principal}
+	v := operationValidator{caps: a.caps, total: a.cur.total, used: func() resource.Resources { return c.usedResources(a) }, principal: principal}
 	if err := v.validate(op); err != nil {
 		if op.GetType() == mesos.Offer_Operation_DESTROY {
 			return &CallError{Status: 400, Text: fmt.Sprintf("Invalid %v operation: %v", op.GetType(), err)}

@@ -65,10 +65,11 @@ func (c *Core) validateQuota(q *quota.QuotaConfig) *CallError {
 	if hierarchical(role) {
 		return &CallError{Status: 400, Text: fmt.Sprintf("Updating quota on nested role '%s' is not supported yet", role)}
 	}
-	for kind, amounts := range map[string]map[string]*mesos.Value_Scalar{"guarantees": q.GetGuarantees(), "limits": q.GetLimits()} {
-		if err := validateQuotaAmounts(amounts); err != nil {
-			return badQuota("Invalid 'QuotaConfig.%s': %v", kind, err)
-		}
+	if err := validateQuotaAmounts(q.GetGuarantees()); err != nil {
+		return badQuota("Invalid 'QuotaConfig.guarantees': %v", err)
+	}
+	if err := validateQuotaAmounts(q.GetLimits()); err != nil {
+		return badQuota("Invalid 'QuotaConfig.limits': %v", err)
 	}
 	guarantee, limit, err := quotaOf(q)
 	if err != nil {
@@ -83,7 +84,7 @@ func (c *Core) validateQuota(q *quota.QuotaConfig) *CallError {
 func validateQuotaAmounts(amounts map[string]*mesos.Value_Scalar) error {
 	for _, name := range sortedKeys(amounts) {
 		v := amounts[name].GetValue()
-		if err := validateAmount(v); err != nil {
+		if err := validateScalar(amounts[name]); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		most := 1e12

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
@@ -93,6 +95,9 @@ func (c *Core) readRegister(r *link.Register) (registration, *refusal) {
 	var held registration
 	if r.Agent == nil {
 		return held, &refusal{text: "Register without agent info"}
+	}
+	if err := proto.CheckInitialized(r); err != nil {
+		return held, &refusal{text: fmt.Sprintf("incomplete Register: %v", err)}
 	}
 	if id := r.Agent.GetId().GetValue(); r.Agent.Id != nil {
 		if err := resource.ValidateID(id); err != nil {

@@ -106,19 +106,29 @@ func repeatedStrings(all []string) []string {
 }
 
 func validateOfferFilters(filters map[string]*mesos.OfferFilters) error {
-	for role, f := range filters {
-		for _, set := range f.GetMinAllocatableResources().GetQuantities() {
+	for _, role := range sortedKeys(filters) {
+		for _, set := range filters[role].GetMinAllocatableResources().GetQuantities() {
 			if len(set.GetQuantities()) == 0 {
 				return faultf("Invalid offer filters for role '%s': resource quantities must not be empty", role)
 			}
-			for name, scalar := range set.GetQuantities() {
-				if err := validateAmount(scalar.GetValue()); err != nil {
+			for _, name := range sortedKeys(set.GetQuantities()) {
+				if err := validateScalar(set.GetQuantities()[name]); err != nil {
 					return faultf("Invalid offer filters for role '%s': quantity of %q: %w", role, name, err)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// validateScalar refuses amounts that are no plain number of at least zero. In maps
+// the value may be missing although it is required: decoders of protobuf do not
+// see that.
+func validateScalar(s *mesos.Value_Scalar) error {
+	if s == nil || s.Value == nil {
+		return faultf("got none, want a number")
+	}
+	return validateAmount(s.GetValue())
 }
 
 // validateAmount refuses what is not a plain number of at least zero.

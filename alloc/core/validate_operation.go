@@ -8,10 +8,11 @@ import (
 // operationValidator holds an operation against the agent it is for. f is nil for
 // operators' operations, whose resources must not be allocated.
 type operationValidator struct {
-	caps        agentCaps
-	total, used resource.Resources // of the agent; used without allocation roles
-	principal   string             // empty if unknown
-	f           *frameworkState
+	caps      agentCaps
+	total     resource.Resources        // of the agent
+	used      func() resource.Resources // on the agent, without allocation roles
+	principal string                    // empty if unknown
+	f         *frameworkState
 }
 
 func (v *operationValidator) validate(op *mesos.Offer_Operation) error {
@@ -220,7 +221,7 @@ func (v *operationValidator) validateDestroy(op *mesos.Offer_Operation_Destroy) 
 	if err != nil {
 		return err
 	}
-	total := v.total.Unallocate()
+	total, used := v.total.Unallocate(), v.used()
 	for _, r := range rs {
 		volume := resource.Of(r).Unallocate()
 		switch {
@@ -228,7 +229,7 @@ func (v *operationValidator) validateDestroy(op *mesos.Offer_Operation_Destroy) 
 			return faultf("'%s' is not a persistent volume", r)
 		case !total.Contains(volume):
 			return faultf("Persistent volumes not found")
-		case v.used.Contains(volume):
+		case used.Contains(volume):
 			return faultf("Persistent volumes in use")
 		}
 	}

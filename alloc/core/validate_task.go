@@ -98,6 +98,9 @@ func validateLimits(t *launchTask, caps agentCaps) error {
 		if name != "cpus" && name != "mem" {
 			return faultf("Resource limits are only supported for cpus and mem, got %q", name)
 		}
+		if limits[name] == nil || limits[name].Value == nil {
+			return faultf("The resource limit of %s has no value", name)
+		}
 		request := t.res.ScalarMilli(name)
 		if request == 0 {
 			return faultf("A resource limit of %s needs a request of %s", name, name)
