@@ -14,23 +14,35 @@ var ErrFull = errors.New("the allocator is busy: its inbox is full")
 // ErrStopped says that the loop has ended and takes nothing more.
 var ErrStopped = errors.New("the allocator is stopping")
 
+// class tells producers apart, so that a storm of one kind leaves room for the
+// other: a hundred thousand agents registering must not refuse schedulers.
+type class uint8
+
+const (
+	calls  class = iota // over HTTP
+	frames              // of agents
+	classes
+)
+
 // item is a command and what it weighs.
 type item struct {
 	cmd   core.Command
 	bytes int
+	class class
 }
 
-// inbox is a queue of commands, bounded by count and bytes, with many
-// producers and one consumer. Order is order of arrival.
+// inbox is a queue of commands with many producers and one consumer. Order is
+// order of arrival; each class is bounded by count and bytes.
 type inbox struct {
-	maxItems, maxBytes int
+	maxItems, maxBytes int           // per class
 	wake               chan struct{} // holds one token while there is something to take
 
 	mu struct {
 		sync.Mutex
-		items   []item // guarded by mu
-		bytes   int    // guarded by mu
-		stopped bool   // guarded by mu
+		items   []item       // guarded by mu
+		count   [classes]int // guarded by mu
+		bytes   [classes]int // guarded by mu
+		stopped bool         // guarded by mu
 		// room is closed and replaced when the inbox has been drained, for
 		// those who wait. Guarded by mu.
 		room chan struct{}
@@ -45,21 +57,23 @@ func newInbox(maxItems, maxBytes int) *inbox {
 
 // offer puts the command in if it fits; otherwise it returns ErrFull and a
 // channel that is closed when it is worth trying again. A single command may
-// exceed the byte bound if it is alone.
-func (q *inbox) offer(cmd core.Command, bytes int, always bool) (<-chan struct{}, error) {
+// exceed the byte bound if it is alone in its class.
+func (q *inbox) offer(it item, always bool) (<-chan struct{}, error) {
 	q.mu.Lock()
 	if q.mu.stopped {
 		q.mu.Unlock()
 		return nil, ErrStopped
 	}
-	full := len(q.mu.items) >= q.maxItems || len(q.mu.items) > 0 && q.mu.bytes+bytes > q.maxBytes
+	count, bytes := &q.mu.count[it.class], &q.mu.bytes[it.class]
+	full := *count >= q.maxItems || *count > 0 && *bytes+it.bytes > q.maxBytes
 	if full && !always {
 		room := q.mu.room
 		q.mu.Unlock()
 		return room, ErrFull
 	}
-	q.mu.items = append(q.mu.items, item{cmd, bytes})
-	q.mu.bytes += bytes
+	q.mu.items = append(q.mu.items, it)
+	*count++
+	*bytes += it.bytes
 	q.mu.Unlock()
 	select {
 	case q.wake <- struct{}{}:
@@ -69,9 +83,9 @@ func (q *inbox) offer(cmd core.Command, bytes int, always bool) (<-chan struct{}
 }
 
 // wait is offer that waits for room.
-func (q *inbox) wait(ctx context.Context, cmd core.Command, bytes int) error {
+func (q *inbox) wait(ctx context.Context, it item) error {
 	for {
-		room, err := q.offer(cmd, bytes, false)
+		room, err := q.offer(it, false)
 		if !errors.Is(err, ErrFull) {
 			return err
 		}
@@ -93,7 +107,8 @@ func (q *inbox) drain(into []item, limit int) []item {
 	clear(q.mu.items[left:])
 	q.mu.items = q.mu.items[:left]
 	for _, it := range into[len(into)-n:] {
-		q.mu.bytes -= it.bytes
+		q.mu.count[it.class]--
+		q.mu.bytes[it.class] -= it.bytes
 	}
 	room := q.mu.room
 	q.mu.room = make(chan struct{})
@@ -112,7 +127,7 @@ func (q *inbox) drain(into []item, limit int) []item {
 func (q *inbox) depth() (items, bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.mu.items), q.mu.bytes
+	return len(q.mu.items), q.mu.bytes[calls] + q.mu.bytes[frames]
 }
 
 // stop refuses everything from now on and wakes those who wait for room.

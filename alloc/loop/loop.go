@@ -78,24 +78,24 @@ func New(c Core, j Journal, s Sink, opts Options) (*Loop, error) {
 	}, nil
 }
 
-// Submit queues a command of bytes weight, or returns ErrFull or ErrStopped.
+// Submit queues a call of bytes weight, or returns ErrFull or ErrStopped.
 func (l *Loop) Submit(cmd core.Command, bytes int) error {
-	_, err := l.inbox.offer(cmd, bytes, false)
+	_, err := l.inbox.offer(item{cmd, bytes, calls}, false)
 	if err != nil {
 		l.metrics.refused.Add(1)
 	}
 	return err
 }
 
-// SubmitWait queues a command and waits for room if there is none. It returns
-// ErrStopped, or the context's error.
+// SubmitWait queues an agent's frame and waits for room if there is none. It
+// returns ErrStopped, or the context's error.
 func (l *Loop) SubmitWait(ctx context.Context, cmd core.Command, bytes int) error {
-	return l.inbox.wait(ctx, cmd, bytes)
+	return l.inbox.wait(ctx, item{cmd, bytes, frames})
 }
 
 // Notify queues a command that is never refused: something ended.
 func (l *Loop) Notify(cmd core.Command) {
-	_, _ = l.inbox.offer(cmd, 0, true)
+	_, _ = l.inbox.offer(item{cmd, 0, calls}, true)
 }
 
 // Now reads the clock as core wants it.

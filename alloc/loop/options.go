@@ -10,8 +10,8 @@ import (
 
 // Options tune the loop. The zero value of a field means its default.
 type Options struct {
-	// InboxCommands and InboxBytes bound what waits to be decided; defaults
-	// 16,384 commands and 64 MiB of request bodies and frames.
+	// InboxCommands and InboxBytes bound what waits to be decided, calls and
+	// agents' frames each; defaults 16,384 commands and 64 MiB of bodies.
 	InboxCommands int
 	InboxBytes    int
 
