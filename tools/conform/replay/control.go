@@ -1,0 +1,187 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Some recordings show what becomes of a cluster whose processes fail. What
+// happened to them is not in the transcripts; it follows from the names of the
+// areas.
+
+// failures are what was done before the reads of an area.
+var failures = map[string]func(context.Context, *runner) error{
+	"failover-agent-down":        func(_ context.Context, r *runner) error { r.control.KillAgent(); return nil },
+	"failover-agent-restarted":   func(ctx context.Context, r *runner) error { return r.control.StartAgent(ctx) },
+	"failover-master-recovering": func(_ context.Context, r *runner) error { return r.control.RestartAllocator() },
+	"failover-master-recovered":  func(ctx context.Context, r *runner) error { return r.control.ResumeAgent(ctx) },
+	"failover-agent-unreachable": func(ctx context.Context, r *runner) error {
+		r.control.KillAgent()
+		return r.control.awaitAgents(ctx, 0)
+	},
+	"failover-agent-back": func(ctx context.Context, r *runner) error { return r.control.StartAgent(ctx) },
+	"failover-agent-gone": func(ctx context.Context, r *runner) error { return r.markGone(ctx) },
+}
+
+// needsControl says why a world cannot be played knowing only URLs; "" if it
+// can.
+func needsControl(w *World) string {
+	for _, e := range w.Exchanges {
+		if failures[e.Area] != nil {
+			return "its processes must be killed and started (use --dev)"
+		}
+	}
+	return needsFlags(w)
+}
+
+// needsFlags says what the daemons would have to be started with.
+func needsFlags(w *World) string {
+	for _, e := range w.Exchanges {
+		if e.Area == "auth" {
+			return "needs an allocator with authentication"
+		}
+	}
+	return ""
+}
+
+// planControl adds the failures before the areas that show their effect.
+func (r *runner) planControl() {
+	if r.control == nil {
+		return
+	}
+	planned := map[string]bool{}
+	for _, e := range r.world.Exchanges {
+		act := failures[e.Area]
+		if act == nil || planned[e.Area] {
+			continue
+		}
+		planned[e.Area] = true
+		s := r.add(e.at(), func(ctx context.Context) {
+			if err := act(ctx, r); err != nil {
+				r.log("before %s: %v", e.Area, err)
+			}
+		})
+		s.eager = true
+	}
+}
+
+func (r *runner) markGone(ctx context.Context) error {
+	agent, _ := r.ids.Live(r.past.agent())
+	body := fmt.Appendf(nil, `{"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":%q}}}`, agent)
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	m, err := roundTrip(ctx, r.target.Allocator, &Message{Line: "POST /api/v1 HTTP/1.1", Body: body, Headers: [][2]string{
+		{"Host", r.target.Allocator}, {"Content-Type", "application/json"}, {"Content-Length", fmt.Sprint(len(body))}}})
+	if err == nil && m.Status() != 200 {
+		err = fmt.Errorf("MARK_AGENT_GONE: got status %d, want 200", m.Status())
+	}
+	return err
+}
+
+// withoutAgent says whether a world was recorded before any agent came: its areas are about an
+// empty cluster.
+func withoutAgent(w *World) bool {
+	for _, e := range w.Exchanges {
+		if e.toAgent() || strings.HasPrefix(e.Area, "scheduler") {
+			return false
+		}
+	}
+	return w.hasArea("-empty")
+}
+
+func (w *World) hasArea(part string) bool {
+	for _, e := range w.Exchanges {
+		if strings.Contains(e.Area, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// devWorlds plays worlds on clusters of their own: one for those that were
+// recorded with the same agent, whose allocator is started anew for each.
+func (o *options) devWorlds(ctx context.Context, worlds []*World, report *Report, log func(string, ...any)) error {
+	var c *cluster
+	defer func() {
+		if c != nil {
+			c.stop()
+		}
+	}()
+	ids, agent := newIds(), ""
+	for _, w := range worlds {
+		if w.Counted() == 0 {
+			continue
+		}
+		if reason := needsFlags(w); reason != "" {
+			report.notRun[reason] += w.Counted()
+			continue
+		}
+		same := c != nil && c.agent != nil && agent == remember(w).agent()
+		if c != nil && !same {
+			c.stop()
+			c = nil
+		}
+		if c == nil {
+			var err error
+			if c, err = o.newCluster(ctx, w); err != nil {
+				return err
+			}
+			ids, agent = newIds(), remember(w).agent()
+		}
+		if c.agent != nil && (same || !masterOf(w.Exchanges)[agent[:min(36, len(agent))]]) {
+			// The recorded master was younger than its agent.
+			if err := errors.Join(c.RestartAllocator(), c.ResumeAgent(ctx)); err != nil {
+				return err
+			}
+		}
+		started := time.Now()
+		results, err := play(ctx, w, c.target(), ids, c, log)
+		report.add(results)
+		log("world %s: %d exchanges in %v", w.Name, len(w.Exchanges), time.Since(started).Round(time.Second))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *options) newCluster(ctx context.Context, w *World) (*cluster, error) {
+	if err := o.build(ctx); err != nil {
+		return nil, err
+	}
+	output := io.Discard
+	if o.clusterLog != "" {
+		f, err := os.OpenFile(o.clusterLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(f, "=== world %s\n", w.Name)
+		output = f // closed with this program
+	}
+	return startCluster(ctx, o.binary, !withoutAgent(w), output)
+}
+
+// build compiles caprock once if no program was given.
+func (o *options) build(ctx context.Context) error {
+	if o.binary != "" {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "conform-caprock-")
+	if err != nil {
+		return err
+	}
+	binary := filepath.Join(dir, "caprock")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/caprock/caprock/tools/caprock")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building caprock: %w\n%s", err, out)
+	}
+	o.binary, o.temporary = binary, dir
+	return nil
+}

@@ -1,0 +1,98 @@
+package replay
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+)
+
+// How a value is compared. Types and keys are compared in every case.
+type strictness int
+
+const (
+	// equal: the same value, with ids mapped. The default.
+	equal strictness = iota
+	// free: any value of the same type: a time, a version, a name or path of the
+	// machine, a measurement.
+	free
+	// zeroness: a time that is 0 while something has not happened.
+	zeroness
+	// prose: text for people; some text on one line is wanted.
+	prose
+)
+
+// timeKey matches the names of points in time.
+var timeKey = regexp.MustCompile(`^(timestamp|mtime)$|_time$|_time_seconds$|_timestamp$`)
+
+// freeKeys name what differs between two installations or two runs without
+// anybody being wrong.
+var freeKeys = map[string]bool{
+	"version": true, "git_sha": true, "git_branch": true, "git_tag": true,
+	"build_date": true, "build_time": true, "build_user": true,
+	"hostname": true, "master_hostname": true, "ip": true, "ip_address": true, "pid": true, "leader": true, "executor_pid": true,
+	"external_log_file": true, "log_dir": true, "work_dir": true, "directory": true,
+	"size": true, "nlink": true, "uid": true, "gid": true,
+}
+
+// freeTrees name objects whose members are settings or measurements of the
+// daemon itself. The recorded members must be there with their types; others may be
+// beside them.
+var freeTrees = map[string]bool{"statistics": true, "metrics": true, "get_metrics": true, "get_version": true}
+
+// ownTrees name objects and lists in which not even the names are determined: the
+// flags that a daemon has. That they are there, with texts for values, is compared.
+var ownTrees = map[string]bool{"flags": true}
+
+// freeTargets are endpoints whose whole body is such an object.
+var freeTargets = []string{"/metrics/snapshot", "/system/stats.json", "/version", "/monitor/statistics", "/files/debug"}
+
+// recordedPorts are those that the recorded daemons listened on.
+var recordedPorts = regexp.MustCompile(`^150\d\d$`)
+
+// recordedPath matches paths of the machine that the recording was made on.
+var recordedPath = regexp.MustCompile(`/srv/mesos|/usr/lib/mesos`)
+
+// freeBody says whether nothing in a response to this request is determined but
+// its form.
+func freeBody(r *Message) bool {
+	path := strings.TrimPrefix(strings.TrimPrefix(r.Path(), "/master"), "/slave(1)")
+	for _, t := range freeTargets {
+		if path == t {
+			return true
+		}
+	}
+	// What a daemon wrote to its log is its own affair.
+	return strings.Contains(r.Target(), "/log") && strings.HasPrefix(path, "/files/") ||
+		strings.Contains(string(r.Body), `/log"`) && strings.Contains(string(r.Body), "_FILE")
+}
+
+// determined says how the member key of an object is compared. value is the
+// recorded one.
+func determined(parent, key string, value any) strictness {
+	if timeKey.MatchString(key) {
+		if strings.HasSuffix(key, "_time") {
+			return zeroness
+		}
+		return free
+	}
+	if key == "nanoseconds" && timeKey.MatchString(parent) {
+		return free
+	}
+	if freeKeys[key] {
+		return free
+	}
+	switch v := value.(type) {
+	case string:
+		if (key == "message" || key == "error") && v != "" {
+			return prose
+		}
+		if recordedPath.MatchString(v) || recordedAddress.MatchString(v) {
+			return free
+		}
+	}
+	// A port of the daemons themselves; those of tasks are in requests.
+	if n, ok := value.(json.Number); ok && key == "port" && recordedPorts.MatchString(string(n)) {
+		return free
+	}
+	return equal
+}

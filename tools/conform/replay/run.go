@@ -1,0 +1,426 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"time"
+)
+
+// Target is the cluster to replay against: host:port of the allocator and of
+// its only agent ("" if there is none).
+type Target struct {
+	Allocator, Agent string
+}
+
+// Result is what became of one exchange.
+type Result struct {
+	*Exchange
+	Differences []Difference
+	// Sent is when the request left, for whoever reads a log beside it.
+	Sent time.Time
+}
+
+// Same says that nothing differed.
+func (r *Result) Same() bool { return len(r.Differences) == 0 }
+
+const (
+	requestPatience = 20 * time.Second
+	// stepPatience is how long a call waits for what it answers.
+	stepPatience = 6 * time.Second
+	// gapLimit is the longest pause that is kept between two calls; longer ones are
+	// waited for only as far as something recorded happens in them.
+	gapLimit = 600 * time.Millisecond
+	// lastPatience is how long a stream may take to bring what it should before
+	// it is closed.
+	lastPatience = 3 * time.Second
+	tick         = 20 * time.Millisecond
+	// longestGap bounds how long something that took its time in the recording is
+	// waited for.
+	longestGap = time.Minute
+)
+
+// step is something to do at its place on the timeline.
+type step struct {
+	when     time.Time
+	exchange *Exchange // nil for an action of the runner's own
+	act      func(context.Context)
+	after    *step // must be done first
+	done     bool
+	eager    bool // done at its time, whatever has come
+}
+
+// runner plays one world.
+type runner struct {
+	target  Target
+	world   *World
+	past    *past
+	ids     *Ids
+	files   localFiles
+	dir     string
+	log     func(string, ...any)
+	control *cluster // nil where only URLs are known
+
+	steps      []*step
+	frameworks map[string]*framework // by recorded stream id
+	executors  map[string]*stream    // by recorded framework and executor id
+	streams    []*stream
+	offers     map[string][]string // live offers by recorded id
+	late       map[string]bool     // groups and tasks that are no longer waited for
+	changed    chan struct{}
+	results    []Result
+	// unmet says of an exchange what it answers and never came.
+	unmet map[*Exchange]string
+}
+
+// Play replays a world against a target and tells what differed in those of its
+// exchanges that are counted. It ends early with ctx.
+func Play(ctx context.Context, w *World, target Target, log func(string, ...any)) ([]Result, error) {
+	return play(ctx, w, target, newIds(), nil, log)
+}
+
+// play is Play with the ids that an earlier world on the same cluster gave, and
+// with power over its processes unless c is nil.
+func play(ctx context.Context, w *World, target Target, ids *Ids, c *cluster, log func(string, ...any)) ([]Result, error) {
+	dir, err := os.MkdirTemp("", "conform-replay-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	r := &runner{target: target, world: w, past: remember(w), ids: ids, dir: dir, log: log, control: c,
+		frameworks: map[string]*framework{}, executors: map[string]*stream{}, offers: map[string][]string{},
+		late: map[string]bool{}, unmet: map[*Exchange]string{}, changed: make(chan struct{}, 1)}
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	r.plan()
+	r.walk(ctx)
+	r.finish(ctx)
+	return r.results, ctx.Err()
+}
+
+// prepare learns the names of what is there before the first call.
+func (r *runner) prepare(ctx context.Context) error {
+	r.files = localFiles{executor: "until [ -e " + r.doneFile() + " ]; do sleep 0.05; done", fetched: filepath.Join(r.dir, "fetched.txt")}
+	if err := os.WriteFile(r.files.fetched, []byte("fetched\n"), 0o644); err != nil {
+		return err
+	}
+	if err := os.Chmod(r.dir, 0o755); err != nil {
+		return err
+	}
+	if r.target.Agent == "" {
+		return nil
+	}
+	slaves, err := get(ctx, r.target.Allocator, "/slaves")
+	if err != nil {
+		return fmt.Errorf("asking the allocator for its agents: %w", err)
+	}
+	if list := listAt(slaves, "slaves"); len(list) == 1 {
+		r.ids.Bind(r.past.agent(), textAt(list[0], "id"))
+	} else {
+		return fmt.Errorf("got %d registered agents, want one, as in the recording", len(list))
+	}
+	if flags, err := get(ctx, r.target.Agent, "/flags"); err == nil {
+		if dir := textAt(flags, "flags", "work_dir"); dir != "" {
+			for _, recorded := range []string{"run", "run2", "run3", "run4"} {
+				r.ids.Bind("/srv/mesos/"+recorded+"/agent/slaves", dir+"/slaves")
+			}
+		}
+	}
+	return nil
+}
+
+// doneFile ends custom executors when it appears.
+func (r *runner) doneFile() string { return filepath.Join(r.dir, "done") }
+
+// plan turns the exchanges into steps and adds those that the recording
+// implies.
+func (r *runner) plan() {
+	times := timesOf(r.world)
+	previous := map[string]*step{}
+	for _, e := range r.world.Exchanges {
+		s := &step{when: times[e], exchange: e}
+		if q := sequence(e); q != "" {
+			s.after, previous[q] = previous[q], s
+		}
+		r.steps = append(r.steps, s)
+	}
+	r.planInvented(times)
+	r.planControl()
+	r.sortSteps()
+}
+
+// sortSteps keeps steps of equal time in the order in which they were added.
+func (r *runner) sortSteps() {
+	sort.SliceStable(r.steps, func(i, j int) bool { return r.steps[i].when.Before(r.steps[j].when) })
+}
+
+// timesOf gives each exchange of a sorted world its guessed time.
+func timesOf(w *World) map[*Exchange]time.Time {
+	times := map[*Exchange]time.Time{}
+	for _, p := range place(w.Exchanges) {
+		times[p.Exchange] = p.when
+	}
+	return times
+}
+
+// planInvented adds a SUBSCRIBE for each stream that is used but not among the
+// transcripts, and its end.
+func (r *runner) planInvented(times map[*Exchange]time.Time) {
+	type use struct {
+		first, last time.Time
+		framework   string
+		calls       []byte
+		accepted    bool
+	}
+	uses := map[string]*use{}
+	for _, e := range r.world.Exchanges {
+		id := e.Request.Header("Mesos-Stream-Id")
+		if apiOf(e.Request.Path(), false) != schedulerAPI || id == "" || r.past.streams[id] {
+			continue
+		}
+		u := uses[id]
+		if u == nil {
+			u = &use{first: times[e]}
+			uses[id] = u
+		}
+		u.last = times[e]
+		u.calls = append(u.calls, e.Request.Body...)
+		status := e.Response.Status()
+		if status == 200 || status == 202 {
+			u.accepted = true
+			if f := fwIDIn(e.Request.Body); f != "" {
+				u.framework = f
+			}
+		}
+	}
+	for id, u := range uses {
+		if !u.accepted {
+			continue // a stream id made up to be refused
+		}
+		var info map[string]any
+		when := u.first.Add(-10 * time.Millisecond)
+		if f := r.past.frameworks[u.framework]; f != nil {
+			info = f.info
+			if !f.registered.IsZero() && f.registered.Before(when) && when.Sub(f.registered) < time.Minute {
+				when = f.registered
+			}
+		}
+		r.add(when, func(ctx context.Context) { r.subscribe(ctx, id, u.framework, inventSubscribe(info, u.calls)) })
+		r.add(u.last.Add(10*time.Millisecond), func(context.Context) { r.hangUp(id) })
+	}
+}
+
+func fwIDIn(body []byte) string {
+	for _, id := range idPattern.FindAllString(string(body), -1) {
+		if fwID.MatchString(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+func (r *runner) add(when time.Time, act func(context.Context)) *step {
+	s := &step{when: when, act: act}
+	r.steps = append(r.steps, s)
+	return s
+}
+
+// walk does the steps. One whose conditions are not met lets executors' calls
+// of about the same time pass.
+func (r *runner) walk(ctx context.Context) {
+	var last, lastSent, headSince time.Time
+	var head *step
+	for ctx.Err() == nil {
+		next := r.head()
+		if next == nil {
+			return
+		}
+		if next != head {
+			head, headSince = next, time.Now()
+		}
+		s := r.pick(head)
+		if s == nil && time.Since(headSince) > r.patience(head, last) {
+			r.giveUpWaiting(head)
+			s = head
+		}
+		if s == nil {
+			select {
+			case <-r.changed:
+			case <-time.After(tick):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		if !last.IsZero() {
+			pause := min(s.when.Sub(last), gapLimit) - time.Since(lastSent)
+			if pause > 0 {
+				time.Sleep(pause)
+			}
+		}
+		if s.when.After(last) {
+			last = s.when
+		}
+		lastSent = time.Now()
+		s.done = true
+		if s.exchange != nil {
+			r.do(ctx, s)
+		} else {
+			s.act(ctx)
+		}
+	}
+}
+
+// patience grows with the recorded pause before the step.
+func (r *runner) patience(s *step, last time.Time) time.Duration {
+	gap := s.when.Sub(last)
+	if last.IsZero() || gap < 0 || gap > time.Hour {
+		gap = 0
+	}
+	if s.exchange == nil {
+		return lastPatience + min(gap, stepPatience)
+	}
+	if r.late[needsOf(s.exchange, r.past).subject] {
+		return lastPatience / 2
+	}
+	return stepPatience + min(gap, longestGap)
+}
+
+func (r *runner) head() *step {
+	for len(r.steps) > 0 && r.steps[0].done {
+		r.steps = r.steps[1:]
+	}
+	if len(r.steps) == 0 {
+		return nil
+	}
+	return r.steps[0]
+}
+
+// reorder is how far ahead of a waiting step an executor may be.
+const reorder = time.Second
+
+func (r *runner) pick(head *step) *step {
+	for _, s := range r.steps {
+		if s.when.Sub(head.when) > reorder || s != head && !r.awaitsUpdate(head) {
+			return nil
+		}
+		if s.done || s.after != nil && !s.after.done {
+			continue
+		}
+		if (s == head || s.byExecutor()) && r.ready(s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// awaitsUpdate says whether a step waits for what an executor may have to send.
+func (r *runner) awaitsUpdate(s *step) bool {
+	return s.exchange != nil && r.awaits(needsOf(s.exchange, r.past))
+}
+
+// byExecutor says whether a step is a call of an executor. Those were made by another
+// program than all others, and what the others wait for may depend on them.
+func (s *step) byExecutor() bool {
+	return s.exchange != nil && apiOf(s.exchange.Request.Path(), true) == executorAPI
+}
+
+// ready says whether the live cluster has said everything that precedes s.
+func (r *runner) ready(s *step) bool {
+	if s.eager {
+		return true
+	}
+	if !r.caughtUp(s.when) {
+		return false
+	}
+	if s.exchange == nil {
+		return true
+	}
+	f := r.frameworks[s.exchange.Request.Header("Mesos-Stream-Id")]
+	if f == nil {
+		return true
+	}
+	n := needsOf(s.exchange, r.past)
+	if len(n.offers) > 0 && r.unknownOffers(n) != nil {
+		if n.inverse {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return len(f.inverse) > 0
+		}
+		return f.enoughOffers(n.role, wantedScalars(r.unknownOffers(n), r.past))
+	}
+	if !r.awaits(n) {
+		return true
+	}
+	if f.hasUpdate(n.operation, n.subject, n.state) {
+		return true
+	}
+	if n.operation {
+		return false
+	}
+	if u, ok := f.overdue(n.subject, func(state string) bool { return r.wantedLater(n.subject, state) }); ok {
+		r.acknowledge(f, u)
+	}
+	return false
+}
+
+// wantedLater says whether a later step acknowledges that state of the task.
+func (r *runner) wantedLater(subject, state string) bool {
+	for _, s := range r.steps {
+		if s.done || s.exchange == nil || s.exchange.Request.Header("Mesos-Stream-Id") == "" {
+			continue
+		}
+		if n := needsOf(s.exchange, r.past); n.subject == subject && n.state == state {
+			return true
+		}
+	}
+	return false
+}
+
+// awaits says whether n acknowledges an update that the live cluster can be
+// expected to send.
+func (r *runner) awaits(n needs) bool {
+	if n.uuid == "" {
+		return false
+	}
+	if _, known := r.ids.Live(n.uuid); known {
+		return false
+	}
+	return r.launched(n.subject)
+}
+
+// launched says whether any call names this task or operation, rather than
+// answering for it.
+func (r *runner) launched(subject string) bool { return r.past.subjects[subject] }
+
+func (r *runner) unknownOffers(n needs) []string {
+	var unknown []string
+	for _, id := range n.offers {
+		if _, ok := r.offers[id]; !ok {
+			unknown = append(unknown, id)
+		}
+	}
+	return unknown
+}
+
+// giveUpWaiting notes what did not come, so that later steps do not wait for it again.
+func (r *runner) giveUpWaiting(s *step) {
+	for _, st := range r.streams {
+		for name := range r.missingGroups(st, s.when) {
+			r.late[name] = true
+		}
+	}
+	if s.exchange == nil {
+		return
+	}
+	r.log("%s: sent although what it refers to did not come", s.exchange.Key())
+	n := needsOf(s.exchange, r.past)
+	if n.subject != "" {
+		r.late[n.subject] = true
+	}
+	if f := r.frameworks[s.exchange.Request.Header("Mesos-Stream-Id")]; f != nil && r.awaits(n) && !f.hasUpdate(n.operation, n.subject, n.state) {
+		r.unmet[s.exchange] = fmt.Sprintf("no %s of %s to acknowledge; there were %s", n.state, n.subject, f.states(n.subject))
+	}
+}
