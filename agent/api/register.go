@@ -36,8 +36,6 @@ type server struct {
 	Options
 }
 
-const jsonType = "application/json"
-
 // Register adds the endpoints to s.
 func Register(s *httpd.Server, o Options) {
 	a := &server{o}

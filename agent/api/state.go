@@ -187,6 +187,7 @@ func appendFramework(b []byte, f *core.FrameworkView) []byte {
 		}
 		b = json.EndList(b)
 	} else {
+		//lint:ignore SA1019 frameworks without MULTI_ROLE say it here
 		b = text(b, "role", info.GetRole())
 	}
 	b = append(json.Key(b, "executors"), '[')
@@ -203,6 +204,7 @@ func appendFramework(b []byte, f *core.FrameworkView) []byte {
 func appendExecutor(b []byte, f *mesos.FrameworkInfo, e *core.ExecutorView) []byte {
 	b = text(append(b, '{'), "id", e.Info.ExecutorId.GetValue())
 	b = text(b, "name", e.Info.GetName())
+	//lint:ignore SA1019 tools read it
 	b = text(b, "source", e.Info.GetSource())
 	b = text(b, "container", e.ContainerID)
 	b = text(b, "directory", e.Directory)

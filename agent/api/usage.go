@@ -39,9 +39,11 @@ func boxes(v *core.View, nested bool) []box {
 }
 
 func boxesOf(f *core.FrameworkView, e *core.ExecutorView, nested bool) []box {
+	//lint:ignore SA1019 tools read source
+	source := e.Info.GetSource()
 	b := box{
 		framework: f.Info.GetId().GetValue(), executor: e.Info.ExecutorId.GetValue(),
-		name: e.Info.GetName(), source: e.Info.GetSource(),
+		name: e.Info.GetName(), source: source,
 		id: e.ContainerID, pid: e.Pid, limits: e.Limits,
 	}
 	var below []box

@@ -71,8 +71,6 @@ type process struct {
 	// killAt is when SIGTERM was not enough; killing says that it was sent.
 	killAt  int64
 	killing bool
-	// limited is set once the kernel has run out of memory for it.
-	limited *Limited
 }
 
 // dirtyEntity is an entity whose record must be written again.

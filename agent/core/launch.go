@@ -148,8 +148,9 @@ func commandExecutor(f *framework, info *mesos.TaskInfo) *mesos.ExecutorInfo {
 		FrameworkId: f.rec.Info.Id,
 		Command:     info.Command,
 		Name:        new(fmt.Sprintf("Command Executor (Task: %s) (Command: %s)", id, commandLabel(info.Command))),
-		Source:      &id,
-		Labels:      info.Labels,
+		//lint:ignore SA1019 tools read it
+		Source: &id,
+		Labels: info.Labels,
 	}
 }
 

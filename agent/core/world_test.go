@@ -71,7 +71,6 @@ type simExecutor struct {
 	tasks   map[string]*mesos.TaskInfo // launched, nothing acknowledged yet
 	unacked []*executor.Call_Update
 	running map[string]bool
-	stopped bool
 }
 
 func newWorld(t rapid.TB) *world {

@@ -106,8 +106,8 @@ func readCall(c *httpd.Ctx) (*executor.Call, error) {
 	if err := typ.Unmarshal(body, call); err != nil {
 		return nil, httpd.Refusef(400, "Failed to parse body into Call: %v", err)
 	}
-	if err := Validate(call); err != nil {
-		return nil, httpd.Refusef(400, "Failed to validate Executor::Call: %v", err)
+	if fault := Validate(call); fault != "" {
+		return nil, httpd.Refusef(400, "Failed to validate Executor::Call: %s", fault)
 	}
 	return call, nil
 }

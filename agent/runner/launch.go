@@ -58,7 +58,7 @@ func (r *Runner) start(ctx context.Context, l core.Launch) (*isolation.Process, 
 		}
 	}
 	if err := r.opts.Fetcher.Fetch(ctx, box, l.URIs, owner); err != nil {
-		return nil, fmt.Errorf("Failed to fetch all URIs for container '%s': %w", l.ID, err)
+		return nil, fmt.Errorf("fetch all URIs for container '%s': %w", l.ID, err)
 	}
 	stdout, err := output(box, "stdout", owner)
 	if err != nil {
