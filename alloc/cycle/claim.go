@@ -222,12 +222,6 @@ func (a *Allocator) unbar(c int32, slot shard.Slot) {
 	sh.Wake(row)
 }
 
-func (a *Allocator) barred(c int32, slot shard.Slot) bool {
-	sh, row := a.space.At(slot)
-	b := sh.Rows[row].Blocked
-	return int(c>>6) < len(b) && b[c>>6]&(1<<(c&63)) != 0
-}
-
 // metBy adds up plain scalars first and then the others, larger ones first, so
 // that the result does not depend on how the list came about.
 func (n *need) metBy(vec []int64, rest resource.Resources) bool {

@@ -1,7 +1,7 @@
 package cycle
 
 import (
-	"container/heap"
+	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -65,7 +65,7 @@ func (w *wheel) init() { w.buckets = make(map[moment][]*group) }
 
 func (w *wheel) add(g *group) {
 	if _, ok := w.buckets[g.ends]; !ok {
-		heap.Push(&w.queue, g.ends)
+		w.queue.push(g.ends)
 	}
 	w.buckets[g.ends] = append(w.buckets[g.ends], g)
 }
@@ -79,23 +79,48 @@ func (w *wheel) next() (moment, bool) {
 }
 
 func (w *wheel) pop() []*group {
-	m := heap.Pop(&w.queue).(moment)
+	m := w.queue.pop()
 	groups := w.buckets[m]
 	delete(w.buckets, m)
 	return groups
 }
 
+// momentQueue is a binary heap.
 type momentQueue []moment
 
-func (q momentQueue) Len() int           { return len(q) }
-func (q momentQueue) Less(i, j int) bool { return q[i].before(q[j]) }
-func (q momentQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *momentQueue) Push(x any)        { *q = append(*q, x.(moment)) }
-func (q *momentQueue) Pop() any {
-	old := *q
-	m := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return m
+func (q *momentQueue) push(m moment) {
+	*q = append(*q, m)
+	h := *q
+	for c := len(h) - 1; c > 0; {
+		p := (c - 1) / 2
+		if !h[c].before(h[p]) {
+			return
+		}
+		h[c], h[p] = h[p], h[c]
+		c = p
+	}
+}
+
+func (q *momentQueue) pop() moment {
+	h := *q
+	first, last := h[0], len(h)-1
+	h[0] = h[last]
+	h = h[:last]
+	*q = h
+	for p := 0; ; {
+		c := 2*p + 1
+		if c >= len(h) {
+			return first
+		}
+		if c+1 < len(h) && h[c+1].before(h[c]) {
+			c++
+		}
+		if !h[c].before(h[p]) {
+			return first
+		}
+		h[c], h[p] = h[p], h[c]
+		p = c
+	}
 }
 
 // groupFor returns the claim's group of filters that end at this moment.
@@ -329,16 +354,7 @@ func (a *Allocator) end(g *group) {
 		}
 	}
 	if !g.slots.IsEmpty() {
-		f.covered.AndNot(g.slots)
-		it := g.slots.ManyIterator()
-		var buf [256]uint32
-		for n := it.NextMany(buf[:]); n > 0; n = it.NextMany(buf[:]) {
-			for _, slot := range buf[:n] {
-				sh, row := a.space.At(slot)
-				sh.Rows[row].Covers--
-				a.unbar(g.claim, slot)
-			}
-		}
+		a.endCovers(g, f)
 	}
 	for _, slot := range g.partials {
 		a.endPartial(g, slot)
@@ -348,6 +364,32 @@ func (a *Allocator) end(g *group) {
 		a.tidyClaim(g.claim) // if its framework left the role meanwhile
 	}
 }
+
+// endCovers lifts the bars of a group. It allocates nothing for groups of usual
+// size, since it is part of a cycle.
+func (a *Allocator) endCovers(g *group, f *filters) {
+	n := g.slots.GetCardinality()
+	a.scratch.slots = slices.Grow(a.scratch.slots[:0], int(n))[:n]
+	slots := *g.slots.ToExistingArray(&a.scratch.slots)
+	switch {
+	case n == f.covered.GetCardinality():
+		f.covered.Clear()
+	case n > manyCovers:
+		f.covered.AndNot(g.slots)
+	default:
+		for _, slot := range slots {
+			f.covered.Remove(slot)
+		}
+	}
+	for _, slot := range slots {
+		sh, row := a.space.At(slot)
+		sh.Rows[row].Covers--
+		a.unbar(g.claim, slot)
+	}
+}
+
+// manyCovers is from where taking out all slots at once is worth a copy.
+const manyCovers = 512
 
 func (a *Allocator) endPartial(g *group, slot shard.Slot) {
 	f := &a.claims[g.claim].filters

@@ -135,3 +135,9 @@ func (a *Allocator) checkFilters() {
 		}
 	}
 }
+
+func (a *Allocator) barred(c int32, slot shard.Slot) bool {
+	sh, row := a.space.At(slot)
+	b := sh.Rows[row].Blocked
+	return int(c>>6) < len(b) && b[c>>6]&(1<<(c&63)) != 0
+}

@@ -1,0 +1,96 @@
+package cycle
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+)
+
+// A cycle in steady state allocates nothing but what offers are kept in.
+func TestSteadyCycleAllocatesOnlyOffers(t *testing.T) {
+	for _, filter := range []*Filter{nil, {RefuseSeconds: 3}} {
+		c := newCluster(t, Options{})
+		for i := range 20 {
+			c.framework(fmt.Sprintf("f%02d", i), fmt.Sprintf("r%d", i%5))
+		}
+		c.agents(200, "cpus:4;mem:4096;disk:1000;ports:[31000-32000]")
+		c.run()
+		for range 10 {
+			c.declineAll(filter)
+			c.now += 1e9
+			c.a.RunCycle(c.now, &c.res)
+		}
+		// AllocsPerRun would count the declines too.
+		offers := 0
+		var allocs uint64
+		for range 5 {
+			c.declineAll(filter)
+			c.now += 1e9
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			c.a.RunCycle(c.now, &c.res)
+			runtime.ReadMemStats(&after)
+			allocs += after.Mallocs - before.Mallocs
+			offers += len(c.res.Offers)
+		}
+		if allocs > 5 { // one piece of arena per cycle at most
+			t.Errorf("filter %v: %v allocations for %d offers, want at most the arena", filter, allocs, offers)
+		}
+		if allocs := testing.AllocsPerRun(20, func() { c.now += 1e9; c.a.RunCycle(c.now, &c.res) }); allocs != 0 && filter == nil {
+			t.Errorf("%v allocations in a cycle that has nothing to offer, want 0", allocs)
+		}
+	}
+}
+
+// The cost of a full cycle over the dimensions that matter. See also the bench
+// command, which measures CPU time.
+func BenchmarkFullCycle(b *testing.B) {
+	for _, shape := range []struct {
+		agents, frameworks, roles int
+		filter                    *Filter
+	}{
+		{1000, 100, 1, nil}, {10000, 1000, 1, nil}, {10000, 1000, 1000, nil}, {10000, 1000, 1, &Filter{RefuseSeconds: 3}},
+		{50000, 1000, 1, nil},
+	} {
+		filter := "none"
+		if shape.filter != nil {
+			filter = fmt.Sprintf("%gs", shape.filter.RefuseSeconds)
+		}
+		b.Run(fmt.Sprintf("agents=%d/frameworks=%d/roles=%d/filter=%s", shape.agents, shape.frameworks, shape.roles, filter), func(b *testing.B) {
+			c := newCluster(b, Options{})
+			for i := range shape.frameworks {
+				c.framework(fmt.Sprintf("f%04d", i), fmt.Sprintf("r%d", i%shape.roles))
+			}
+			c.agents(shape.agents, "cpus:24;mem:4096;disk:4096;ports:[31000-32000]")
+			c.run()
+			offers := 0
+			b.ResetTimer()
+			for range b.N {
+				b.StopTimer()
+				c.declineAll(shape.filter)
+				c.now += 1e9
+				b.StartTimer()
+				c.a.RunCycle(c.now, &c.res)
+				offers += len(c.res.Offers)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(max(offers, 1)), "ns/offer")
+		})
+	}
+}
+
+// What a whole agent costs from decline to the next offer.
+func BenchmarkEventCycle(b *testing.B) {
+	c := newCluster(b, Options{})
+	for i := range 1000 {
+		c.framework(fmt.Sprintf("f%04d", i), "r")
+	}
+	c.agents(10000, "cpus:24;mem:4096;disk:4096")
+	c.run()
+	b.ResetTimer()
+	for i := range b.N {
+		o := c.res.Offers[i%len(c.res.Offers)]
+		c.must(c.a.DeclineOffer(c.now, &o, nil))
+		c.must(c.a.UpdateUnavailability(c.now, o.Agent, nil))
+		c.a.RunCycle(c.now, &c.res)
+	}
+}
