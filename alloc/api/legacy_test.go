@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Frameworks without MULTI_ROLE name their role the old way.
+
 package api
 
 import (
