@@ -164,6 +164,15 @@ func (c *Cluster) KillAllocator() error { return c.alloc.signal(syscall.SIGKILL)
 // KillAgent ends agent i as a crash would; it is started again.
 func (c *Cluster) KillAgent(i int) error { return c.agents[i].signal(syscall.SIGKILL) }
 
+// DumpStacks has every process write its goroutines to the log and end; it is
+// for finding out why a cluster hangs.
+func (c *Cluster) DumpStacks() {
+	for _, p := range append([]*process{c.alloc}, c.agents...) {
+		_ = p.signal(syscall.SIGQUIT) // one that is down has no stacks
+	}
+	time.Sleep(time.Second) // there is no telling when a dying process has written all
+}
+
 // Failed is closed when a process could not be kept running; Failure says why.
 func (c *Cluster) Failed() <-chan struct{} { return c.failed }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -68,14 +69,25 @@ func (p plan) run(ctx context.Context) error {
 	if err := os.Mkdir(options.WorkDir, 0o755); err != nil {
 		return err
 	}
+	logName := filepath.Join(os.TempDir(), fmt.Sprintf("caprock-torture-%d.log", p.seed))
+	log, err := os.Create(logName)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	options.Log = log
 	if p.verbose {
-		options.Log = os.Stderr
+		options.Log = io.MultiWriter(log, os.Stderr)
 	}
 	cluster, err := devcluster.Start(ctx, options)
 	if err != nil {
 		return err
 	}
 	v, err := p.torment(ctx, cluster, filepath.Join(dir, "begun"))
+	if err != nil {
+		cluster.DumpStacks()
+		fmt.Fprintf(os.Stderr, "torture: the cluster's log, with its stacks, is in %s\n", logName)
+	}
 	stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if stopErr := cluster.Stop(stopping); err == nil {
@@ -89,9 +101,9 @@ func (p plan) run(ctx context.Context) error {
 		fmt.Println(" ", text)
 	}
 	if len(v.Lost)+len(v.Doubled) > 0 {
-		return fmt.Errorf("%d tasks lost, %d doubled (seed %d)", len(v.Lost), len(v.Doubled), p.seed)
+		return fmt.Errorf("%d tasks lost, %d doubled (seed %d); the cluster's log is in %s", len(v.Lost), len(v.Doubled), p.seed, logName)
 	}
-	return nil
+	return os.Remove(logName)
 }
 
 const (
