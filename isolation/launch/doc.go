@@ -20,8 +20,8 @@
 // What else was tried, on one 2-core virtual machine with four v1 hierarchies
 // (time from call to a started /bin/true, median of 200):
 //
-//   - os/exec alone, without v1 groups: 0.13 ms. The plan takes half of that, and
-//     0.7 ms with the making of five cgroup directories, their limits and joining
+//   - os/exec alone, without v1 groups: 0.13 ms, and as much for the plan (half of it when idle);
+//     it takes 0.7 ms with the making of five cgroup directories, their limits and joining
 //     them (BenchmarkLaunch of the facade).
 //   - re-executing the program as an init stage which joins and then executes:
 //     1.3 ms more, nearly all of it the Go runtime's start.
