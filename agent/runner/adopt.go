@@ -78,7 +78,7 @@ func (r *Runner) DestroyOthers(known []string) error {
 	for _, id := range existing {
 		if !slices.Contains(known, id) {
 			r.opts.Logger.Warn("removing a container that nobody knows", "container", id)
-			r.background("destroy", id, func() error { return r.opts.Kernel.Destroy(id) })
+			r.background(r.removals, "destroy", id, func() error { return r.opts.Kernel.Destroy(id) })
 		}
 	}
 	return nil

@@ -29,6 +29,9 @@ type Runner struct {
 	opts Options
 	// starts bounds how many processes are being started at one time.
 	starts chan struct{}
+	// kills and removals bound signals and removals, apart from each other: a
+	// container that cannot be removed must not keep others alive.
+	kills, removals chan struct{}
 	// working counts background operations.
 	working sync.WaitGroup
 
@@ -39,11 +42,18 @@ type Runner struct {
 	stop chan struct{}
 }
 
+const (
+	maxKills    = 8
+	maxRemovals = 8
+)
+
 // New returns a Runner.
 func New(opts Options) *Runner {
 	return &Runner{
 		opts:      opts,
 		starts:    make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		kills:     make(chan struct{}, maxKills),
+		removals:  make(chan struct{}, maxRemovals),
 		launching: map[string]context.CancelFunc{},
 		stop:      make(chan struct{}),
 	}
@@ -62,21 +72,25 @@ func (r *Runner) Do(e core.Effect) bool {
 			r.opts.Logger.Error("sandbox of a task group", "container", e.ID, "err", err)
 		}
 	case core.Resize:
-		r.background("resize", e.ID, func() error { return r.opts.Kernel.Resize(e.ID, e.Limits) })
+		r.background(r.kills, "resize", e.ID, func() error { return r.opts.Kernel.Resize(e.ID, e.Limits) })
 	case core.Signal:
-		r.background("signal", e.ID, func() error { return r.opts.Kernel.Signal(e.ID, syscall.Signal(e.Signal)) })
+		r.background(r.kills, "signal", e.ID, func() error { return r.opts.Kernel.Signal(e.ID, syscall.Signal(e.Signal)) })
 	case core.KillAll:
-		r.background("kill", e.ID, func() error { return r.opts.Kernel.KillAll(e.ID) })
+		r.background(r.kills, "kill", e.ID, func() error { return r.opts.Kernel.KillAll(e.ID) })
 	case core.Destroy:
-		r.background("destroy", e.ID, func() error { return r.opts.Kernel.Destroy(e.ID) })
+		r.background(r.removals, "destroy", e.ID, func() error { return r.opts.Kernel.Destroy(e.ID) })
 	default:
 		return false
 	}
 	return true
 }
 
-func (r *Runner) background(what, id string, fn func() error) {
+// background runs fn when turns has room: each may hold a thread in the kernel for
+// long, and threads are never given back.
+func (r *Runner) background(turns chan struct{}, what, id string, fn func() error) {
 	r.working.Go(func() {
+		turns <- struct{}{}
+		defer func() { <-turns }()
 		if err := fn(); err != nil {
 			r.opts.Logger.Warn("container operation failed", "operation", what, "container", id, "err", err)
 		}
