@@ -77,10 +77,8 @@ func (c *Core) pingTimeout() int64 { return int64(c.opts.PingInterval) * int64(c
 
 // armPing arms the next ping, or the end of patience if that comes first.
 func (c *Core) armPing(a *agentState) {
-	if !a.pingTimer {
-		a.pingTimer = true
-		c.timers.arm(min(c.now.Mono+int64(c.opts.PingInterval), a.lastHeard+c.pingTimeout()), timerPing, a.id())
-	}
+	at := min(c.now.Mono+int64(c.opts.PingInterval), a.lastHeard+c.pingTimeout())
+	a.pingTimer = c.timers.arm(at, timerPing, a.id())
 }
 
 func (c *Core) sendPing(a *agentState) {
@@ -91,11 +89,7 @@ func (c *Core) sendPing(a *agentState) {
 // five pings is unreachable, though its connection may look whole.
 func (c *Core) pingAgent(t timer) {
 	a := c.agents[t.id]
-	if a == nil {
-		return
-	}
-	a.pingTimer = false
-	if !a.cur.Connected {
+	if a == nil || !a.cur.Connected || a.pingTimer != t.seq {
 		return
 	}
 	if c.now.Mono-a.lastHeard >= c.pingTimeout() {

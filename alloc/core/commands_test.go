@@ -168,6 +168,11 @@ func (w *world) reregister(a *worldAgent, args map[string]string) string {
 		f := addFramework(fw)
 		t := &mesos.Task{Name: &id, TaskId: &mesos.TaskID{Value: &id}, FrameworkId: &mesos.FrameworkID{Value: ptr(f.id)},
 			AgentId: r.Agent.Id, State: mesos.TaskState(mesos.TaskState_value[state]).Enum(), Resources: mustResources("cpus:1;mem:32")}
+		if known := w.core.framework(f.id); known != nil && known.tasks[id] != nil {
+			t.Resources = known.tasks[id].Info().Resources
+			r.Tasks = append(r.Tasks, t)
+			continue
+		}
 		for _, res := range t.Resources {
 			res.AllocationInfo = &mesos.Resource_AllocationInfo{Role: ptr(frameworkRoles(f.info)[0])}
 		}

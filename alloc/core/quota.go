@@ -118,11 +118,16 @@ func (c *Core) storeQuota(q *quota.QuotaConfig) {
 
 // rescindBeyond takes back offers to a role until it is within its limits.
 func (c *Core) rescindBeyond(role string, limit resource.Limits) {
+	if len(limit) == 0 {
+		return
+	}
+	consumed := c.consumedBy(role, true)
 	for _, o := range sortedStrings(c.offers) {
-		if limit.Allow(c.consumedBy(role, true)) {
+		if limit.Allow(consumed) {
 			return
 		}
 		if resource.IsInSubtree(o.Rec.GetRole(), role) {
+			consumed = consumed.Minus(unreservedIn(o.res, role).CreateStrippedScalarQuantity())
 			c.rescindOffer(o, noFilter)
 		}
 	}
@@ -131,6 +136,9 @@ func (c *Core) rescindBeyond(role string, limit resource.Limits) {
 // rescindFor takes back offers to other roles until the guarantee can be met from
 // what is free.
 func (c *Core) rescindFor(role string, guarantee resource.Quantities) {
+	if guarantee.IsEmpty() {
+		return
+	}
 	missing := guarantee.Minus(c.consumedBy(role, true)).Minus(c.unreservedFree())
 	for _, o := range sortedStrings(c.offers) {
 		if missing.IsEmpty() {

@@ -137,6 +137,8 @@ func (h *history) play(a *worldAgent, d *link.Down) {
 			}
 			running[key] = "TASK_STARTING"
 		}
+	case *link.Down_ApplyOperation:
+		a.register.Total = b.ApplyOperation.Total
 	case *link.Down_ShutdownFramework:
 		name := h.nameOf(b.ShutdownFramework.FrameworkId.GetValue())
 		for key := range running {
@@ -281,13 +283,7 @@ func (h *history) nextReregister(a *worldAgent) string {
 		h.onAgent[a.name], h.seen[a.name] = nil, 0
 		return fmt.Sprintf("agent %s cpus:8;mem:1024;disk:512", a.name)
 	}
-	return fmt.Sprintf("reregister %s instance=i%d tasks=%s total=%s", a.name, h.uuids, strings.Join(tasks, ","), h.totalOf(a))
-}
-
-// totalOf is the agent's total as it has applied operations.
-func (h *history) totalOf(a *worldAgent) string {
-	as := h.core.agents[a.id]
-	return strings.ReplaceAll(printResources(as.cur.Rec.GetInfo().GetResources()), " ", "")
+	return fmt.Sprintf("reregister %s instance=i%d tasks=%s", a.name, h.uuids, strings.Join(tasks, ","))
 }
 
 func (h *history) nextOperator(a *worldAgent) string {
@@ -295,7 +291,17 @@ func (h *history) nextOperator(a *worldAgent) string {
 		return ""
 	}
 	id := fmt.Sprintf(`"agent_id":{"value":"%s"}`, a.id)
-	switch h.rng.IntN(8) {
+	switch h.rng.IntN(12) {
+	case 8, 9:
+		if a.channel == 0 || len(h.core.agents[a.id].operations) == 0 {
+			return ""
+		}
+		h.uuids++
+		return fmt.Sprintf("operation %s %s uuid=o%d", a.name, pick(h, []string{"OPERATION_FINISHED", "OPERATION_FINISHED", "OPERATION_FAILED"}), h.uuids)
+	case 10:
+		return fmt.Sprintf(`operator {"type":"RESERVE_RESOURCES","reserve_resources":{%s,"resources":[{"name":"mem","type":"SCALAR","scalar":{"value":64},"reservations":[{"type":"DYNAMIC","role":"ops"}]}]}}`, id)
+	case 11:
+		return fmt.Sprintf(`operator {"type":"UNRESERVE_RESOURCES","unreserve_resources":{%s,"resources":[{"name":"mem","type":"SCALAR","scalar":{"value":64},"reservations":[{"type":"DYNAMIC","role":"ops"}]}]}}`, id)
 	case 0:
 		return fmt.Sprintf(`operator {"type":"DEACTIVATE_AGENT","deactivate_agent":{%s}}`, id)
 	case 1, 2, 3:
@@ -325,12 +331,51 @@ func (h *history) nextOperation(f *worldFramework) string {
 	if o == nil || o.Rec.GetRole() == "*" {
 		return ""
 	}
+	if h.rng.IntN(3) == 0 {
+		return h.nextExecutorLaunch(f, o)
+	}
 	role := o.Rec.GetRole()
+	if h.rng.IntN(3) == 0 {
+		return h.nextVolume(f, o)
+	}
 	reserve := fmt.Sprintf(`{"name":"cpus","type":"SCALAR","scalar":{"value":1.0},"reservations":[{"type":"DYNAMIC","role":"%s"}]}`, role)
 	op := pick(h, []string{"RESERVE", "UNRESERVE"})
 	f.offers = f.offers[1:]
 	return fmt.Sprintf(`accept %s {"offer_ids":[{"value":"%s"}],"operations":[{"type":"%s","%s":{"resources":[%s]}}],"filters":{"refuse_seconds":0.0}}`,
 		f.name, o.ID(), op, strings.ToLower(op), reserve)
+}
+
+// nextExecutorLaunch launches a task on a custom executor, or a group.
+func (h *history) nextExecutorLaunch(f *worldFramework, o *Offer) string {
+	h.tasks++
+	id, agent := fmt.Sprintf("t%d", h.tasks), o.Rec.GetAgentId()
+	f.offers = f.offers[1:]
+	executor := fmt.Sprintf(`{"type":"%%s","executor_id":{"value":"e%d"},"framework_id":{"value":"%s"}%%s,"resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","scalar":{"value":32}},{"name":"disk","type":"SCALAR","scalar":{"value":1}}]}`, h.rng.IntN(2), f.id)
+	res := `{"name":"cpus","type":"SCALAR","scalar":{"value":0.5}}`
+	if h.rng.IntN(2) == 0 {
+		res = string(pick(h, o.Wire.Resources).AppendJSON(nil)) // a volume, say, or all of something
+	}
+	task := `{"name":"n","task_id":{"value":"%s"},"agent_id":{"value":"` + agent + `"},"resources":[` + res + `]%s}`
+	op := ""
+	if h.rng.IntN(2) == 0 {
+		op = `{"type":"LAUNCH","launch":{"task_infos":[` + fmt.Sprintf(task, id, `,"executor":`+fmt.Sprintf(executor, "CUSTOM", `,"command":{"value":"x"}`)) + `]}}`
+	} else {
+		op = `{"type":"LAUNCH_GROUP","launch_group":{"executor":` + strings.Replace(fmt.Sprintf(executor, "DEFAULT", ""), `"value":"e`, `"value":"d`, 1) + `,"task_group":{"tasks":[` +
+			fmt.Sprintf(task, id, `,"command":{"value":"x"}`) + "," + fmt.Sprintf(task, id+"b", `,"command":{"value":"x"}`) + `]}}}`
+	}
+	return fmt.Sprintf(`accept %s {"offer_ids":[{"value":"%s"}],"operations":[%s],"filters":{"refuse_seconds":0.0}}`, f.name, o.ID(), op)
+}
+
+// nextVolume reserves disk and makes a volume, or destroys one.
+func (h *history) nextVolume(f *worldFramework, o *Offer) string {
+	f.offers = f.offers[1:]
+	disk := fmt.Sprintf(`{"name":"disk","type":"SCALAR","scalar":{"value":8},"reservations":[{"type":"DYNAMIC","role":"%s"}]%%s}`, o.Rec.GetRole())
+	vol := fmt.Sprintf(disk, fmt.Sprintf(`,"disk":{"persistence":{"id":"v%d"},"volume":{"container_path":"p","mode":"RW"}}`, h.rng.IntN(3)))
+	ops := operation("RESERVE", list("resources", fmt.Sprintf(disk, ""))) + "," + operation("CREATE", list("volumes", vol))
+	if h.rng.IntN(2) == 0 {
+		ops = operation("DESTROY", list("volumes", vol)) + "," + operation("UNRESERVE", list("resources", fmt.Sprintf(disk, "")))
+	}
+	return fmt.Sprintf(`accept %s {"offer_ids":[{"value":"%s"}],"operations":[%s],"filters":{"refuse_seconds":0.0}}`, f.name, o.ID(), ops)
 }
 
 // check holds the state against its invariants.

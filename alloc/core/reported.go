@@ -16,7 +16,11 @@ func (c *Core) adoptReported(a *agentState, r *link.Register) (adopted bool) {
 	for _, f := range r.GetFrameworks() {
 		infos[f.GetId().GetValue()] = f
 	}
+	ending := a.pendingShutdowns()
 	framework := func(id string) *frameworkState {
+		if ending[id] {
+			return nil
+		}
 		if f := c.frameworks[id]; f != nil {
 			return f
 		}
@@ -36,6 +40,17 @@ func (c *Core) adoptReported(a *agentState, r *link.Register) (adopted bool) {
 		}
 	}
 	return adopted
+}
+
+// pendingShutdowns are the frameworks that the agent is about to be told to end.
+func (a *agentState) pendingShutdowns() map[string]bool {
+	ending := map[string]bool{}
+	for _, d := range a.outbox {
+		if s, ok := d.Body.(*link.Down_ShutdownFramework); ok {
+			ending[s.ShutdownFramework.GetFrameworkId().GetValue()] = true
+		}
+	}
+	return ending
 }
 
 func (c *Core) adoptExecutor(a *agentState, f *frameworkState, info *mesos.ExecutorInfo) bool {

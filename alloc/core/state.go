@@ -121,11 +121,11 @@ type agentState struct {
 
 	// What dies with the process.
 	channel      ChannelRef
-	lastHeard    int64 // Mono
-	pingTimer    bool  // a ping timer is armed
-	catchingUp   bool  // it registers; its outbox is sent at the end of that
-	leaving      bool  // its tasks are being ended; nothing drains any more
-	probedAt     int64 // Mono; another process claimed the id and this one was asked
+	lastHeard    int64  // Mono
+	pingTimer    uint64 // number of the timer of the next ping; others are stale
+	catchingUp   bool   // it registers; its outbox is sent at the end of that
+	leaving      bool   // its tasks are being ended; nothing drains any more
+	probedAt     int64  // Mono; another process claimed the id and this one was asked
 	inverse      map[string]*inverseOffer
 	answers      map[string]*allocator.InverseOfferStatus // by framework
 	pendingKills map[taskKey]bool

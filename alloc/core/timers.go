@@ -48,9 +48,11 @@ type timers struct {
 	seq  uint64
 }
 
-func (t *timers) arm(at int64, kind timerKind, id string) {
+// arm arms a timer and returns its number.
+func (t *timers) arm(at int64, kind timerKind, id string) uint64 {
 	t.seq++
 	heap.Push(&t.heap, timer{at: at, kind: kind, id: id, seq: t.seq})
+	return t.seq
 }
 
 // armAgain arms a timer that fired.
