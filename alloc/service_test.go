@@ -125,6 +125,13 @@ func TestOperatorsSeeWhatHappens(t *testing.T) {
 		}
 	}
 
+	own := "master/frameworks/f/" + f.id + "/"
+	for name, want := range map[string]float64{"subscribed": 1, "calls/accept": 1, "calls/subscribe": 1, "events/update": 1, "offers/accepted": 1, "tasks/active/task_running": 1, "roles/r/suppressed": 0} {
+		if got := at(metrics, own+name); got != want {
+			t.Errorf("%s%s is %v, wanted %v", own, name, got, want)
+		}
+	}
+
 	// A later subscriber's snapshot says the same.
 	late := r.stream("/api/v1", `{"type":"SUBSCRIBE"}`)
 	if got := text(late.next("SUBSCRIBED"), "get_state", "get_tasks", "tasks", 0, "task_id", "value"); got != "t1" {

@@ -26,6 +26,8 @@ type counts struct {
 
 	states [32]atomic.Uint64 // tasks that reached a terminal state, by state
 
+	frameworks frameworksCounts
+
 	mu struct {
 		sync.Mutex
 		reasons map[string]uint64 // terminal tasks by "task_failed/source_executor/reason_…"
@@ -33,6 +35,7 @@ type counts struct {
 }
 
 func (n *counts) schedulerCall(call *scheduler.Call) {
+	n.frameworks.call(call)
 	n.calls[int(call.GetType())%len(n.calls)].Add(1)
 	switch call.GetType() {
 	case scheduler.Call_DECLINE:
@@ -91,6 +94,7 @@ func (n *counts) frame(up *link.Up) {
 // output, after a restart, tells of everything that is; tasks that were
 // terminal before are not counted again, as they come as completed ones.
 func (n *counts) published(v *view.View, changed []core.Change) {
+	n.frameworks.published(changed)
 	for i := range changed {
 		c := &changed[i]
 		switch e := c.Entity.(type) {
@@ -98,6 +102,7 @@ func (n *counts) published(v *view.View, changed []core.Change) {
 			if c.ID.Kind == record.KindTask && core.IsTerminal(e.Info().GetState()) {
 				if old := v.Task(c.ID.Parts[0], c.ID.Parts[1]); old != nil && !core.IsTerminal(old.Info().GetState()) {
 					n.terminal(lastStatus(e.Info()), e.Info().GetState())
+					n.frameworks.terminal(c.ID.Parts[0], e.Info().GetState())
 				}
 			}
 		case *core.Agent:
@@ -113,7 +118,8 @@ func (n *counts) published(v *view.View, changed []core.Change) {
 }
 
 // event counts launches that the core refused: those tasks never are entities.
-func (n *counts) event(e *scheduler.Event) {
+func (n *counts) event(stream core.StreamRef, e *scheduler.Event) {
+	n.frameworks.event(stream, e)
 	s := e.GetUpdate().GetStatus()
 	if s == nil || len(s.GetUuid()) > 0 || s.GetReason() == mesos.TaskStatus_REASON_RECONCILIATION {
 		return

@@ -37,6 +37,7 @@ func (s *Server) metrics() []metric {
 	roleMetrics(snap, put)
 	hostMetrics(put)
 	s.counts.put(put)
+	s.counts.frameworks.put(snap, put)
 	f := s.fan.Metrics()
 	put("master/operator_event_stream_subscribers", float64(f.Operators))
 	put("caprock/streams", float64(f.Streams))

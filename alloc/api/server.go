@@ -134,6 +134,7 @@ func (s *Server) streamEnded(ref core.StreamRef, operator bool) {
 		s.loop.Notify(&core.OperatorClosed{Stream: ref})
 		return
 	}
+	s.counts.frameworks.closed(ref)
 	s.loop.Notify(&core.StreamClosed{Stream: ref})
 }
 

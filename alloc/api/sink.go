@@ -35,10 +35,12 @@ func (s *Server) Perform(effect core.Effect) {
 	case *core.OpenStream:
 		s.waiters.answer(core.Token(e.Stream), answer{status: 200})
 		s.fan.Open(e.Stream)
+		s.counts.frameworks.opened(e.Stream, e.FrameworkID)
 	case *core.Event:
 		err = s.event(e)
 	case *core.CloseStream:
 		s.fan.End(e.Stream)
+		s.counts.frameworks.closed(e.Stream)
 	case *core.Down:
 		s.links.send(e)
 	case *core.CloseChannel:
@@ -63,7 +65,7 @@ func (s *Server) Perform(effect core.Effect) {
 const offersPerRecord = 500
 
 func (s *Server) event(e *core.Event) error {
-	s.counts.event(e.Event)
+	s.counts.event(e.Stream, e.Event)
 	offers := e.Event.GetOffers().GetOffers()
 	if e.Event.GetType() != scheduler.Event_OFFERS || len(offers) <= offersPerRecord {
 		return s.push(e.Stream, e.Event)
