@@ -55,21 +55,14 @@ func (a *Allocator) free(slot shard.Slot, vec []int64, rest resource.Resources) 
 	a.checkRoof(slot)
 }
 
-// classify derives the traits of what is available on a row.
+// classify derives the trait Complex from what is available on a row.
 func (a *Allocator) classify(sh *shard.Shard, row int) {
-	t := sh.Rows[row].Traits &^ (shard.Complex | shard.OnlyReserved)
-	reserved := 0
+	t := sh.Rows[row].Traits &^ shard.Complex
 	for i := range sh.Rows[row].AvailRest {
 		k := sh.Rows[row].AvailRest[i].Kind
-		if k.IsReserved() {
-			reserved++
-		}
 		if k.IsReserved() || k.IsRevocable() || k.IsShared() || k.Type() == scalarType {
 			t |= shard.Complex
 		}
-	}
-	if reserved > 0 && reserved == len(sh.Rows[row].AvailRest) && drf.IsZero(sh.AvailRow(row, a.space.Stride())) {
-		t |= shard.OnlyReserved
 	}
 	sh.Rows[row].Traits = t
 }

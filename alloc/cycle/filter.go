@@ -44,85 +44,6 @@ type partial struct {
 	group   *group
 }
 
-// moment orders timers: by time and, at the same time, by age. gen counts the
-// periodic timers that existed when the timer was made.
-type moment struct {
-	nanos int64
-	gen   int64
-}
-
-func (m moment) before(o moment) bool {
-	return m.nanos < o.nanos || m.nanos == o.nanos && m.gen < o.gen
-}
-
-// wheel is the groups by the moment they end.
-type wheel struct {
-	queue   momentQueue
-	buckets map[moment][]*group
-}
-
-func (w *wheel) init() { w.buckets = make(map[moment][]*group) }
-
-func (w *wheel) add(g *group) {
-	if _, ok := w.buckets[g.ends]; !ok {
-		w.queue.push(g.ends)
-	}
-	w.buckets[g.ends] = append(w.buckets[g.ends], g)
-}
-
-// next returns the earliest moment at which a group ends.
-func (w *wheel) next() (moment, bool) {
-	if len(w.queue) == 0 {
-		return moment{}, false
-	}
-	return w.queue[0], true
-}
-
-func (w *wheel) pop() []*group {
-	m := w.queue.pop()
-	groups := w.buckets[m]
-	delete(w.buckets, m)
-	return groups
-}
-
-// momentQueue is a binary heap.
-type momentQueue []moment
-
-func (q *momentQueue) push(m moment) {
-	*q = append(*q, m)
-	h := *q
-	for c := len(h) - 1; c > 0; {
-		p := (c - 1) / 2
-		if !h[c].before(h[p]) {
-			return
-		}
-		h[c], h[p] = h[p], h[c]
-		c = p
-	}
-}
-
-func (q *momentQueue) pop() moment {
-	h := *q
-	first, last := h[0], len(h)-1
-	h[0] = h[last]
-	h = h[:last]
-	*q = h
-	for p := 0; ; {
-		c := 2*p + 1
-		if c >= len(h) {
-			return first
-		}
-		if c+1 < len(h) && h[c+1].before(h[c]) {
-			c++
-		}
-		if !h[c].before(h[p]) {
-			return first
-		}
-		h[c], h[p] = h[p], h[c]
-		p = c
-	}
-}
-
 // groupFor returns the claim's group of filters that end at this moment.
 func (a *Allocator) groupFor(c int32, ends moment) *group {
 	f := &a.claims[c].filters
@@ -136,10 +57,6 @@ func (a *Allocator) groupFor(c int32, ends moment) *group {
 	a.wheel.add(g)
 	return g
 }
-
-// maxLowered is the number of covering refusals that are turned into partial
-// ones to make room for a lower roof.
-const maxLowered = 16
 
 // refuse installs a filter for what a claim returned. The resources are
 // available again already.
@@ -161,148 +78,6 @@ func (a *Allocator) install(slot shard.Slot, c int32, vec []int64, rest resource
 		return
 	}
 	a.addPartial(c, slot, g, &shard.Roof{Plain: append([]int64(nil), vec...), Rest: rest})
-}
-
-// isAllFor says whether the resources are all that is available to the claim.
-func (a *Allocator) isAllFor(c int32, slot shard.Slot, vec []int64, rest resource.Resources) bool {
-	sh, row := a.space.At(slot)
-	for d, x := range sh.AvailRow(row, a.space.Stride()) {
-		if vec[d] != x {
-			return false
-		}
-	}
-	avail := sh.Rows[row].AvailRest
-	if sameSlice(avail, rest) {
-		return true
-	}
-	return a.visible(c, avail).Equal(rest)
-}
-
-// visible filters what is available down to what may be offered to a claim at
-// all: unreserved or reserved for its role or an ancestor, and of a kind that
-// the framework understands.
-func (a *Allocator) visible(c int32, rest resource.Resources) resource.Resources {
-	cl := &a.claims[c]
-	caps, name := a.fws[cl.framework].info.Capabilities, a.roles[cl.role].name
-	return rest.Filter(func(r resource.Resource) bool { return sees(r.Kind, name, caps) })
-}
-
-func sees(k *resource.Kind, role string, caps CapSet) bool {
-	return k.IsAllocatableTo(role) &&
-		(!k.IsShared() || caps.Has(SharedResources)) &&
-		(!k.IsRevocable() || caps.Has(RevocableResources)) &&
-		(!k.HasRefinedReservations() || caps.Has(ReservationRefinement))
-}
-
-// raiseRoof makes the roof of an agent exactly what is available, if that can
-// be had cheaply.
-func (a *Allocator) raiseRoof(slot shard.Slot) bool {
-	sh, row := a.space.At(slot)
-	avail := sh.AvailRow(row, a.space.Stride())
-	if roof := sh.Roof[row]; roof != nil && sh.Rows[row].Covers > 0 {
-		if equalVec(roof.Plain, avail) && (sameSlice(roof.Rest, sh.Rows[row].AvailRest) || roof.Rest.Equal(sh.Rows[row].AvailRest)) {
-			return true
-		}
-		if sh.Rows[row].Covers > maxLowered {
-			return false
-		}
-		a.breakRoof(slot)
-	}
-	if roof := sh.Roof[row]; roof != nil && equalVec(roof.Plain, avail) && sameSlice(roof.Rest, sh.Rows[row].AvailRest) {
-		return true
-	}
-	sh.Roof[row] = &shard.Roof{Plain: append([]int64(nil), avail...), Rest: sh.Rows[row].AvailRest}
-	return true
-}
-
-func equalVec(x, y []int64) bool {
-	for i, v := range x {
-		if y[i] != v {
-			return false
-		}
-	}
-	return true
-}
-
-// checkRoof ends the covering refusals of an agent whose available resources
-// grew beyond what was refused.
-func (a *Allocator) checkRoof(slot shard.Slot) {
-	sh, row := a.space.At(slot)
-	if sh.Rows[row].Covers == 0 {
-		return
-	}
-	roof := sh.Roof[row]
-	for d, x := range sh.AvailRow(row, a.space.Stride()) {
-		if x > roof.Plain[d] {
-			a.breakRoof(slot)
-			return
-		}
-	}
-	if rest := sh.Rows[row].AvailRest; !sameSlice(rest, roof.Rest) && !roof.Rest.Contains(rest) {
-		a.breakRoof(slot)
-	}
-}
-
-// breakRoof turns the covering refusals of an agent into partial ones.
-func (a *Allocator) breakRoof(slot shard.Slot) {
-	sh, row := a.space.At(slot)
-	roof := sh.Roof[row]
-	for w, word := range sh.Rows[row].Blocked {
-		for ; word != 0; word &= word - 1 {
-			c := int32(w*64 + trailingZeros(word))
-			f := &a.claims[c].filters
-			if f.covered == nil || !f.covered.Contains(slot) {
-				continue
-			}
-			a.breakCover(c, slot, roof)
-		}
-	}
-}
-
-func (a *Allocator) breakCover(c int32, slot shard.Slot, roof *shard.Roof) {
-	for _, g := range a.claims[c].filters.groups {
-		if !g.slots.Contains(slot) {
-			continue
-		}
-		a.uncover(c, slot, g)
-		refused := &shard.Roof{Plain: roof.Plain, Rest: a.visible(c, roof.Rest)}
-		a.addPartial(c, slot, g, refused)
-		return
-	}
-}
-
-// cover bars a claim from an agent until the group ends. If it is barred by
-// another group already, the one that ends later counts.
-func (a *Allocator) cover(c int32, slot shard.Slot, g *group) {
-	f := &a.claims[c].filters
-	if f.covered == nil {
-		f.covered = roaring.New()
-	}
-	if !f.covered.CheckedAdd(slot) {
-		for _, other := range f.groups {
-			if other == g || !other.slots.Contains(slot) {
-				continue
-			}
-			if g.ends.before(other.ends) {
-				return
-			}
-			other.slots.Remove(slot)
-		}
-		g.slots.Add(slot)
-		return
-	}
-	g.slots.Add(slot)
-	sh, row := a.space.At(slot)
-	sh.Rows[row].Covers++
-	a.bar(c, slot)
-}
-
-func (a *Allocator) uncover(c int32, slot shard.Slot, g *group) {
-	g.slots.Remove(slot)
-	a.claims[c].filters.covered.Remove(slot)
-	sh, row := a.space.At(slot)
-	sh.Rows[row].Covers--
-	a.unbar(c, slot)
 }
 
 func (a *Allocator) addPartial(c int32, slot shard.Slot, g *group, refused *shard.Roof) {
@@ -452,27 +227,6 @@ func (a *Allocator) removeFilters(slot shard.Slot) {
 		}
 	}
 	sh.Wake(row)
-}
-
-// capabilitiesChange makes the covering refusals of a framework partial where
-// it will see more, or less, of what it refused.
-func (a *Allocator) capabilitiesChange(fw int32, caps CapSet) {
-	const stripping = SharedResources | RevocableResources | ReservationRefinement
-	if a.fws[fw].info.Capabilities&stripping == caps&stripping {
-		return
-	}
-	for _, c := range a.sortedClaims(fw) {
-		covered := a.claims[c].filters.covered
-		if covered == nil {
-			continue
-		}
-		for _, slot := range covered.ToArray() {
-			sh, row := a.space.At(slot)
-			if roof := sh.Roof[row]; len(roof.Rest) > 0 {
-				a.breakCover(c, slot, roof)
-			}
-		}
-	}
 }
 
 // FiltersActive returns the number of filters in force in a role.

@@ -23,6 +23,7 @@ func (a *Allocator) serve(slot shard.Slot) {
 	v := visit{a: a, slot: slot, sh: sh, row: row, lots: a.run.lots.of(slot)}
 	v.eligible = a.classes.list[sh.Rows[row].Class-1].eligible
 	v.blocked = sh.Rows[row].Blocked
+	v.narrow = sh.Rows[row].Traits&shard.Complex != 0 && v.onlyReserved()
 	a.roleTree.Refresh()
 	if a.opts.RoleSorter == Random {
 		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], v.lots.unit)
@@ -57,6 +58,7 @@ type visit struct {
 	misses   int
 	offers   int
 	lots     random
+	narrow   bool // there is nothing but reserved resources
 }
 
 // may says whether no static rule keeps a claim from the agent.
@@ -70,6 +72,9 @@ func (v *visit) may(c int32) bool {
 func (v *visit) serveRole(id int32) (done bool) {
 	a := v.a
 	r := &a.roles[id]
+	if v.narrow && !v.reservedFor(r.name) {
+		return false
+	}
 	if leaf := r.tree.Sole(); leaf != drf.NoLeaf {
 		return v.serveClaim(r.tree.Client(leaf))
 	}
@@ -86,6 +91,32 @@ func (v *visit) serveRole(id int32) (done bool) {
 	it.Reset(t)
 	for leaf := it.Next(); leaf != drf.NoLeaf; leaf = it.Next() {
 		if v.serveClaim(t.Client(leaf)) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyReserved says whether all that is available is reserved.
+func (v *visit) onlyReserved() bool {
+	if !drf.IsZero(v.sh.AvailRow(v.row, v.a.space.Stride())) {
+		return false
+	}
+	rest := v.sh.Rows[v.row].AvailRest
+	for i := range rest {
+		if !rest[i].IsReserved() {
+			return false
+		}
+	}
+	return true
+}
+
+// reservedFor says whether anything that is available is reserved for a role or
+// an ancestor of it.
+func (v *visit) reservedFor(role string) bool {
+	rest := v.sh.Rows[v.row].AvailRest
+	for i := range rest {
+		if rest[i].IsAllocatableTo(role) {
 			return true
 		}
 	}
@@ -311,123 +342,4 @@ next:
 // isScalarName says whether the name is always one of a scalar.
 func isScalarName(name string) bool {
 	return name == "cpus" || name == "mem" || name == "disk" || name == "gpus"
-}
-
-// serveGuarantees is the first stage for one agent.
-func (a *Allocator) serveGuarantees(slot shard.Slot) {
-	sh, row := a.space.At(slot)
-	v := visit{a: a, slot: slot, sh: sh, row: row, lots: a.run.lots.of(slot)}
-	v.eligible = a.classes.list[sh.Rows[row].Class-1].eligible
-	v.blocked = sh.Rows[row].Blocked
-	a.roleTree.Refresh()
-	if a.opts.RoleSorter == Random {
-		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], v.lots.unit)
-		for _, leaf := range a.run.drawn {
-			if v.guaranteeRole(a.roleTree.Client(leaf)) {
-				return
-			}
-		}
-		return
-	}
-	it := &a.run.roles
-	it.ResetWanted(a.roleTree)
-	for leaf := it.Next(); leaf != drf.NoLeaf; leaf = it.Next() {
-		if v.guaranteeRole(a.roleTree.Client(leaf)) {
-			return
-		}
-	}
-}
-
-// guaranteeRole serves the guarantee of one role from the agent.
-func (v *visit) guaranteeRole(id int32) (done bool) {
-	a := v.a
-	r := &a.roles[id]
-	if !a.unmetBy(id) {
-		a.roleTree.SetWanted(r.leaf, false)
-		return false
-	}
-	t := a.treeOf(r)
-	if a.opts.FrameworkSorter == Random {
-		for _, leaf := range t.Shuffle(nil, v.lots.unit) {
-			if v.guaranteeClaim(t.Client(leaf)) {
-				break
-			}
-		}
-	} else {
-		it := &a.run.fws
-		it.Reset(t)
-		for leaf := it.Next(); leaf != drf.NoLeaf; leaf = it.Next() {
-			if v.guaranteeClaim(t.Client(leaf)) {
-				break
-			}
-		}
-	}
-	if !a.unmetBy(id) {
-		a.roleTree.SetWanted(r.leaf, false)
-	}
-	return !v.sh.IsAvailable(v.row)
-}
-
-// guaranteeClaim serves the guarantee of a claim's role. It says whether the
-// role is done with on this agent.
-func (v *visit) guaranteeClaim(c int32) (done bool) {
-	a := v.a
-	id := a.claims[c].role
-	if !a.unmetBy(id) {
-		return true
-	}
-	if v.may(c) && a.fws[a.claims[c].framework].active {
-		a.tryGuarantee(v, c)
-	}
-	return !v.sh.IsAvailable(v.row)
-}
-
-// tryGuarantee offers a claim, in the first stage, what its role's unmet
-// guarantee can use of the agent, and with that everything else within limit
-// and headroom.
-func (a *Allocator) tryGuarantee(v *visit, c int32) bool {
-	if v.sh.Rows[v.row].Traits&shard.Complex != 0 {
-		return a.guaranteeComplex(v, c)
-	}
-	cl := &a.claims[c]
-	run := &a.run
-	avail, rest := v.sh.AvailRow(v.row, a.space.Stride()), v.sh.Rows[v.row].AvailRest
-	vec, helps := run.offer, false
-	q := &a.roles[a.quotaRole(cl.role)]
-	for d, x := range avail {
-		guaranteed := min(x, run.unmet[d])
-		helps = helps || guaranteed > 0
-		vec[d] = guaranteed + a.beyondGuarantee(q, d, x-guaranteed, guaranteed)
-		run.room[d] = guaranteed
-	}
-	if !helps || !enough(cl.min, vec, rest) {
-		return false
-	}
-	if v.sh.Rows[v.row].Partials > 0 && a.filtered(c, v.slot, vec, rest) {
-		return false
-	}
-	copy(run.increase, vec)
-	role := cl.role
-	a.makeOffer(v.slot, c, vec, rest)
-	a.consumeGuarantee(role, run.increase, run.room)
-	return true
-}
-
-// beyondGuarantee cuts what is offered beyond the guarantee.
-func (a *Allocator) beyondGuarantee(q *role, d int, extra, guaranteed int64) int64 {
-	if q.limit != nil && q.limit[d] >= 0 {
-		extra = min(extra, max(0, q.limit[d]-q.consumed[d]-guaranteed))
-	}
-	if a.run.holdBack {
-		extra = min(extra, max(0, a.run.available[d]-a.run.required[d]))
-	}
-	return max(0, extra)
-}
-
-// consumeGuarantee books an offer of the first stage.
-func (a *Allocator) consumeGuarantee(id int32, increase, guaranteed []int64) {
-	run := &a.run
-	a.consume(id, increase, true)
-	drf.SubClamped(run.required, guaranteed)
-	run.holdBack = !drf.IsZero(run.required)
 }

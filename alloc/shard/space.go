@@ -62,8 +62,6 @@ const (
 	Complex Trait = 1 << iota
 	// GPU rows have GPUs in their total.
 	GPU
-	// OnlyReserved rows have nothing available but reserved resources.
-	OnlyReserved
 	// Over rows are held to more than the agent has.
 	Over
 )

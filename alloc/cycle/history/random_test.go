@@ -51,6 +51,12 @@ func playRandom(seed uint64) (found string) {
 			if seed%3 == 0 {
 				o.QuotaScope = cycle.Subtree
 			}
+			if seed%8 == 0 {
+				o.RoleSorter, o.FrameworkSorter = cycle.Random, cycle.Random
+			}
+			if seed%16 == 4 {
+				o.OfferShareLimit = 0.6
+			}
 		}
 	}
 	players := []*history.Player{
