@@ -34,6 +34,8 @@ type Core struct {
 	pingAt      int64
 	confirm     bool
 	allocator   string
+	// exits are ends of executors that the Register under way still lists.
+	exits []*link.Up
 	// recoverUntil is the end of the time that executors have to come back.
 	recoverUntil int64
 	// stopping is set once the agent only ends what it runs.
@@ -136,9 +138,16 @@ func (c *Core) put(key string, m record.Message) {
 
 func (c *Core) erase(key string) { c.out.Records = append(c.out.Records, Record{Key: key}) }
 
-// send puts a frame on the link. Frames that matter are sent again after the next
-// registration, so nothing is kept for a link that is down.
+// send puts a frame on the registered channel. Frames that matter are sent again
+// after the next registration, so nothing is kept for a link that is down.
 func (c *Core) send(up *link.Up) {
+	if c.registered {
+		c.sendAnyway(up)
+	}
+}
+
+// sendAnyway is send for what opens and closes the channel.
+func (c *Core) sendAnyway(up *link.Up) {
 	if !c.linkUp {
 		return
 	}

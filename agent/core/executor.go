@@ -287,7 +287,7 @@ func (c *Core) executorEnded(ct *container, raw int32) {
 		c.emit(CloseStream{Token: ct.stream})
 		ct.stream = 0
 	}
-	c.send(executorExited(ct, raw))
+	c.sendExit(ct, raw)
 	c.terminate(ct)
 	c.settleContainer(ct)
 	c.checkRecovered()

@@ -32,7 +32,8 @@ func (c *Core) register() {
 	if !c.linkUp || c.Recovering() || c.stopping != "" {
 		return
 	}
-	c.send(&link.Up{Body: &link.Up_Register{Register: c.registration()}})
+	c.exits = nil
+	c.sendAnyway(&link.Up{Body: &link.Up_Register{Register: c.registration()}})
 }
 
 func (c *Core) registration() *link.Register {
@@ -189,6 +190,10 @@ func (c *Core) registeredAs(r *link.Registered) {
 	}
 	c.allocator = r.GetAllocator()
 	c.registered = true
+	for _, up := range c.exits {
+		c.send(up)
+	}
+	c.exits = nil
 	for _, f := range c.order {
 		for _, t := range f.order {
 			if len(t.pending) > 0 {

@@ -159,7 +159,7 @@ func (c *Core) taskEnded(t *task) {
 			c.killGroupOf(t)
 		}
 		if ct.idle() && c.allExited(ct) {
-			c.send(executorExited(ct, 0))
+			c.sendExit(ct, 0)
 			c.terminate(ct)
 		}
 	default:
@@ -172,10 +172,18 @@ func (c *Core) allExited(ct *container) bool {
 	return !slices.ContainsFunc(ct.tasks, func(t *task) bool { return t.proc != nil && !t.proc.exited() })
 }
 
-func executorExited(ct *container, raw int32) *link.Up {
-	return &link.Up{Body: &link.Up_ExecutorExited{ExecutorExited: &link.ExecutorExited{
+// sendExit tells that an executor is gone. Without a registration nobody needs to
+// hear it, as the next one leaves the executor out, except from the moment on that
+// it was written.
+func (c *Core) sendExit(ct *container, raw int32) {
+	up := &link.Up{Body: &link.Up_ExecutorExited{ExecutorExited: &link.ExecutorExited{
 		FrameworkId: ct.fw.rec.Info.Id, ExecutorId: ct.rec.Executor.ExecutorId, Status: &raw,
 	}}}
+	if !c.registered {
+		c.exits = append(c.exits, up)
+		return
+	}
+	c.send(up)
 }
 
 // killGroupOf kills the other members of the group of a member that failed or was

@@ -199,7 +199,7 @@ func (c *Core) shutdown(message string) {
 }
 
 func (c *Core) leave(message string) {
-	c.send(&link.Up{Body: &link.Up_Unregister{Unregister: &link.Unregister{Message: &message}}})
+	c.sendAnyway(&link.Up{Body: &link.Up_Unregister{Unregister: &link.Unregister{Message: &message}}})
 	c.shutdown(message)
 }
 
