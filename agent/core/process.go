@@ -179,7 +179,7 @@ func (c *Core) sendExit(ct *container, raw int32) {
 	up := &link.Up{Body: &link.Up_ExecutorExited{ExecutorExited: &link.ExecutorExited{
 		FrameworkId: ct.fw.rec.Info.Id, ExecutorId: ct.rec.Executor.ExecutorId, Status: &raw,
 	}}}
-	if !c.registered {
+	if c.linkUp && !c.registered {
 		c.exits = append(c.exits, up)
 		return
 	}
