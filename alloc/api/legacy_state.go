@@ -1,6 +1,9 @@
 package api
 
 import (
+	"net"
+	"strconv"
+
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/view"
 	"github.com/caprock/caprock/store/record"
@@ -138,7 +141,7 @@ func (c *cluster) appendSlaves(b []byte, more func([]byte, *core.Agent) []byte) 
 }
 
 func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
-	v, info, use := core.AgentView(a), a.Info(), c.sums.agent(a.ID())
+	info, use := a.Info(), c.sums.agent(a.ID())
 	b = json.String(b, `"id":`, a.ID())
 	b = json.String(b, `"hostname":`, info.GetHostname())
 	b = json.Int(b, `"port":`, int64(info.GetPort()))
@@ -146,7 +149,7 @@ func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
 	if info.Domain != nil {
 		b = message(b, `"domain":`, info.Domain)
 	}
-	b = json.String(b, `"pid":`, v.GetPid())
+	b = json.String(b, `"pid":`, agentPID(a))
 	b = json.Double(b, `"registered_time":`, secondsOf(a.Rec.GetRegisteredNanos()))
 	if again := a.Rec.GetReregisteredNanos(); again != 0 && again != a.Rec.GetRegisteredNanos() {
 		b = json.Double(b, `"reregistered_time":`, secondsOf(again))
@@ -178,6 +181,15 @@ func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
 		b = json.Double(b, `"estimated_drain_start_time_seconds":`, secondsOf(a.Rec.GetDrainStartNanos()))
 	}
 	return b
+}
+
+// agentPID is the agent's actor address; tools find its endpoints through it.
+func agentPID(a *core.Agent) string {
+	port := a.Rec.GetAddress().GetPort()
+	if port == 0 {
+		port = a.Info().GetPort()
+	}
+	return "slave(1)@" + net.JoinHostPort(a.Rec.GetAddress().GetIp(), strconv.Itoa(int(port)))
 }
 
 // appendSlaveFull adds what /slaves shows beyond /state: resources as messages.

@@ -31,10 +31,11 @@ func (s *Server) metrics() []metric {
 	agentMetrics(snap, put)
 	frameworkMetrics(snap, put)
 	taskMetrics(snap, put)
-	resourceMetrics(snap, put)
+	total, sum := clusterTotal(snap), add(snap)
+	resourceMetrics(total, sum, put)
 	put("master/outstanding_offers", float64(snap.Offers.Len()))
 	operationMetrics(snap, put)
-	roleMetrics(snap, put)
+	roleMetrics(snap, total, sum, put)
 	hostMetrics(put)
 	s.counts.put(put)
 	s.counts.frameworks.put(snap, put)
@@ -164,15 +165,19 @@ func operationMetrics(snap *view.Snapshot, put func(string, float64)) {
 	}
 }
 
-// roleMetrics shows how much of the cluster is taken, and each role's share.
-func roleMetrics(snap *view.Snapshot, put func(string, float64)) {
+// clusterTotal is what the registered agents have, in milli-units by name.
+func clusterTotal(snap *view.Snapshot) map[string]int64 {
 	total := map[string]int64{}
 	for a := range snap.Agents.All() {
 		if a.Registered() && !a.Recovered {
 			addScalars(total, a.Total())
 		}
 	}
-	sum := add(snap)
+	return total
+}
+
+// roleMetrics shows how much of the cluster is taken, and each role's share.
+func roleMetrics(snap *view.Snapshot, total map[string]int64, sum *sums, put func(string, float64)) {
 	taken := map[string]int64{}
 	for _, use := range sum.agents {
 		addScalars(taken, use.allocated)
@@ -212,21 +217,11 @@ func hostMetrics(put func(string, float64)) {
 	put("system/mem_total_bytes", h.memTotal)
 }
 
-// resourceMetrics sums scalars: offered resources are not used.
-func resourceMetrics(snap *view.Snapshot, put func(string, float64)) {
-	total, used := map[string]int64{}, map[string]int64{}
-	for a := range snap.Agents.All() {
-		if a.Registered() && !a.Recovered {
-			addScalars(total, a.Total())
-		}
-	}
-	for t := range snap.Tasks.All() {
-		if holdsResources(t) {
-			addScalars(used, t.Resources())
-		}
-	}
-	for e := range snap.Executors.All() {
-		addScalars(used, e.Resources())
+// resourceMetrics shows scalars: offered resources are not used.
+func resourceMetrics(total map[string]int64, sum *sums, put func(string, float64)) {
+	used := map[string]int64{}
+	for _, u := range sum.agents {
+		addScalars(used, u.allocated)
 	}
 	for _, name := range []string{"cpus", "gpus", "mem", "disk", "cpus_revocable", "gpus_revocable", "mem_revocable", "disk_revocable"} {
 		percent := 0.0

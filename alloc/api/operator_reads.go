@@ -155,7 +155,6 @@ func getAgents(snap *view.Snapshot, total *sums) *master.Response_GetAgents {
 		default:
 			v := core.AgentView(a)
 			use := total.agent(a.ID())
-			v.TotalResources = a.Total().ToProto(resource.Endpoint)
 			v.AllocatedResources = use.allocated.ToProto(resource.Endpoint)
 			v.OfferedResources = use.offered.ToProto(resource.Endpoint)
 			r.Agents = append(r.Agents, v)
