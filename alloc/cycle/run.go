@@ -1,6 +1,8 @@
 package cycle
 
 import (
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -22,7 +24,8 @@ type run struct {
 	seeds [2]uint64  // of the stages
 	lots  random     // of the stage, for random sorters
 	shuffler
-	few       []int32 // claims left to try on one agent
+	left      []int32 // claims left to try on one agent
+	few       int     // how many claims are worth comparing one by one
 	made      int     // offers
 	secondTry bool    // requests are not waited for any more
 	chopped   bool    // quota, headroom or the share limit cut something on this agent
@@ -324,12 +327,24 @@ func (a *Allocator) anyWanted() bool {
 	return a.run.roles.Next() != drf.NoLeaf
 }
 
+// activeClaims is the number of claims that take part.
+func (a *Allocator) activeClaims() int {
+	n := 0
+	for _, w := range a.active {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+func rootOf(n int) int { return int(math.Sqrt(float64(n))) }
+
 // warmed is how many agents ahead rows are fetched.
 const warmed = 32
 
 // secondStage gives away the rest by fair share.
 func (a *Allocator) secondStage() {
 	a.shuffle(1)
+	a.run.few = rootOf(a.activeClaims())
 	hinted := a.hintedOrder()
 	order := a.run.order
 	for i, slot := range order {

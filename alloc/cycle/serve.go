@@ -8,8 +8,9 @@ import (
 )
 
 // fewMisses is how many claims that may not have an agent are passed over before
-// those that may are looked up; fewClaims is how many of them are worth
-// comparing one by one.
+// those that may are looked up; fewClaims is how many of them are then worth
+// comparing one by one. Where refusals are known from the start, run.few is: the
+// root of the number of claims, where passing over and comparing cost the same.
 const (
 	fewMisses = 24
 	fewClaims = 64
@@ -32,6 +33,9 @@ func (a *Allocator) serve(slot shard.Slot) {
 				return
 			}
 		}
+		return
+	}
+	if v.blocked != nil && v.serveFew(a.run.few) {
 		return
 	}
 	it := &a.run.roles
@@ -127,7 +131,7 @@ func (v *visit) reservedFor(role string) bool {
 func (v *visit) serveClaim(c int32) (done bool) {
 	if !v.may(c) {
 		if v.misses++; v.misses == fewMisses && v.offers == 0 {
-			return v.serveFew()
+			return v.serveFew(fewClaims)
 		}
 		return false
 	}
@@ -139,25 +143,28 @@ func (v *visit) serveClaim(c int32) (done bool) {
 }
 
 // serveFew is for agents that hardly anybody may have: it looks up who may and,
-// if those are few, serves them in order. It says whether that was done.
-func (v *visit) serveFew() bool {
+// if those are at most as many as most, serves them in order. It says whether that was done.
+func (v *visit) serveFew(most int) bool {
 	a := v.a
 	if a.opts.RoleSorter == Random || a.opts.FrameworkSorter == Random {
 		return false
 	}
-	few := a.run.few[:0]
-	for w, word := range a.active {
+	few := a.run.left[:0]
+	for w, word := range a.active[:min(len(a.active), len(v.eligible))] {
 		if word &= v.eligible[w]; w < len(v.blocked) {
 			word &^= v.blocked[w]
 		}
-		if len(few)+bits.OnesCount64(word) > fewClaims {
+		if len(few)+bits.OnesCount64(word) > most {
 			return false
 		}
 		for ; word != 0; word &= word - 1 {
 			few = append(few, int32(w*64+trailingZeros(word)))
 		}
 	}
-	a.run.few = few
+	a.run.left = few
+	for _, c := range few {
+		a.treeOf(&a.roles[a.claims[c].role])
+	}
 	for len(few) > 0 {
 		best := 0
 		for i := 1; i < len(few); i++ {
@@ -184,7 +191,7 @@ func (a *Allocator) comesBefore(x, y int32) bool {
 	if cx.role != cy.role {
 		return a.roleTree.Compare(a.roles[cx.role].leaf, a.roles[cy.role].leaf) < 0
 	}
-	return a.treeOf(&a.roles[cx.role]).Compare(cx.leaf, cy.leaf) < 0
+	return a.roles[cx.role].tree.Compare(cx.leaf, cy.leaf) < 0
 }
 
 // try offers a claim what it may have of an agent in the second stage: all that

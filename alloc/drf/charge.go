@@ -155,6 +155,12 @@ func (t *Tree) Compare(a, b Leaf) int {
 		return 0
 	}
 	x, y := t.leaves[a], t.leaves[b]
+	if t.flat {
+		if t.nodes[root].bracket.less(t.nodes[x].pos, t.nodes[y].pos) {
+			return -1
+		}
+		return 1
+	}
 	dx, dy := t.depth(x), t.depth(y)
 	for ; dx > dy; dx-- {
 		x = t.nodes[x].parent
