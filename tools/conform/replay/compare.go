@@ -190,7 +190,11 @@ func (c *comparison) list(where, parent, key string, recorded, live []any, withi
 	if len(recorded) != len(live) && within != free {
 		c.report(where, "got %d elements, want %d%s", len(live), len(recorded), missing(recorded, live))
 	}
-	for _, p := range c.pair(parent, key, recorded, live, within) {
+	pairs := c.pair(parent, key, recorded, live, within)
+	if len(recorded) == len(live) && len(pairs) < len(recorded) && within != free {
+		c.report(where, "has other elements than it should%s", missing(recorded, live))
+	}
+	for _, p := range pairs {
 		sub := comparison{ids: c.ids.try(), json: c.json}
 		sub.value(fmt.Sprintf("%s[%d]", where, p.recorded), parent, key, recorded[p.recorded], live[p.live], within)
 		c.diff = append(c.diff, sub.diff...)
@@ -273,13 +277,17 @@ func (c *comparison) byIdentity(recorded, live []any) ([]pair, bool) {
 			return nil, false
 		}
 		var pairs []pair
+		unmatched := false
 		for i, v := range recorded {
 			if j, ok := have[c.ids.replace(textAt(v, path...))]; ok {
 				pairs = append(pairs, pair{i, j, true})
+			} else if idPattern.MatchString(textAt(v, path...)) {
+				unmatched = true
 			}
 		}
-		// An id without a counterpart so far identifies nothing.
-		if len(pairs) < min(len(want), len(have)) {
+		// An id without a counterpart so far identifies nothing; a name that only one side
+		// has is a difference.
+		if unmatched && len(pairs) < min(len(want), len(have)) {
 			return nil, false
 		}
 		return pairs, true

@@ -105,16 +105,8 @@ func (w *World) hasArea(part string) bool {
 	return false
 }
 
-// devWorlds plays worlds on clusters of their own: one for those that were
-// recorded with the same agent, whose allocator is started anew for each.
+// devWorlds plays each world on a cluster of its own.
 func (o *options) devWorlds(ctx context.Context, worlds []*World, report *Report, log func(string, ...any)) error {
-	var c *cluster
-	defer func() {
-		if c != nil {
-			c.stop()
-		}
-	}()
-	ids, agent := newIds(), ""
 	for _, w := range worlds {
 		if w.Counted() == 0 {
 			continue
@@ -123,33 +115,30 @@ func (o *options) devWorlds(ctx context.Context, worlds []*World, report *Report
 			report.notRun[reason] += w.Counted()
 			continue
 		}
-		same := c != nil && c.agent != nil && agent == remember(w).agent()
-		if c != nil && !same {
-			c.stop()
-			c = nil
-		}
-		if c == nil {
-			var err error
-			if c, err = o.newCluster(ctx, w); err != nil {
-				return err
-			}
-			ids, agent = newIds(), remember(w).agent()
-		}
-		if c.agent != nil && (same || !masterOf(w.Exchanges)[agent[:min(36, len(agent))]]) {
-			// The recorded master was younger than its agent.
-			if err := errors.Join(c.RestartAllocator(), c.ResumeAgent(ctx)); err != nil {
-				return err
-			}
-		}
 		started := time.Now()
-		results, err := play(ctx, w, c.target(), ids, c, log)
+		results, err := o.devWorld(ctx, w, log)
 		report.add(results)
 		log("world %s: %d exchanges in %v", w.Name, len(w.Exchanges), time.Since(started).Round(time.Second))
 		if err != nil {
-			return err
+			return fmt.Errorf("world %s: %w", w.Name, err)
 		}
 	}
 	return nil
+}
+
+func (o *options) devWorld(ctx context.Context, w *World, log func(string, ...any)) ([]Result, error) {
+	c, err := o.newCluster(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	if agent := masterPart(remember(w).agent()); c.agent != nil && agent != "" && !masterOf(w.Exchanges)[agent] {
+		// The recorded master was younger than its agent.
+		if err := errors.Join(c.RestartAllocator(), c.ResumeAgent(ctx)); err != nil {
+			return nil, err
+		}
+	}
+	return play(ctx, w, c.target(), c, log)
 }
 
 func (o *options) newCluster(ctx context.Context, w *World) (*cluster, error) {

@@ -115,12 +115,12 @@ func (r *runner) noteFor(f *framework) func(*stream, any) {
 	}
 }
 
-// masterPart is the id of the master that gave a framework its id.
-func masterPart(framework string) string {
-	if !fwID.MatchString(framework) {
+// masterPart is the id of the master that gave a framework or agent its id.
+func masterPart(id string) string {
+	if !fwID.MatchString(id) && !agentID.MatchString(id) {
 		return ""
 	}
-	return framework[:36]
+	return id[:36]
 }
 
 // planClose makes a recorded stream end where it did.
@@ -253,6 +253,7 @@ func (r *runner) resolveCall(e *Exchange) {
 		return
 	}
 	n := needsOf(e, r.past)
+	r.unsettled = r.unsettled || n.kind == "ACCEPT" || n.kind == "DECLINE"
 	if unknown := r.unknownOffers(n); len(unknown) > 0 {
 		live := f.takeInverse
 		if !n.inverse {

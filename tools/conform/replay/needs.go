@@ -21,7 +21,6 @@ type needs struct {
 var (
 	callType   = regexp.MustCompile(`"type": ?"([A-Z_]+)"`)
 	stateAtEnd = regexp.MustCompile(`_(TASK_[A-Z]+(?:_BY_OPERATOR)?)$`)
-	anyRole    = regexp.MustCompile(`"allocation_info": ?\{"role": ?"([^"]+)"`)
 )
 
 // needsOf reads them from a call in either codec, and from one that is not
@@ -38,9 +37,7 @@ func needsOf(e *Exchange, p *past) needs {
 		if m := callType.FindSubmatch(e.Request.Body); m != nil {
 			n.kind = string(m[1])
 		}
-		for _, id := range anyOffer.FindAllString(string(e.Request.Body), -1) {
-			n.offers = append(n.offers, id)
-		}
+		n.offers = anyOffer.FindAllString(string(e.Request.Body), -1)
 		return n
 	}
 	n.kind = textAt(tree, "type")

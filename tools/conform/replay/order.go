@@ -87,6 +87,8 @@ func place(exchanges []*Exchange) []placed {
 	for i := range all {
 		if f, ok := afterNamesake(all, all[i]); ok {
 			all[i].when = f
+		} else if f, ok := beforeEnd(all, all[i]); ok {
+			all[i].when = f
 		}
 	}
 	placePinned(all)
@@ -146,18 +148,34 @@ func blockFraction(e *Exchange, s *span) float64 {
 	return 0.5
 }
 
-// spreadNumbered gives the numbered exchanges of each second and sequence evenly
-// spaced times.
+// spreadNumbered gives the numbered exchanges of each second and area evenly
+// spaced times: sessions one after the other, in the order in which they began.
 func spreadNumbered(all []placed) {
 	groups := map[string][]*placed{}
+	began := map[string]time.Time{}
 	for i := range all {
-		if s := sequence(all[i].Exchange); s != "" {
-			key := s + all[i].at().String()
-			groups[key] = append(groups[key], &all[i])
+		s := sequence(all[i].Exchange)
+		if s == "" {
+			continue
 		}
+		t := all[i].at()
+		if b, ok := began[s]; !ok || t.Before(b) {
+			began[s] = t
+		}
+		key := all[i].Area + t.String()
+		groups[key] = append(groups[key], &all[i])
 	}
 	for _, g := range groups {
-		sort.SliceStable(g, func(i, j int) bool { return number(g[i].Exchange) < number(g[j].Exchange) })
+		sort.SliceStable(g, func(i, j int) bool {
+			a, b := sequence(g[i].Exchange), sequence(g[j].Exchange)
+			if a != b {
+				if !began[a].Equal(began[b]) {
+					return began[a].Before(began[b])
+				}
+				return a < b
+			}
+			return number(g[i].Exchange) < number(g[j].Exchange)
+		})
 		for i, p := range g {
 			step := (lastNumbered - firstNumbered) * float64(i) / float64(len(g))
 			p.when = p.at().Add(fraction(firstNumbered + step))
@@ -172,6 +190,21 @@ var endings = []struct{ inRead, inCall string }{
 	{"acked", "ACKNOWLEDGE_OPERATION"}, {"declined", "DECLINE_INVERSE"}, {"accepted", "ACCEPT_INVERSE"},
 	{"for_maint", "ACCEPT_LAUNCH_maint"}, {"GET_OPERATIONS", "RECONCILE_OPERATIONS_implicit"},
 	{"drained", "DRAIN"}, {"reactivated", "REACTIVATE"},
+}
+
+// beforeEnd places a read of a session that has nothing else to go by before
+// the TEARDOWN that ends the session in the same second.
+func beforeEnd(all []placed, p placed) (time.Time, bool) {
+	s := session(p.Exchange)
+	if s == "" || number(p.Exchange) >= 0 {
+		return time.Time{}, false
+	}
+	for _, call := range all {
+		if call.Area == p.Area && session(call.Exchange) == s && strings.HasSuffix(call.Name, "_TEARDOWN") && call.at().Equal(p.at()) {
+			return call.when.Add(-time.Millisecond), true
+		}
+	}
+	return time.Time{}, false
 }
 
 // afterNamesake places an unnumbered exchange right after the last call in its second, or the one

@@ -64,6 +64,7 @@ scheduler-operations/{REACTIVATE,slaves_reactivated,ops.29_ACCEPT_UNRESERVE_end}
 scheduler-operations/{UPDATE_QUOTA_limit,quota_in_use,GET_QUOTA_in_use,roles_quota,GET_ROLES_quota,UPDATE_QUOTA_clear,ops.30_TEARDOWN}
 scheduler-extra/{slaves,DRAIN_AGENT,slaves_draining,GET_AGENTS_draining,agent_GET_AGENT_draining,DRAIN_again}
 scheduler-extra2/{slaves,slaves2,REACTIVATE,DRAIN_no_tasks,slaves_drained,GET_AGENTS_drained,GET_AGENTS_drained_pb,agent_state_drained,REACTIVATE_before}
+scheduler-extra2/supp.frameworks
 `)
 
 // rank is an exchange's place in pinned, from 1; 0 if nothing is known of it.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
 	"time"
 )
 
@@ -37,6 +36,8 @@ const (
 	// it is closed.
 	lastPatience = 3 * time.Second
 	tick         = 20 * time.Millisecond
+	// settlePatience is some allocation intervals.
+	settlePatience = 700 * time.Millisecond
 	// longestGap bounds how long something that took its time in the recording is
 	// waited for.
 	longestGap = time.Minute
@@ -71,6 +72,8 @@ type runner struct {
 	late       map[string]bool     // groups and tasks that are no longer waited for
 	changed    chan struct{}
 	results    []Result
+	// unsettled is set by calls that give resources back.
+	unsettled bool
 	// unmet says of an exchange what it answers and never came.
 	unmet map[*Exchange]string
 }
@@ -78,18 +81,17 @@ type runner struct {
 // Play replays a world against a target and tells what differed in those of its
 // exchanges that are counted. It ends early with ctx.
 func Play(ctx context.Context, w *World, target Target, log func(string, ...any)) ([]Result, error) {
-	return play(ctx, w, target, newIds(), nil, log)
+	return play(ctx, w, target, nil, log)
 }
 
-// play is Play with the ids that an earlier world on the same cluster gave, and
-// with power over its processes unless c is nil.
-func play(ctx context.Context, w *World, target Target, ids *Ids, c *cluster, log func(string, ...any)) ([]Result, error) {
+// play is Play with power over the cluster's processes unless c is nil.
+func play(ctx context.Context, w *World, target Target, c *cluster, log func(string, ...any)) ([]Result, error) {
 	dir, err := os.MkdirTemp("", "conform-replay-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	r := &runner{target: target, world: w, past: remember(w), ids: ids, dir: dir, log: log, control: c,
+	r := &runner{target: target, world: w, past: remember(w), ids: newIds(), dir: dir, log: log, control: c,
 		frameworks: map[string]*framework{}, executors: map[string]*stream{}, offers: map[string][]string{},
 		late: map[string]bool{}, unmet: map[*Exchange]string{}, changed: make(chan struct{}, 1)}
 	if err := r.prepare(ctx); err != nil {
@@ -135,99 +137,6 @@ func (r *runner) prepare(ctx context.Context) error {
 // doneFile ends custom executors when it appears.
 func (r *runner) doneFile() string { return filepath.Join(r.dir, "done") }
 
-// plan turns the exchanges into steps and adds those that the recording
-// implies.
-func (r *runner) plan() {
-	times := timesOf(r.world)
-	previous := map[string]*step{}
-	for _, e := range r.world.Exchanges {
-		s := &step{when: times[e], exchange: e}
-		if q := sequence(e); q != "" {
-			s.after, previous[q] = previous[q], s
-		}
-		r.steps = append(r.steps, s)
-	}
-	r.planInvented(times)
-	r.planControl()
-	r.sortSteps()
-}
-
-// sortSteps keeps steps of equal time in the order in which they were added.
-func (r *runner) sortSteps() {
-	sort.SliceStable(r.steps, func(i, j int) bool { return r.steps[i].when.Before(r.steps[j].when) })
-}
-
-// timesOf gives each exchange of a sorted world its guessed time.
-func timesOf(w *World) map[*Exchange]time.Time {
-	times := map[*Exchange]time.Time{}
-	for _, p := range place(w.Exchanges) {
-		times[p.Exchange] = p.when
-	}
-	return times
-}
-
-// planInvented adds a SUBSCRIBE for each stream that is used but not among the
-// transcripts, and its end.
-func (r *runner) planInvented(times map[*Exchange]time.Time) {
-	type use struct {
-		first, last time.Time
-		framework   string
-		calls       []byte
-		accepted    bool
-	}
-	uses := map[string]*use{}
-	for _, e := range r.world.Exchanges {
-		id := e.Request.Header("Mesos-Stream-Id")
-		if apiOf(e.Request.Path(), false) != schedulerAPI || id == "" || r.past.streams[id] {
-			continue
-		}
-		u := uses[id]
-		if u == nil {
-			u = &use{first: times[e]}
-			uses[id] = u
-		}
-		u.last = times[e]
-		u.calls = append(u.calls, e.Request.Body...)
-		status := e.Response.Status()
-		if status == 200 || status == 202 {
-			u.accepted = true
-			if f := fwIDIn(e.Request.Body); f != "" {
-				u.framework = f
-			}
-		}
-	}
-	for id, u := range uses {
-		if !u.accepted {
-			continue // a stream id made up to be refused
-		}
-		var info map[string]any
-		when := u.first.Add(-10 * time.Millisecond)
-		if f := r.past.frameworks[u.framework]; f != nil {
-			info = f.info
-			if !f.registered.IsZero() && f.registered.Before(when) && when.Sub(f.registered) < time.Minute {
-				when = f.registered
-			}
-		}
-		r.add(when, func(ctx context.Context) { r.subscribe(ctx, id, u.framework, inventSubscribe(info, u.calls)) })
-		r.add(u.last.Add(10*time.Millisecond), func(context.Context) { r.hangUp(id) })
-	}
-}
-
-func fwIDIn(body []byte) string {
-	for _, id := range idPattern.FindAllString(string(body), -1) {
-		if fwID.MatchString(id) {
-			return id
-		}
-	}
-	return ""
-}
-
-func (r *runner) add(when time.Time, act func(context.Context)) *step {
-	s := &step{when: when, act: act}
-	r.steps = append(r.steps, s)
-	return s
-}
-
 // walk does the steps. One whose conditions are not met lets executors' calls
 // of about the same time pass.
 func (r *runner) walk(ctx context.Context) {
@@ -263,12 +172,36 @@ func (r *runner) walk(ctx context.Context) {
 		if s.when.After(last) {
 			last = s.when
 		}
+		if s.exchange != nil && s.exchange.Request.Header("Mesos-Stream-Id") == "" {
+			r.settle(ctx)
+		}
 		lastSent = time.Now()
 		s.done = true
 		if s.exchange != nil {
 			r.do(ctx, s)
 		} else {
 			s.act(ctx)
+		}
+	}
+}
+
+// settle lets what a framework gave back be offered again before somebody
+// looks: recorded reads were made slower than the allocation interval.
+func (r *runner) settle(ctx context.Context) {
+	if !r.unsettled {
+		return
+	}
+	r.unsettled = false
+	for deadline := time.Now().Add(settlePatience); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(tick) {
+		waiting := false
+		for _, f := range r.frameworks {
+			_, ended := f.seen()
+			f.mu.Lock()
+			waiting = waiting || !ended && len(f.offers) == 0 && !f.lastAt.IsZero()
+			f.mu.Unlock()
+		}
+		if !waiting {
+			return
 		}
 	}
 }

@@ -90,11 +90,14 @@ func closed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "connection reset")
 }
 
+// ownAgent marks requests that are the runner's own.
+const ownAgent = "conform-replay"
+
 // get reads a JSON endpoint of the live cluster for the runner's own use.
 func get(ctx context.Context, address, target string) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	m, err := roundTrip(ctx, address, &Message{Line: "GET " + target + " HTTP/1.1", Headers: [][2]string{{"Host", address}}})
+	m, err := roundTrip(ctx, address, &Message{Line: "GET " + target + " HTTP/1.1", Headers: [][2]string{{"Host", address}, {"User-Agent", ownAgent}}})
 	if err != nil {
 		return nil, err
 	}
