@@ -156,13 +156,16 @@ func (c *Cluster) WorkDir() string { return c.options.WorkDir }
 
 // AllocatorPid and AgentPid are the process ids of the moment, 0 between a
 // death and the restart.
-func (c *Cluster) AllocatorPid() int    { return c.alloc.pid() }
-func (c *Cluster) AgentPid(i int) int   { return c.agents[i].pid() }
-func (c *Cluster) AgentCount() int      { return len(c.agents) }
-func (c *Cluster) KillAllocator() error { return c.alloc.signal(syscall.SIGKILL) }
+func (c *Cluster) AllocatorPid() int  { return c.alloc.pid() }
+func (c *Cluster) AgentPid(i int) int { return c.agents[i].pid() }
 
-// KillAgent ends agent i as a crash would; it is started again.
-func (c *Cluster) KillAgent(i int) error { return c.agents[i].signal(syscall.SIGKILL) }
+// AgentCount is how many agents have been started.
+func (c *Cluster) AgentCount() int { return len(c.agents) }
+
+// KillAllocator and KillAgent end a process as a crash would; it is started
+// again.
+func (c *Cluster) KillAllocator() error  { return c.alloc.kill() }
+func (c *Cluster) KillAgent(i int) error { return c.agents[i].kill() }
 
 // DumpStacks has every process write its goroutines to the log and end; it is
 // for finding out why a cluster hangs.

@@ -30,7 +30,7 @@ type process struct {
 		cmd      *exec.Cmd // nil while not running
 		address  string    // from the "listening:" line; kept over restarts
 		stopping bool
-		restarts int
+		killed   bool // on purpose; says nothing about the child
 	}
 	listening chan struct{} // closed when address is known
 	ended     chan struct{} // closed when the supervisor has given up or was stopped
@@ -64,14 +64,16 @@ func (p *process) supervise() {
 		started := time.Now()
 		err := p.runOnce()
 		p.mu.Lock()
-		stopping := p.mu.stopping
+		stopping, killed := p.mu.stopping, p.mu.killed
+		p.mu.killed = false
 		p.mu.Unlock()
-		if stopping {
+		switch {
+		case stopping:
 			return
-		}
-		if time.Since(started) < quickEnd {
+		case killed:
+		case time.Since(started) < quickEnd:
 			quick++
-		} else {
+		default:
 			quick = 0
 		}
 		if quick >= maxQuickEnds {
@@ -80,9 +82,6 @@ func (p *process) supervise() {
 		}
 		fmt.Fprintf(p.log, "%s ended (%v); starting it again\n", p.name, err)
 		time.Sleep(restartPause)
-		p.mu.Lock()
-		p.mu.restarts++
-		p.mu.Unlock()
 	}
 }
 
@@ -180,6 +179,17 @@ func (p *process) signal(sig os.Signal) error {
 		return os.ErrProcessDone
 	}
 	return p.mu.cmd.Process.Signal(sig)
+}
+
+// kill ends the child as a crash would; it is started again.
+func (p *process) kill() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.cmd == nil {
+		return os.ErrProcessDone
+	}
+	p.mu.killed = true
+	return p.mu.cmd.Process.Kill()
 }
 
 // stop asks the child to end with sig and waits; when ctx ends first, the
