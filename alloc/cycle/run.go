@@ -143,7 +143,7 @@ func (a *Allocator) cycle() {
 // collect appends the candidates that may be offered and have something to offer.
 func (a *Allocator) collect(dst []shard.Slot) []shard.Slot {
 	if a.all {
-		return a.space.Candidates(dst)
+		return a.wanted(a.space.Candidates(dst))
 	}
 	if a.candidates.GetCardinality() == 1 {
 		if slot := a.candidates.Minimum(); a.space.IsCandidate(slot) {
@@ -158,6 +158,36 @@ func (a *Allocator) collect(dst []shard.Slot) []shard.Slot {
 		}
 	}
 	return dst
+}
+
+// wanted leaves out, in place, the slots that every claim is barred from; they
+// rest until something changes for them.
+func (a *Allocator) wanted(slots []shard.Slot) []shard.Slot {
+	kept := slots[:0]
+	for _, slot := range slots {
+		sh, row := a.space.At(slot)
+		if r := &sh.Rows[row]; r.Blocked != nil && !a.anyoneMay(r) {
+			sh.Rest(row)
+			continue
+		}
+		kept = append(kept, slot)
+	}
+	return kept
+}
+
+// anyoneMay says whether there is a claim that takes part, suits the agent's
+// class and is not barred.
+func (a *Allocator) anyoneMay(r *shard.Row) bool {
+	eligible := a.classes.list[r.Class-1].eligible
+	for w, word := range a.active[:min(len(a.active), len(eligible))] {
+		if word &= eligible[w]; w < len(r.Blocked) {
+			word &^= r.Blocked[w]
+		}
+		if word != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // anyOfferable says whether a candidate may be offered, whether or not anything
