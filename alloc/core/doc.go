@@ -36,6 +36,29 @@
 // and deleted when the agent says Applied. Pings and answers to Register are not
 // kept.
 //
+// # Reading order
+//
+// command.go, effect.go, output.go: the face. state.go, apply.go, put.go: the
+// state and the only way in which it changes. core.go, recovered.go: the start.
+// subscribe.go, scheduler.go, accept*.go, status_update.go, reconcile.go,
+// operation.go, teardown.go: what frameworks do. register.go, reported.go,
+// agent_lost.go, outbox.go: the lives of agents. operator*.go, quota.go, drain.go,
+// maintenance.go: what operators do. validate_*.go: the rules for what clients
+// send. engine.go: the books of alloc/cycle, which must agree with those here.
+//
+// Tests tell the rules as scenarios (testdata/*.txt, scenario_test.go) and hold
+// random histories against invariants (random_test.go).
+//
+// # Where it differs from Mesos
+//
+// Tasks, executors, operations, orders to agents and failover deadlines survive a
+// restart. A framework that was connected when the last process ended has its
+// failover timeout, at least FrameworkRecoveryTimeout, to come back; Mesos waits
+// forever. Tasks of frameworks without checkpointing survive a broken link of
+// their agent, since ours finds them again (LoseUncheckpointed restores Mesos'
+// rule). A faulty list of offers uses up the caller's own offers only. A kill for
+// an agent that is away keeps its kill policy.
+//
 // # What it does not do
 //
 // Authentication, parsing, content types, heartbeats and the encoding of events
