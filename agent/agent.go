@@ -59,10 +59,18 @@ func (a *Agent) Leave(message string) {
 // metaDir is where checkpoints lie below the work dir.
 const metaDir = "meta"
 
+// drainTimeout is what HTTP requests in flight get when the agent stops.
+const drainTimeout = 200 * time.Millisecond
+
 // Run runs the agent until ctx ends (its tasks then run on), until it has left, or
 // until something fails that it cannot go on without.
 func (a *Agent) Run(ctx context.Context) error {
 	meta := filepath.Join(a.opts.WorkDir, metaDir)
+	// The users of tasks go through the work dir to their sandboxes, and have no
+	// business with the checkpoints.
+	if err := os.MkdirAll(a.opts.WorkDir, 0o755); err != nil {
+		return fmt.Errorf("make work dir: %w", err)
+	}
 	if err := os.MkdirAll(meta, 0o700); err != nil {
 		return fmt.Errorf("make work dir: %w", err)
 	}
@@ -91,7 +99,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { l.sweep(gctx); return nil })
 	group.Go(func() error {
 		<-gctx.Done()
-		stop, cancel := context.WithTimeout(context.Background(), time.Second)
+		stop, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()
 		return l.server.Shutdown(stop)
 	})

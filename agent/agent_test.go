@@ -38,8 +38,10 @@ func startNode(t *testing.T, alloc *allocator, opts func(*agent.Options)) *node 
 	}
 	n := &node{t: t, alloc: alloc, dir: t.TempDir(), opts: opts}
 	// The sandboxes belong to other users, who must get there.
-	if err := os.Chmod(n.dir, 0o755); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{n.dir, filepath.Dir(n.dir)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	n.start()
 	t.Cleanup(func() {
