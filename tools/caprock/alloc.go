@@ -68,6 +68,7 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 	coreFlags(cmd, &o.Core)
 	f.BoolVar(&filterGPU, "filter-gpu-resources", true, "offer agents with GPUs only to frameworks with the GPU_RESOURCES capability")
 	f.BoolVar(&rootSubmissions, "root-submissions", true, "let frameworks run as root")
+	profileFlag(cmd)
 	return cmd
 }
 

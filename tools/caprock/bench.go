@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/caprock/caprock/bench/calls"
 	"github.com/caprock/caprock/bench/cycle"
 	"github.com/caprock/caprock/bench/replay"
 )
@@ -13,6 +14,6 @@ func benchCommand() *cobra.Command {
 		Short: "Measure the allocator and check it against recorded histories",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(cycle.Command(), replay.Command())
+	cmd.AddCommand(calls.Command(), cycle.Command(), replay.Command())
 	return cmd
 }

@@ -1,0 +1,187 @@
+package world
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// listeningPrefix starts the line in which `caprock alloc` prints its URL.
+const listeningPrefix = "listening: "
+
+// AllocatorOptions say which allocator to load.
+type AllocatorOptions struct {
+	// URL of one that runs already. Empty: start one, with the fields below.
+	URL string
+	// Binary is the caprock program; default: the running one.
+	Binary string
+	// Flags are added to its command line.
+	Flags []string
+	// Log receives what it logs; default: dropped.
+	Log io.Writer
+	// CPUProfile, if not empty, is the file for a CPU profile of the process.
+	CPUProfile string
+	// Dir is the directory to make the work directory in; default: the temporary
+	// one. What is measured depends on its disk.
+	Dir string
+}
+
+// Allocator is an allocator under load.
+type Allocator struct {
+	options AllocatorOptions
+	url     string
+	dir     string // ours to remove
+	child   *child // nil if it is not ours
+}
+
+// child is the running process.
+type child struct {
+	cmd   *exec.Cmd
+	url   chan string // the address, once
+	ended chan struct{}
+	err   error // set before ended is closed
+}
+
+// StartAllocator starts an allocator and waits until it serves, or takes the
+// one that runs already.
+func StartAllocator(ctx context.Context, o AllocatorOptions) (*Allocator, error) {
+	if o.URL != "" {
+		return &Allocator{options: o, url: strings.TrimSuffix(o.URL, "/")}, nil
+	}
+	if o.Binary == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("finding this program's own path: %w", err)
+		}
+		o.Binary = self
+	}
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	dir, err := os.MkdirTemp(o.Dir, "caprock-bench-")
+	if err != nil {
+		return nil, err
+	}
+	a := &Allocator{options: o, dir: dir}
+	if err := a.Restart(ctx); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return a, nil
+}
+
+// Restart starts the process, on the address that it had before.
+func (a *Allocator) Restart(ctx context.Context) error {
+	listen := "127.0.0.1:0"
+	if a.url != "" {
+		listen = strings.TrimPrefix(a.url, "http://")
+	}
+	args := append([]string{"alloc", "--listen=" + listen, "--work-dir=" + filepath.Join(a.dir, "allocator"),
+		"--logging-level=WARNING"}, a.options.Flags...)
+	if a.options.CPUProfile != "" {
+		args = append(args, "--cpuprofile="+a.options.CPUProfile)
+	}
+	if err := os.MkdirAll(filepath.Join(a.dir, "allocator"), 0o755); err != nil {
+		return err
+	}
+	c := &child{cmd: exec.Command(a.options.Binary, args...), url: make(chan string, 1), ended: make(chan struct{})}
+	c.cmd.Stderr = a.options.Log
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	started := make(chan error)
+	go c.run(out, started)
+	if err := <-started; err != nil {
+		return err
+	}
+	select {
+	case a.url = <-c.url:
+		a.child = c
+		return nil
+	case <-c.ended:
+		return fmt.Errorf("the allocator ended before it served: %w", c.err)
+	case <-ctx.Done():
+		_ = c.cmd.Process.Kill()
+		<-c.ended
+		return ctx.Err()
+	}
+}
+
+// run starts the process and waits for its end, on one thread: the
+// parent-death signal follows the thread that started the child.
+func (c *child) run(out io.Reader, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(c.ended)
+	if err := c.cmd.Start(); err != nil {
+		started <- err
+		return
+	}
+	started <- nil
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if url, ok := strings.CutPrefix(lines.Text(), listeningPrefix); ok {
+			select {
+			case c.url <- url:
+			default:
+			}
+		}
+	}
+	if c.err = c.cmd.Wait(); c.err == nil {
+		c.err = errors.New("exit status 0")
+	}
+}
+
+// URL of the allocator.
+func (a *Allocator) URL() string { return a.url }
+
+// Ours says whether the process was started here, so that it can be killed and
+// its usage read.
+func (a *Allocator) Ours() bool { return a.child != nil }
+
+// Kill ends the process as a crash would.
+func (a *Allocator) Kill() error {
+	if a.child == nil {
+		return errors.New("the allocator was not started here and is not killed")
+	}
+	err := a.child.cmd.Process.Kill()
+	<-a.child.ended
+	return err
+}
+
+// Usage of the process; zero if it is not ours.
+func (a *Allocator) Usage() Usage {
+	if a.child == nil {
+		return Usage{}
+	}
+	u, _ := UsageOf(a.child.cmd.Process.Pid) // a dead process has used nothing more
+	return u
+}
+
+// stopPatience is how long the process has to end in order.
+const stopPatience = 10 * time.Second
+
+// Stop ends the process and removes its directory.
+func (a *Allocator) Stop() error {
+	if a.child == nil {
+		return nil
+	}
+	_ = a.child.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-a.child.ended:
+	case <-time.After(stopPatience):
+		_ = a.child.cmd.Process.Kill()
+		<-a.child.ended
+	}
+	return os.RemoveAll(a.dir)
+}
