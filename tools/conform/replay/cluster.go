@@ -26,15 +26,16 @@ type cluster struct {
 
 // What the recorded daemons were started with.
 var (
-	allocatorFlags = []string{"--allocation-interval=200ms", "--agent-ping-timeout=1s", "--max-agent-ping-timeouts=3", "--hostname=localhost", "--young-capabilities"}
-	agentFlags     = []string{"--resources=cpus:4;mem:4096;disk:8192;ports:[31000-32000]", "--attributes=rack:r1;zone:z1;num:5;rng:[1-10]",
-		"--hostname=localhost", "--isolation=posix"}
+	allocatorFlags = []string{"--allocation-interval=200ms", "--agent-ping-timeout=1s", "--max-agent-ping-timeouts=3", "--hostname=localhost", "--cluster=golden", "--young-capabilities"}
+	agentFlags     = []string{"--resources=cpus:4;mem:4096;disk:8192;ports:[31000-32000]", "--hostname=localhost", "--isolation=posix"}
+	// attributeFlag is for the agents that had attributes.
+	attributeFlag = "--attributes=rack:r1;zone:z1;num:5;rng:[1-10]"
 )
 
 // startPatience is how long a daemon may take to be ready.
 const startPatience = 20 * time.Second
 
-func startCluster(ctx context.Context, binary string, withAgent bool, log io.Writer) (*cluster, error) {
+func startCluster(ctx context.Context, binary string, withAgent, attributes bool, log io.Writer) (*cluster, error) {
 	dir, err := os.MkdirTemp("", "conform-cluster-")
 	if err != nil {
 		return nil, err
@@ -45,7 +46,11 @@ func startCluster(ctx context.Context, binary string, withAgent bool, log io.Wri
 		return nil, errors.Join(err, c.stop())
 	}
 	if withAgent {
-		c.agent = c.daemon("agent", append([]string{"--allocator=http://" + c.alloc.address}, agentFlags...))
+		flags := append([]string{"--allocator=http://" + c.alloc.address}, agentFlags...)
+		if attributes {
+			flags = append(flags, attributeFlag)
+		}
+		c.agent = c.daemon("agent", flags)
 		if err := c.StartAgent(ctx); err != nil {
 			return nil, errors.Join(err, c.stop())
 		}

@@ -139,7 +139,7 @@ func (o *options) urlWorlds(ctx context.Context, worlds []*World, report *Report
 	if target.Agent, err = hostPort(o.agent); err != nil {
 		return fmt.Errorf("--agent: %w", err)
 	}
-	for _, w := range worlds {
+	for _, w := range leastTracesFirst(worlds) {
 		if w.Counted() == 0 {
 			continue
 		}

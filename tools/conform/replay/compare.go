@@ -91,6 +91,9 @@ func (c *comparison) object(where, key string, recorded, live map[string]any, is
 		seen[as] = true
 		l, ok := live[as]
 		if !ok {
+			if optionalKeys[k] {
+				continue
+			}
 			c.report(where+"."+k, "is missing; want %s", sample(recorded[k]))
 			continue
 		}
@@ -100,7 +103,7 @@ func (c *comparison) object(where, key string, recorded, live map[string]any, is
 		return
 	}
 	for _, k := range sortedKeys(live) {
-		if !seen[k] {
+		if !seen[k] && !optionalKeys[k] {
 			c.report(where+"."+k, "is too much; got %s", sample(live[k]))
 		}
 	}
@@ -161,7 +164,7 @@ func (c *comparison) text(where, key, recorded, live string, how strictness) {
 			c.report(where, "got %s, want one line of text", clip(live))
 		}
 	case equal:
-		if key == "uuid" && uuid16.MatchString(recorded) {
+		if strings.HasSuffix(key, "uuid") && uuid16.MatchString(recorded) {
 			c.uuid(where, recorded, live)
 			return
 		}

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,15 +75,7 @@ func (r *runner) planControl() {
 
 func (r *runner) markGone(ctx context.Context) error {
 	agent, _ := r.ids.Live(r.past.agent())
-	body := fmt.Appendf(nil, `{"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":%q}}}`, agent)
-	ctx, cancel := context.WithTimeout(ctx, requestPatience)
-	defer cancel()
-	m, err := roundTrip(ctx, r.target.Allocator, &Message{Line: "POST /api/v1 HTTP/1.1", Body: body, Headers: [][2]string{
-		{"Host", r.target.Allocator}, {"Content-Type", "application/json"}, {"Content-Length", fmt.Sprint(len(body))}}})
-	if err == nil && m.Status() != 200 {
-		err = fmt.Errorf("MARK_AGENT_GONE: got status %d, want 200", m.Status())
-	}
-	return err
+	return r.operatorCall(ctx, fmt.Sprintf(`{"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":%q}}}`, agent))
 }
 
 // withoutAgent says whether a world was recorded before any agent came: its areas are about an
@@ -94,6 +87,21 @@ func withoutAgent(w *World) bool {
 		}
 	}
 	return w.hasArea("-empty")
+}
+
+// withAttributes says whether the recorded agent had attributes.
+func withAttributes(w *World) bool {
+	for _, e := range w.Exchanges {
+		if bytes.Contains(e.Response.Body, []byte(`"attributes":{"rack"`)) {
+			return true
+		}
+		for _, event := range e.Response.Events {
+			if bytes.Contains(event.Data, []byte(`"name":"rack"`)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (w *World) hasArea(part string) bool {
@@ -154,7 +162,7 @@ func (o *options) newCluster(ctx context.Context, w *World) (*cluster, error) {
 		fmt.Fprintf(f, "=== world %s\n", w.Name)
 		output = f // closed with this program
 	}
-	return startCluster(ctx, o.binary, !withoutAgent(w), output)
+	return startCluster(ctx, o.binary, !withoutAgent(w), withAttributes(w), output)
 }
 
 // build compiles caprock once if no program was given.

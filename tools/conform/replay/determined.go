@@ -34,6 +34,10 @@ var freeKeys = map[string]bool{
 	"size": true, "nlink": true, "uid": true, "gid": true,
 }
 
+// optionalKeys are there or not depending on how the daemon was built and
+// started.
+var optionalKeys = map[string]bool{"git_sha": true, "git_branch": true, "git_tag": true, "log_dir": true, "external_log_file": true, "cluster": true}
+
 // freeTrees name objects whose members are settings or measurements of the
 // daemon itself. The recorded members must be there with their types; others may be
 // beside them.

@@ -331,17 +331,6 @@ func (r *runner) acknowledge(f *framework, u liveUpdate) {
 		{"Host", r.target.Allocator}, {"Content-Type", "application/json"}, {"Mesos-Stream-Id", streamID}, {"Content-Length", fmt.Sprint(len(body))}}})
 }
 
-// finish closes what is still open, ending the frameworks of the replay.
-func (r *runner) finish(context.Context) {
-	os.WriteFile(r.doneFile(), nil, 0o644)
-	for _, s := range r.streams {
-		s.close()
-	}
-	for _, s := range r.executors {
-		s.close()
-	}
-}
-
 // hostPort takes the scheme from a URL.
 func hostPort(url string) (string, error) {
 	hp := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/")

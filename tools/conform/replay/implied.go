@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -12,9 +13,7 @@ import (
 // again had succeeded before.
 
 var (
-	repeated   = regexp.MustCompile(`^(?:(\d+)_)?(.+)_(?:again|dup)$`)
-	reactivate = Message{Line: "POST /api/v1 HTTP/1.1", Body: []byte(`{"type": "REACTIVATE_AGENT", "reactivate_agent": {"agent_id": {"value": "%s"}}}`),
-		Headers: [][2]string{{"Host", ""}, {"Content-Type", "application/json"}, {"Accept", "application/json"}, {"Content-Length", ""}}}
+	repeated = regexp.MustCompile(`^(?:(\d+)_)?(.+)_(?:again|dup)$`)
 )
 
 // implied makes exchanges for calls that must have been made. They don't count.
@@ -30,12 +29,77 @@ func implied(exchanges []*Exchange) []*Exchange {
 			c.Name, c.Counted = name, false
 			made = append(made, c)
 		}
-		if e.Key() == "scheduler-extra2/plain.SUBSCRIBE" {
-			// The agent was drained before, and offered here.
-			made = append(made, reactivation(e, exchanges))
+	}
+	for _, g := range gaps {
+		if c := g.fill(exchanges, byArea[g.area]); c != nil {
+			made = append(made, c)
 		}
 	}
 	return made
+}
+
+// gap is a call of the known recordings that nothing repeats, but whose effect
+// the answers show.
+type gap struct {
+	area, name string
+	// like is an exchange of the area to take time, headers and, if body is
+	// empty, the body from.
+	like, line, body string
+	// unless is a part of any request that fills the gap.
+	unless string
+}
+
+var gaps = []gap{
+	{area: "scheduler-extra2", name: "REACTIVATE_before", like: "GET_AGENTS_drained",
+		body: `{"type": "REACTIVATE_AGENT", "reactivate_agent": {"agent_id": {"value": "AGENT"}}}`},
+	{area: "master-v1-writes", name: "UPDATE_QUOTA_star", like: "UPDATE_QUOTA_clear", unless: `"role": "*"`,
+		body: `{"type": "UPDATE_QUOTA", "update_quota": {"quota_configs": [{"role": "*", "guarantees": {"cpus": {"value": 1.0}}, "limits": {"cpus": {"value": 2.0}}}], "force": true}}`},
+	{area: "master-v1-writes", name: "SHRINK_VOLUME", like: "GROW_VOLUME",
+		body: `{"type": "SHRINK_VOLUME", "shrink_volume": {"agent_id": {"value": "AGENT"}, "volume": VOLUME, "subtract": {"value": 8.0}}}`},
+	{area: "master-legacy-writes", name: "quota_delete", like: "quota_get", line: "DELETE /quota/lq HTTP/1.1", unless: "DELETE /quota"},
+	{area: "master-legacy-writes", name: "reserve_ok", like: "unres_ok", line: "POST /reserve HTTP/1.1"},
+}
+
+// fill makes the call, unless it is among the transcripts.
+func (g *gap) fill(exchanges, area []*Exchange) *Exchange {
+	var like *Exchange
+	for _, e := range area {
+		if e.Name == g.like {
+			like = e
+		}
+		if e.Name == g.name || g.unless != "" && e.Response.Status()/100 == 2 && strings.Contains(e.Request.Line+string(e.Request.Body), g.unless) {
+			return nil
+		}
+	}
+	if like == nil {
+		return nil
+	}
+	c := like.Clone()
+	c.Name, c.Counted = g.name, false
+	if g.line != "" {
+		c.Request.Line = g.line
+	}
+	if g.body != "" {
+		text := strings.NewReplacer(`"AGENT"`, `"`+remember(&World{Exchanges: exchanges}).agent()+`"`, ": VOLUME,", ": "+grown(like)+",")
+		c.Request.Body = []byte(text.Replace(g.body))
+	}
+	return c
+}
+
+// grown is the volume that a GROW_VOLUME leaves, whose addition was 8.
+func grown(e *Exchange) string {
+	call, err := parseJSON(e.Request.Body)
+	if err != nil {
+		return ""
+	}
+	volume, _ := at(call, "grow_volume", "volume").(map[string]any)
+	if volume == nil {
+		return ""
+	}
+	sum := numberAt(volume, "scalar", "value") + numberAt(call, "grow_volume", "addition", "scalar", "value")
+	volume["scalar"] = map[string]any{"value": sum}
+	data, _ := json.Marshal(volume)
+	return string(data)
 }
 
 // firstOf names the call of which e is the repetition, if that succeeded and is
@@ -60,15 +124,4 @@ func firstOf(e *Exchange, area []*Exchange) string {
 		}
 	}
 	return m[2]
-}
-
-func reactivation(e *Exchange, exchanges []*Exchange) *Exchange {
-	c := e.Clone()
-	c.Name, c.Counted = "REACTIVATE_before", false
-	c.Request = reactivate
-	c.Request.Headers = append([][2]string(nil), reactivate.Headers...)
-	c.Request.Headers[0][1] = e.Request.Header("Host")
-	c.Request.Body = fmt.Appendf(nil, string(reactivate.Body), remember(&World{Exchanges: exchanges}).agent())
-	c.Response.Events = nil
-	return c
 }
