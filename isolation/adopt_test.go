@@ -157,6 +157,14 @@ func TestExitWhileNoAgentRunsIsKnown(t *testing.T) {
 	if got != (ExitStatus{WaitStatus: 9, Known: true}) {
 		t.Errorf("got %+v, want killed by signal 9", got)
 	}
+	// An agent that died before it could note the pid finds it by the group.
+	g, err := h.Group("task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pid, ticks, ok := h.FirstExit(g); !ok || pid != s.Pid || ticks != s.Ticks {
+		t.Errorf("first exit of the group: got %d, %d, %v, want %d, %d", pid, ticks, ok, s.Pid, s.Ticks)
+	}
 	// The same pid with another start is another process.
 	if p, err = h.Adopt("task", s.Pid, s.Ticks+1); err != nil {
 		t.Fatal(err)

@@ -185,6 +185,15 @@ func (h *Host) Adopt(id string, pid int, startTicks uint64) (*Process, error) {
 	return nil, fmt.Errorf("isolation: adopt process %d into %s: %w", pid, id, ErrForeign)
 }
 
+// FirstExit returns the process of a group that started first among those whose
+// end was recorded; ok is false where BPF does not keep that record.
+func (h *Host) FirstExit(g *Group) (pid int, startTicks uint64, ok bool) {
+	if h.bpf == nil {
+		return 0, 0, false
+	}
+	return h.bpf.FirstExit(g.V2ID())
+}
+
 func (h *Host) recordedExit(pid int, startTicks uint64) (int, bool) {
 	if h.bpf == nil {
 		return 0, false

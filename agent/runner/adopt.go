@@ -45,19 +45,17 @@ func (r *Runner) factOf(id string, p *isolation.Process) core.Fact {
 // launched finds out about a launch whose outcome was not recorded. The container
 // exists only if the launch had got as far as starting the process.
 func (r *Runner) launched(ref core.ProcessRef) core.Fact {
-	pids, exists := r.opts.Kernel.Find(ref.ID)
+	pid, ticks, exists := r.opts.Kernel.Find(ref.ID)
 	if !exists {
 		return core.Fact{Absent: true}
 	}
-	pid, ticks := eldest(pids)
 	if pid == 0 {
 		return core.Fact{}
 	}
 	return r.adopt(core.ProcessRef{ID: ref.ID, Pid: pid, StartTicks: ticks})
 }
 
-// eldest is the process that started first: the one that was launched, unless it
-// has ended and left children.
+// eldest is the process that started first; pid is 0 if none of them lives.
 func eldest(pids []int) (pid int, startTicks uint64) {
 	slices.Sort(pids)
 	for _, p := range pids {

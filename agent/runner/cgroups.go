@@ -63,16 +63,21 @@ func (k *cgroupKernel) Adopt(id string, pid int, startTicks uint64) (*isolation.
 	return k.host.Adopt(id, pid, startTicks)
 }
 
-func (k *cgroupKernel) Find(id string) ([]int, bool) {
+func (k *cgroupKernel) Find(id string) (int, uint64, bool) {
 	g, err := k.group(id)
 	if err != nil {
-		return nil, false
+		return 0, 0, false
 	}
 	pids, err := g.Pids()
 	if err != nil {
 		k.log.Warn("processes of a container cannot be listed", "container", id, "err", err)
 	}
-	return pids, true
+	pid, ticks := eldest(pids)
+	// What was launched may have ended and left children behind, or nothing.
+	if gone, since, ok := k.host.FirstExit(g); ok && (pid == 0 || since < ticks || since == ticks && gone < pid) {
+		pid, ticks = gone, since
+	}
+	return pid, ticks, true
 }
 
 func (k *cgroupKernel) List() ([]string, error) { return k.host.List() }

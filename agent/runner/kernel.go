@@ -16,8 +16,9 @@ type Kernel interface {
 	Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error)
 	// Adopt returns the process that an earlier agent started; it may be over.
 	Adopt(id string, pid int, startTicks uint64) (*isolation.Process, error)
-	// Find reports whether container id exists, and the processes in it.
-	Find(id string) (pids []int, exists bool)
+	// Find reports whether container id exists, and the process in it that
+	// started first, alive or not; pid is 0 if there is no trace of any.
+	Find(id string) (pid int, startTicks uint64, exists bool)
 	// List names every container that exists.
 	List() ([]string, error)
 	Resize(id string, limits core.Limits) error

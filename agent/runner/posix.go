@@ -52,11 +52,11 @@ func (k *posixKernel) Adopt(id string, pid int, startTicks uint64) (*isolation.P
 
 // Find knows nothing of earlier agents: without cgroups a process whose pid was
 // not recorded cannot be found, and counts as not to be started again.
-func (k *posixKernel) Find(id string) ([]int, bool) {
+func (k *posixKernel) Find(id string) (pid int, startTicks uint64, exists bool) {
 	if p := k.get(id); p != nil {
-		return []int{p.Pid()}, true
+		return p.Pid(), p.StartTicks(), true
 	}
-	return nil, true
+	return 0, 0, true
 }
 
 func (k *posixKernel) List() ([]string, error)          { return nil, nil }

@@ -210,6 +210,28 @@ func (a *Accounts) ExitStatus(pid int, startTicks uint64) (waitStatus int, ok bo
 	return int(value.WaitStatus), true
 }
 
+// FirstExit returns the process of a cgroup that started first among those whose
+// end is recorded. Two that started within one clock tick are told apart by pid.
+// It reads the whole record, which is for recovery only.
+func (a *Accounts) FirstExit(cgroupID uint64) (pid int, startTicks uint64, ok bool) {
+	m := a.maps[kernelMapExits]
+	if m == nil {
+		return 0, 0, false
+	}
+	var first, key kernelExitKey
+	var value kernelExitValue
+	entries := m.Iterate()
+	for entries.Next(&key, &value) {
+		if value.CgroupId != cgroupID {
+			continue
+		}
+		if !ok || key.StartTicks < first.StartTicks || key.StartTicks == first.StartTicks && key.Pid < first.Pid {
+			first, ok = key, true
+		}
+	}
+	return int(first.Pid), first.StartTicks, ok
+}
+
 // Missing says which features the kernel has refused, and why.
 func (a *Accounts) Missing() map[string]error { return a.missing }
 
