@@ -64,6 +64,9 @@ func (n *node) leave(message string) {
 }
 
 func isolationForTest() string {
+	if v := os.Getenv("CAPROCK_TEST_ISOLATION"); v != "" {
+		return v
+	}
 	if os.Geteuid() == 0 {
 		return runner.Auto
 	}
@@ -250,6 +253,14 @@ func TestKill(t *testing.T) {
 	if st := alloc.await("slow", mesos.TaskState_TASK_FAILED); st.GetReason() != mesos.TaskStatus_REASON_MAX_COMPLETION_TIME_REACHED {
 		t.Errorf("slow: %v", st)
 	}
+}
+
+// Where there are no cgroups, tasks run as plain sessions.
+func TestWithoutCgroups(t *testing.T) {
+	t.Setenv("CAPROCK_TEST_ISOLATION", runner.Posix)
+	t.Run("command tasks", TestCommandTasks)
+	t.Run("kill", TestKill)
+	t.Run("restart", TestRestart)
 }
 
 func TestOutOfMemory(t *testing.T) {

@@ -43,6 +43,10 @@ func (l *loop) sweep(ctx context.Context) {
 		for _, d := range l.garbage.due(o.Clock.Now().Add(-o.GCDelay).UnixNano()) {
 			if err := l.tree.Remove(d.Directory); err != nil {
 				o.Logger.Warn("sandbox cannot be removed", "directory", d.Directory, "err", err)
+				continue
+			}
+			if l.submit(core.Collected{ContainerID: d.ContainerID}) != nil {
+				return
 			}
 		}
 	}

@@ -69,6 +69,9 @@ type ExecutorCall struct {
 // ExecutorGone says that the stream of an earlier subscription is closed.
 type ExecutorGone struct{ Token Token }
 
+// Collected says that the sandbox of an ended run was removed.
+type Collected struct{ ContainerID string }
+
 // Leave asks to unregister, end every task and stop.
 type Leave struct{ Message string }
 
@@ -82,6 +85,7 @@ func (Limited) command()      {}
 func (Tick) command()         {}
 func (ExecutorCall) command() {}
 func (ExecutorGone) command() {}
+func (Collected) command()    {}
 func (Leave) command()        {}
 
 // Effect is something for the driver to do once the records are durable.
@@ -159,8 +163,10 @@ type Destroy struct{ ID string }
 
 // Discard allows the sandbox of a run to be removed once it is old enough.
 type Discard struct {
-	Directory string
-	EndedAt   int64
+	ContainerID string
+	Directory   string
+	// EndedAt is on the wall clock.
+	EndedAt int64
 }
 
 // Reply answers an ExecutorCall.

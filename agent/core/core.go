@@ -102,6 +102,8 @@ func (c *Core) Step(now Time, cmd Command) {
 		c.executorCall(cmd)
 	case ExecutorGone:
 		c.executorGone(cmd.Token)
+	case Collected:
+		c.collected(cmd.ContainerID)
 	case Leave:
 		c.leave(cmd.Message)
 	case Tick:

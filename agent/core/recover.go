@@ -169,7 +169,7 @@ func (c *Core) Assemble() (refs []ProcessRef, containers []string) {
 func (c *Core) EndedRuns() []Discard {
 	var out []Discard
 	for _, done := range c.completed {
-		out = append(out, Discard{Directory: done.Container.GetDirectory(), EndedAt: done.GetEndedAtNanos()})
+		out = append(out, Discard{ContainerID: done.Container.GetId(), Directory: done.Container.GetDirectory(), EndedAt: done.GetEndedAtNanos()})
 	}
 	return out
 }

@@ -128,7 +128,7 @@ func (c *Core) settleContainer(ct *container) {
 	ct.fw.containers = remove(ct.fw.containers, ct)
 	c.touchContainer(ct)
 	c.complete(done)
-	c.emit(Discard{Directory: ct.rec.GetDirectory(), EndedAt: c.now.Wall})
+	c.emit(Discard{ContainerID: ct.id(), Directory: ct.rec.GetDirectory(), EndedAt: c.now.Wall})
 	c.settleFramework(ct.fw)
 }
 
@@ -153,6 +153,15 @@ func (c *Core) complete(done *record.Completed) {
 	if drop >= 0 {
 		c.erase(record.CompletedKey(c.completed[drop].Container.GetId()))
 		c.completed = slices.Delete(c.completed, drop, drop+1)
+	}
+}
+
+// collected forgets an ended run with its sandbox.
+func (c *Core) collected(containerID string) {
+	i := slices.IndexFunc(c.completed, func(d *record.Completed) bool { return d.Container.GetId() == containerID })
+	if i >= 0 {
+		c.erase(record.CompletedKey(containerID))
+		c.completed = slices.Delete(c.completed, i, i+1)
 	}
 }
 

@@ -36,7 +36,8 @@ func (r *Runner) launch(l core.Launch) {
 			r.opts.Report(core.LaunchFailed{ID: l.ID, Message: err.Error()})
 		default:
 			r.opts.Report(core.Started{ID: l.ID, Pid: p.Pid(), StartTicks: p.StartTicks()})
-			r.watch(l.ID, p)
+			// A goroutine of its own: this one's stack has grown, and it holds l.
+			go r.watch(l.ID, p)
 		}
 	}()
 }

@@ -2,7 +2,10 @@ package runner
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -91,7 +94,8 @@ func (r *Runner) background(turns chan struct{}, what, id string, fn func() erro
 	r.working.Go(func() {
 		turns <- struct{}{}
 		defer func() { <-turns }()
-		if err := fn(); err != nil {
+		// A container that is gone meanwhile needs nothing more.
+		if err := fn(); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, os.ErrProcessDone) {
 			r.opts.Logger.Warn("container operation failed", "operation", what, "container", id, "err", err)
 		}
 	})
