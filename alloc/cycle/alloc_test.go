@@ -94,3 +94,25 @@ func BenchmarkEventCycle(b *testing.B) {
 		c.a.RunCycle(c.now, &c.res)
 	}
 }
+
+// What it costs to return an offer as a list of resources, as the core does, and
+// to offer it again.
+func BenchmarkRecoverAsList(b *testing.B) {
+	c := newCluster(b, Options{})
+	for i := range 100 {
+		c.framework(fmt.Sprintf("f%04d", i), "r")
+	}
+	c.agents(1000, "cpus:24;mem:4096;disk:4096;ports:[31000-32000]")
+	c.run()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		for i := range c.res.Offers {
+			o := &c.res.Offers[i]
+			c.must(c.a.RecoverResources(c.now, o.Framework, o.Agent, o.Resources(), nil, false))
+		}
+		c.now += 1e9
+		c.a.RunCycle(c.now, &c.res)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/offer")
+}

@@ -20,10 +20,12 @@ func (a *Allocator) isAllFor(c int32, slot shard.Slot, vec []int64, rest resourc
 		}
 	}
 	avail := sh.Rows[row].AvailRest
-	if sameSlice(avail, rest) {
+	if sh.Rows[row].Traits&shard.Complex == 0 && sameSlice(avail, rest) {
 		return true
 	}
-	return a.visible(c, avail).Equal(rest)
+	// It may have been offered more, before its capabilities changed.
+	visible := a.visible(c, avail)
+	return sameSlice(visible, rest) || visible.Equal(rest)
 }
 
 // visible filters what is available down to what may be offered to a claim at

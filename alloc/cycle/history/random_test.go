@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -25,6 +26,32 @@ func TestRandomHistories(t *testing.T) {
 	for i := range count {
 		if text := playRandom(uint64(seed + i)); text != "" {
 			t.Fatalf("seed %d: %s", seed+i, text)
+		}
+	}
+}
+
+// Histories that once showed a difference, with quotas that bind subtrees.
+func TestRegressions(t *testing.T) {
+	files, err := filepath.Glob("testdata/regressions/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %d files (%v)", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		configure := func(o *cycle.Options) { o.ShuffleOff, o.QuotaScope = true, cycle.Subtree }
+		p, q := history.NewPlayer(false, configure), history.NewPlayerOf(false, configure, newReference)
+		for n, command := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+			got, err := p.Do(command)
+			if err != nil {
+				t.Fatalf("%s:%d: %v", file, n+1, err)
+			}
+			want, err := q.Do(command)
+			if err != nil || !slices.Equal(got, want) {
+				t.Fatalf("%s:%d: got\n%s\nwant\n%s\n(%v)", file, n+1, strings.Join(got, "\n"), strings.Join(want, "\n"), err)
+			}
 		}
 	}
 }
