@@ -47,7 +47,7 @@ func eventUUID(e any) string {
 	if u := textAt(e, "update", "status", "uuid"); u != "" {
 		return u
 	}
-	return textAt(e, "update_operation_status", "status", "uuid")
+	return textAt(e, "update_operation_status", "status", "uuid", "value")
 }
 
 // groupOf names the group of an event; "" if it is not compared.

@@ -99,7 +99,11 @@ func (p *past) noteSubjects(e *Exchange) {
 // note takes what it knows out of every object of an answer.
 func (p *past) note(tree any) {
 	walk(tree, func(o map[string]any) {
-		if u := textAt(o, "uuid"); u != "" && textAt(o, "state") != "" {
+		u := textAt(o, "uuid")
+		if u == "" {
+			u = textAt(o, "uuid", "value") // of an operation
+		}
+		if u != "" && textAt(o, "state") != "" {
 			subject := textAt(o, "task_id", "value")
 			if subject == "" {
 				subject = textAt(o, "operation_id", "value")

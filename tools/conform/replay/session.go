@@ -62,7 +62,7 @@ func (s *framework) note(event any) {
 	case "UPDATE_OPERATION_STATUS":
 		status := at(event, "update_operation_status", "status")
 		s.noteUpdate(liveUpdate{operation: true, subject: textAt(status, "operation_id", "value"), state: textAt(status, "state"),
-			uuid: textAt(status, "uuid"), agent: textAt(status, "agent_id", "value"), provider: textAt(status, "resource_provider_id", "value")})
+			uuid: textAt(status, "uuid", "value"), agent: textAt(status, "agent_id", "value"), provider: textAt(status, "resource_provider_id", "value")})
 	}
 }
 
