@@ -42,25 +42,66 @@ func (r *Runner) launch(l core.Launch) {
 	}()
 }
 
-// start does everything up to a running process.
+// start does everything up to a running process. What touches disk and kernel
+// waits its turn; fetching, which waits for others, does not.
 func (r *Runner) start(ctx context.Context, l core.Launch) (*isolation.Process, error) {
 	owner, err := sandbox.LookupOwner(l.User)
 	if err != nil {
 		return nil, err
 	}
-	box, err := r.opts.Tree.Make(l.Directory, owner)
+	box, err := r.makeBox(ctx, l, owner)
 	if err != nil {
 		return nil, err
 	}
 	defer box.Close()
-	if l.Latest != "" {
-		if err := r.opts.Tree.Link(l.Latest, l.Directory); err != nil {
-			return nil, err
-		}
-	}
 	if err := r.opts.Fetcher.Fetch(ctx, box, l.URIs, owner); err != nil {
 		return nil, fmt.Errorf("fetch all URIs for container '%s': %w", l.ID, err)
 	}
+	done, err := r.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return r.startIn(box, l, owner)
+}
+
+// turn waits until few enough launches are at work.
+func (r *Runner) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case r.starts <- struct{}{}:
+	case <-ctx.Done():
+		return nil, errCancelled
+	}
+	if ctx.Err() != nil {
+		<-r.starts
+		return nil, errCancelled
+	}
+	return func() { <-r.starts }, nil
+}
+
+var errCancelled = errors.New("cancelled")
+
+func (r *Runner) makeBox(ctx context.Context, l core.Launch, owner sandbox.Owner) (*os.Root, error) {
+	done, err := r.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	box, err := r.opts.Tree.Make(l.Directory, owner)
+	if err != nil {
+		return nil, err
+	}
+	if l.Latest != "" {
+		if err := r.opts.Tree.Link(l.Latest, l.Directory); err != nil {
+			box.Close()
+			return nil, err
+		}
+	}
+	return box, nil
+}
+
+// startIn starts the process in its sandbox.
+func (r *Runner) startIn(box *os.Root, l core.Launch, owner sandbox.Owner) (*isolation.Process, error) {
 	stdout, err := output(box, "stdout", owner)
 	if err != nil {
 		return nil, err
@@ -81,18 +122,6 @@ func (r *Runner) start(ctx context.Context, l core.Launch) (*isolation.Process, 
 	}
 	if owner.Other {
 		spec.User = &isolation.User{UID: owner.UID, GID: owner.GID, Groups: owner.Groups}
-	}
-	return r.startSpec(ctx, l, spec)
-}
-
-func (r *Runner) startSpec(ctx context.Context, l core.Launch, spec isolation.Spec) (*isolation.Process, error) {
-	select {
-	case r.starts <- struct{}{}:
-		defer func() { <-r.starts }()
-	case <-ctx.Done():
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, errors.New("cancelled")
 	}
 	return r.opts.Kernel.Start(l.ID, l.Limits, spec)
 }
