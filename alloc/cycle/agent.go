@@ -84,13 +84,17 @@ func (a *Allocator) AddAgent(now int64, info Agent, used map[string]resource.Res
 	}
 	sh, row := a.space.At(slot)
 	sh.Cold[row] = g
-	vec, rest := a.splitScratch(info.Total)
+	vec, rest := a.splitScratch(info.Total) // may change the stride: not under the lock
+	mu := a.space.Lock(slot)
 	a.setTotal(slot, vec, rest)
+	mu.Unlock()
 	a.describe(slot)
 	for _, id := range sortedKeys(used) {
 		a.occupy(slot, id, used[id])
 	}
+	mu = a.space.Lock(slot)
 	a.recomputeAvail(slot)
+	mu.Unlock()
 	a.hostAdded(slot)
 	if a.paused && a.expected >= 0 && a.space.Len() >= a.expected {
 		a.expected = -1

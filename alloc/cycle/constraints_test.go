@@ -29,7 +29,7 @@ func TestRegexpLimits(t *testing.T) {
 	for pattern, ok := range map[string]bool{
 		"r[0-9]+":                    true,
 		"(":                          false,
-		"(ab|cd|ef){20}":                false, // more instructions than the default allows
+		"(ab|cd|ef){20}":             false, // more instructions than the default allows
 		strings.Repeat("abcdef", 40): false,
 	} {
 		if _, err := CompileConstraints(matching(pattern), RegexpLimits{}); (err == nil) != ok {

@@ -25,7 +25,8 @@ type Space struct {
 // Shard is the part of the table for the slots that are congruent to its
 // number. All slices are parallel, one element (or stride elements) per row.
 type Shard struct {
-	mu sync.RWMutex
+	mu     sync.RWMutex
+	stride int // of Total and Avail
 
 	Rows      []Row
 	Total     []int64 // plain scalars of the agent
@@ -81,6 +82,7 @@ func NewSpace(shards, stride int) *Space {
 	s := &Space{shards: make([]Shard, 1<<shift), shift: shift, mask: 1<<shift - 1, stride: stride}
 	for i := range s.shards {
 		s.shards[i].Index.init()
+		s.shards[i].stride = stride
 	}
 	return s
 }
@@ -155,6 +157,7 @@ func (s *Space) Widen(stride int) {
 		sh.mu.Lock()
 		sh.Total = widen(sh.Total, s.stride, stride)
 		sh.Avail = widen(sh.Avail, s.stride, stride)
+		sh.stride = stride
 		for _, r := range sh.Roof {
 			if r != nil {
 				r.Plain = append(r.Plain, make([]int64, stride-len(r.Plain))...)
@@ -319,7 +322,7 @@ func (s *Space) Usage() (total, available []int64) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.RLock()
-		stride := s.stride
+		stride := sh.stride
 		for len(total) < stride {
 			total, available = append(total, 0), append(available, 0)
 		}
