@@ -59,10 +59,14 @@ func (a *Allocator) fits(slot shard.Slot, c int32) bool {
 // skipsForHint says whether an agent does not fit a claim's request while others
 // may still come that do.
 func (a *Allocator) skipsForHint(v *visit, c int32) bool {
-	if a.hints == 0 || a.run.secondTry || len(a.claims[c].hint) == 0 {
+	if a.hints == 0 {
 		return false
 	}
-	return a.claims[c].fitting > 0 && !a.fits(v.slot, c)
+	waits := len(a.claims[c].hint) > 0 && !a.fits(v.slot, c)
+	if a.run.secondTry {
+		return !waits // the others had their turn
+	}
+	return waits && a.claims[c].fitting > 0
 }
 
 // secondPass offers what nobody took to the frameworks that were waiting for
