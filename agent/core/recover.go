@@ -132,6 +132,10 @@ func (c *Core) Assemble() (refs []ProcessRef, containers []string) {
 	l := c.loading
 	c.loading = nil
 	for _, id := range sortedKeys(l.frameworks) {
+		if l.frameworks[id].GetInfo().GetId().GetValue() != id {
+			c.damaged(record.FrameworkKey(id))
+			continue
+		}
 		f := &framework{id: id, rec: l.frameworks[id], tasks: map[string]*task{}}
 		c.frameworks[id] = f
 		c.order = append(c.order, f)
@@ -142,7 +146,12 @@ func (c *Core) Assemble() (refs []ProcessRef, containers []string) {
 	for _, rec := range byOrdinal(l.tasks) {
 		c.assembleTask(rec, l)
 	}
-	for _, done := range l.completed {
+	for _, id := range sortedKeys(l.completed) {
+		done := l.completed[id]
+		if done.GetContainer().GetId() != id || done.Container.Executor == nil || done.GetFramework().GetId() == nil {
+			c.damaged(record.CompletedKey(id))
+			continue
+		}
 		c.completed = append(c.completed, done)
 	}
 	slices.SortFunc(c.completed, func(a, b *record.Completed) int {
@@ -205,32 +214,39 @@ func byOrdinal[M interface{ GetOrdinal() uint64 }](m map[string]M) []M {
 // damage is dropped, and nothing else with it.
 func (c *Core) assembleContainer(rec *record.Container) {
 	f := c.frameworks[rec.FrameworkId.GetValue()]
-	if f == nil || rec.Executor == nil {
-		c.metrics.DamagedRecords++
-		c.erase(record.ContainerKey(rec.GetId()))
+	custom := rec.GetKind() == record.Container_CUSTOM
+	if f == nil || rec.Executor == nil || rec.Id == nil || c.containers[rec.GetId()] != nil || (custom && rec.Process == nil) {
+		c.damaged(record.ContainerKey(rec.GetId()))
 		return
 	}
 	ct := &container{rec: rec, fw: f, resubscribed: rec.GetState() != record.Container_RUNNING}
 	f.containers = append(f.containers, ct)
 	c.containers[ct.id()] = ct
 	c.ordinal = max(c.ordinal, rec.GetOrdinal())
-	if rec.Process != nil {
+	if custom {
 		c.adoptProcess(&process{id: ct.id(), ct: ct, rec: rec.Process})
 	}
+}
+
+// damaged leaves out a record that contradicts itself or the others.
+func (c *Core) damaged(key string) {
+	c.metrics.DamagedRecords++
+	c.erase(key)
 }
 
 func (c *Core) assembleTask(rec *record.Task, l *loading) {
 	fw, id := rec.FrameworkId.GetValue(), rec.Info.GetTaskId().GetValue()
 	f, ct := c.frameworks[fw], c.containers[rec.GetContainerId()]
-	if f == nil || (ct == nil && rec.ContainerId != nil) {
-		c.metrics.DamagedRecords++
-		c.erase(record.TaskKey(fw, id))
-		c.erase(record.ProgressKey(fw, id))
-		return
-	}
 	prog := l.progress[fw+"/"+id]
 	if prog == nil {
 		prog = &record.Progress{State: mesos.TaskState_TASK_STAGING.Enum()}
+	}
+	ours := ct != nil && !ct.custom()
+	if f == nil || id == "" || f.tasks[id] != nil || (ct == nil && rec.ContainerId != nil) || (ct != nil && ct.fw != f) ||
+		(ours && (prog.Process == nil || rec.Info.Command == nil)) {
+		c.damaged(record.TaskKey(fw, id))
+		c.erase(record.ProgressKey(fw, id))
+		return
 	}
 	t := &task{rec: rec, prog: prog, fw: f, ct: ct}
 	f.tasks[id] = t
@@ -241,7 +257,7 @@ func (c *Core) assembleTask(rec *record.Task, l *loading) {
 		return
 	}
 	ct.tasks = append(ct.tasks, t)
-	if prog.Process != nil {
+	if ours {
 		pid := ct.id()
 		if n := rec.GetNestedId(); n != "" {
 			pid += "." + n
@@ -252,7 +268,11 @@ func (c *Core) assembleTask(rec *record.Task, l *loading) {
 
 func (c *Core) assembleStream(t *task, updates map[uint64]*record.Update) {
 	numbers := make([]uint64, 0, len(updates))
-	for n := range updates {
+	for n, u := range updates {
+		if u.GetStatus().GetTaskId() == nil {
+			c.damaged(record.UpdateKey(t.fw.id, t.id(), n))
+			continue
+		}
 		numbers = append(numbers, n)
 	}
 	slices.Sort(numbers)

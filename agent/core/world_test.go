@@ -18,7 +18,7 @@ import (
 // world is everything around a Core, simulated: a disk, a kernel, an allocator and
 // custom executors. The agent may die between any two steps of it.
 type world struct {
-	t    rapid.TB
+	t    fataler
 	now  Time
 	seed byte
 
@@ -73,7 +73,7 @@ type simExecutor struct {
 	running map[string]bool
 }
 
-func newWorld(t rapid.TB) *world {
+func newWorld(t fataler) *world {
 	w := &world{
 		t: t, now: Time{Wall: 1e18, Mono: 1}, disk: map[string][]byte{}, procs: map[string]*simProcess{},
 		starts: map[string]int{}, alloc: map[string]*simTask{}, executors: map[string]*simExecutor{},
@@ -687,4 +687,10 @@ func (w *world) act(t *rapid.T) {
 	case "die":
 		w.reboot()
 	}
+}
+
+// fataler is the part of a test that a world needs.
+type fataler interface {
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }

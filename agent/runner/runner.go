@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 
@@ -45,7 +44,10 @@ type Runner struct {
 	stop chan struct{}
 }
 
+// The kernel makes those who change cgroups wait, not work, so more than one per
+// CPU are worth having.
 const (
+	maxStarts   = 16
 	maxKills    = 8
 	maxRemovals = 8
 )
@@ -54,7 +56,7 @@ const (
 func New(opts Options) *Runner {
 	return &Runner{
 		opts:      opts,
-		starts:    make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		starts:    make(chan struct{}, maxStarts),
 		kills:     make(chan struct{}, maxKills),
 		removals:  make(chan struct{}, maxRemovals),
 		launching: map[string]context.CancelFunc{},
