@@ -92,7 +92,7 @@ func withoutAgent(w *World) bool {
 // withAttributes says whether the recorded agent had attributes.
 func withAttributes(w *World) bool {
 	for _, e := range w.Exchanges {
-		if bytes.Contains(e.Response.Body, []byte(`"attributes":{"rack"`)) {
+		if bytes.Contains(e.Response.Body, []byte(`"attributes":{"rack"`)) || bytes.Contains(e.Response.Body, []byte(`"name":"rack"`)) {
 			return true
 		}
 		for _, event := range e.Response.Events {

@@ -190,7 +190,7 @@ func spreadNumbered(all []placed) {
 var endings = []struct{ inRead, inCall string }{
 	{"suppressed", "SUPPRESS"}, {"updated", "58_UPDATE_FRAMEWORK"}, {"reserved", "RESERVE"}, {"_op", "op_with_id"},
 	{"acked", "ACKNOWLEDGE_OPERATION"}, {"declined", "DECLINE_INVERSE"}, {"accepted", "ACCEPT_INVERSE"},
-	{"for_maint", "ACCEPT_LAUNCH_maint"}, {"GET_OPERATIONS", "RECONCILE_OPERATIONS_implicit"},
+	{"GET_OPERATIONS", "RECONCILE_OPERATIONS_implicit"},
 	{"drained", "DRAIN"}, {"reactivated", "REACTIVATE"},
 }
 

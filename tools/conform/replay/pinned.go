@@ -51,11 +51,11 @@ master-v1-writes/{REACTIVATE_AGENT,REACTIVATE_AGENT_nosuch,MARK_AGENT_GONE_nosuc
 master-v1-writes/{slaves_draining,GET_AGENTS_drained,slaves_drained,agent_state_drained}
 master-v1-writes/{DRAIN_AGENT_obj_grace,REACTIVATE_after_drain,GET_AGENTS_end}
 scheduler/basic.state_with_volume
-scheduler-operations/ops.23_DECLINE_all
+scheduler-operations/{ops.23_DECLINE_all,slaves_for_maint}
 scheduler-operations/ops.24_ACCEPT_LAUNCH_maint
 scheduler-operations/ops.25_ACKNOWLEDGE_mt_TASK_STARTING
 scheduler-operations/ops.26_ACKNOWLEDGE_mt_TASK_RUNNING
-scheduler-operations/{UPDATE_MAINTENANCE_SCHEDULE,slaves_for_maint,ops.27_DECLINE_INVERSE_OFFERS}
+scheduler-operations/{UPDATE_MAINTENANCE_SCHEDULE,ops.27_DECLINE_INVERSE_OFFERS}
 scheduler-operations/{GET_MAINTENANCE_STATUS_declined,maintenance_status_declined}
 scheduler-operations/{ops.28_ACCEPT_INVERSE_OFFERS,GET_MAINTENANCE_STATUS_accepted,maintenance_status_accepted}
 scheduler-operations/{slaves_drained,GET_AGENTS_drained,GET_AGENTS_drained_pb,agent_GET_AGENT_drained,agent_state_drained}
