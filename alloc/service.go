@@ -183,16 +183,17 @@ func (s *Service) Run(ctx context.Context) error {
 	looped, served := make(chan error, 1), make(chan error, 1)
 	go func() { looped <- s.loop.Run(work, &s.recovered) }()
 	listener := s.listener
-	go func() { served <- s.http.Serve(listener) }()
-	close(s.ready)
-
 	var err error
 	select {
-	case <-ctx.Done():
-	case err = <-looped:
-		looped <- nil // for the wait below
-	case err = <-served:
+	case <-s.api.Loaded():
+		go func() { served <- s.http.Serve(listener) }()
+		close(s.ready)
+	case err = <-looped: // the disk failed at once
+		looped <- nil
 		served <- nil
+	}
+	if err == nil {
+		err = s.wait(ctx, looped, served)
 	}
 	// The loop goes first: the end of streams and links that follows is this
 	// process' doing, and must not count as frameworks and agents leaving.
@@ -207,6 +208,19 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	return closed
+}
+
+// wait returns when ctx ends or a part does. What it takes out of a part's channel
+// it puts back, for those who wait for the part to end.
+func (s *Service) wait(ctx context.Context, looped, served chan error) (err error) {
+	select {
+	case <-ctx.Done():
+	case err = <-looped:
+		looped <- nil
+	case err = <-served:
+		served <- nil
+	}
+	return err
 }
 
 // Close releases the port and the store of a service that was never run. After

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,9 @@ type Server struct {
 	logging loggingLevel
 	sizes   struct{ state, summary, slaves, frameworks, getState, other sizeHint }
 
+	visible sync.Once
+	loaded  chan struct{}
+
 	startTime time.Time
 	refs      atomic.Uint64   // names of streams, channels and waiting calls
 	ctx       context.Context // ends with the server; set by Start
@@ -84,7 +88,7 @@ func New(opts Options) (*Server, error) {
 	if opts.MasterInfo.GetId() == "" {
 		return nil, fmt.Errorf("api options: MasterInfo.id: got none, want a uuid")
 	}
-	s := &Server{opts: opts, startTime: opts.Clock.Now()}
+	s := &Server{opts: opts, startTime: opts.Clock.Now(), loaded: make(chan struct{})}
 	s.links.term = opts.Term
 	s.master = &master.Response_GetMaster{
 		MasterInfo:  opts.MasterInfo,
@@ -117,8 +121,13 @@ func (s *Server) Routes(h *httpd.Server) {
 	h.Handle("/api/v1/scheduler", s.scheduler)
 	h.Handle("/api/v1", s.operator)
 	h.Handle("/api/v1/link", s.link)
+	h.Handle(frameworkStatePath, s.frameworkState)
 	s.legacyRoutes(h)
 }
+
+// Loaded is closed when readers see the state that the start found. Requests
+// before that would be told of an empty cluster.
+func (s *Server) Loaded() <-chan struct{} { return s.loaded }
 
 // Fanout returns the event streams' metrics.
 func (s *Server) Fanout() fanout.Metrics { return s.fan.Metrics() }

@@ -19,8 +19,10 @@ func (s *Server) Publish(changed []core.Change) {
 	s.view.Publish(changed)
 }
 
-// Flush sends what was buffered for coalescing.
+// Flush sends what was buffered for coalescing. The first one ends what the start
+// found: from then on readers see it.
 func (s *Server) Flush() {
+	s.visible.Do(func() { close(s.loaded) })
 	s.fan.Flush()
 	s.links.flush()
 }
@@ -31,7 +33,9 @@ func (s *Server) Perform(effect core.Effect) {
 	var err error
 	switch e := effect.(type) {
 	case *core.Reply:
-		s.waiters.answer(e.Token, answer{e.Status, e.Text})
+		s.waiters.answer(e.Token, answer{status: e.Status, text: e.Text})
+	case *core.Answered:
+		s.waiters.answer(e.Token, answer{status: e.Status, value: e.Value})
 	case *core.OpenStream:
 		s.waiters.answer(core.Token(e.Stream), answer{status: 200})
 		s.fan.Open(e.Stream)

@@ -10,6 +10,7 @@ import (
 type answer struct {
 	status int
 	text   string
+	value  any // of calls that are answered with more than a text
 }
 
 // waiters are the calls whose commands are on their way, by token.

@@ -31,6 +31,8 @@ func (s *state) apply(id record.ID, v record.Value) (Entity, error) {
 		return s.roles[v.GetName()], nil
 	case *record.Framework:
 		return s.applyFramework(v), nil
+	case *record.KeptValue:
+		return s.applyKept(v), nil
 	case *record.Agent:
 		return s.applyAgent(v)
 	case *record.Executor:
@@ -233,6 +235,8 @@ func (s *state) forget(id record.ID) {
 	case record.KindFramework:
 		delete(s.frameworks, id.Parts[0])
 		delete(s.completed, id.Parts[0])
+	case record.KindKeptValue:
+		s.forgetKept(id.Parts[0], id.Parts[1])
 	case record.KindAgent:
 		delete(s.agents, id.Parts[0])
 	case record.KindExecutor:

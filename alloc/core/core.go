@@ -79,6 +79,10 @@ func (c *Core) Step(now Time, cmd Command, out *Output) {
 		delete(c.operators, cmd.Stream)
 	case *Tick:
 		c.runTimers()
+	case *Keep:
+		c.keep(cmd)
+	case *Explain:
+		c.explain(cmd)
 	default:
 		panic(fmt.Sprintf("BUG: unknown command %T", cmd))
 	}

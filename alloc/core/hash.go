@@ -36,6 +36,11 @@ func (c *Core) Records() []record.Record {
 			}
 		}
 	}
+	for id, k := range c.kept {
+		for _, v := range k.Values {
+			put(record.KeptValueKey(id, v.GetKey()), v)
+		}
+	}
 	for id, a := range c.agents {
 		put(record.AgentKey(id), a.cur.Rec)
 		for k, e := range a.executors {

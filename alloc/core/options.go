@@ -54,6 +54,10 @@ type Options struct {
 	MaxCompletedTasks      int // per framework
 	MaxUnreachableTasks    int // per framework
 
+	// MaxKeptBytes bounds what a framework keeps here, keys and values together,
+	// and MaxKeptValueBytes one value.
+	MaxKeptBytes, MaxKeptValueBytes int
+
 	// LoseUncheckpointed declares tasks of frameworks without checkpointing lost
 	// as soon as their agent disconnects, as Mesos does. Caprock's agents find
 	// such tasks again after a restart, so by default they stay.
@@ -95,6 +99,8 @@ func (o *Options) EnsureDefaults() {
 	def(&o.MaxCompletedFrameworks, DefaultMaxCompletedFrameworks)
 	def(&o.MaxCompletedTasks, DefaultMaxCompletedTasks)
 	def(&o.MaxUnreachableTasks, DefaultMaxUnreachableTasks)
+	def(&o.MaxKeptBytes, DefaultMaxKeptBytes)
+	def(&o.MaxKeptValueBytes, DefaultMaxKeptValueBytes)
 }
 
 func def[T comparable](field *T, value T) {

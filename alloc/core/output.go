@@ -30,9 +30,9 @@ func (o *Output) effect(e Effect) { o.Effects = append(o.Effects, e) }
 // Change says that readers should see Entity from now on under ID, or, if
 // Entity is nil, that there is none. ID.Kind is one of KindRole,
 // KindMaintenance, KindFramework, KindAgent, KindExecutor, KindTask,
-// KindCompletedTask, KindOperation and KindOffer; Entity is then a *Role,
-// *Maintenance, *Framework, *Agent, *Executor, *Task, *Task, *Operation or
-// *Offer.
+// KindCompletedTask, KindOperation, KindOffer and KindKeptValue (with the
+// framework's id alone); Entity is then a *Role, *Maintenance, *Framework, *Agent,
+// *Executor, *Task, *Task, *Operation, *Offer or *Kept.
 type Change struct {
 	ID     record.ID
 	Entity Entity

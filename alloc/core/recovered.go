@@ -91,6 +91,7 @@ func (c *Core) recoverFramework(f *frameworkState) {
 	}
 	c.armWall(f.cur.Rec.GetFailoverDeadlineNanos(), timerFrameworkFailover, f.id())
 	c.publishTasks(f)
+	c.publishKept(f.id())
 	c.engine.addFramework(c.now.Mono, c.engineFramework(f))
 }
 

@@ -21,6 +21,7 @@ type state struct {
 	agents      map[string]*agentState // registered, unreachable and gone
 	operations  map[string]*Operation  // by uuid
 	offers      map[string]*Offer
+	kept        map[string]*Kept // what frameworks keep here, by framework
 }
 
 func newState() state {
@@ -33,6 +34,7 @@ func newState() state {
 		agents:      map[string]*agentState{},
 		operations:  map[string]*Operation{},
 		offers:      map[string]*Offer{},
+		kept:        map[string]*Kept{},
 	}
 }
 

@@ -28,6 +28,7 @@ func (c *Core) removeFramework(f *frameworkState) {
 	for _, o := range sortedStrings(f.operations) {
 		c.orphanOperation(o)
 	}
+	c.dropAllKept(f.id())
 	c.engine.removeFramework(f.id())
 	rec := cloneFramework(f.cur.Rec)
 	rec.UnregisteredNanos, rec.CompletedSerial, rec.FailoverDeadlineNanos = ptr(c.now.Wall), ptr(c.nextSerial()), nil

@@ -24,6 +24,7 @@ type View struct {
 		operations table[core.Operation]
 		offers     table[core.Offer]
 		roles      table[core.Role]
+		kept       map[string]*core.Kept // by framework; not in snapshots
 
 		maintenance *core.Maintenance
 	}
@@ -74,11 +75,32 @@ func (v *View) publishLocked(c *core.Change) {
 		set(&m.offers, m.epoch, c.ID, c.Entity)
 	case record.KindRole:
 		set(&m.roles, m.epoch, c.ID, c.Entity)
+	case record.KindKeptValue:
+		v.keepLocked(c)
 	case record.KindMaintenance:
 		m.maintenance, _ = c.Entity.(*core.Maintenance)
 	default:
 		panic(fmt.Sprintf("BUG: the core published %v, which readers know nothing of", c.ID))
 	}
+}
+
+func (v *View) keepLocked(c *core.Change) {
+	kept, ok := c.Entity.(*core.Kept)
+	if !ok {
+		delete(v.mu.kept, c.ID.Parts[0])
+		return
+	}
+	if v.mu.kept == nil {
+		v.mu.kept = map[string]*core.Kept{}
+	}
+	v.mu.kept[c.ID.Parts[0]] = kept
+}
+
+// Kept returns what a framework keeps, nil if nothing.
+func (v *View) Kept(framework string) *core.Kept {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.mu.kept[framework]
 }
 
 // set puts the entity, or removes what is there if it is nil.
@@ -123,6 +145,13 @@ func (v *View) Framework(id string) *core.Framework {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.mu.frameworks.get(record.ID{Kind: record.KindFramework, Parts: [3]string{id}})
+}
+
+// Offer returns an outstanding offer, nil if there is none.
+func (v *View) Offer(id string) *core.Offer {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.mu.offers.get(record.ID{Kind: record.KindOffer, Parts: [3]string{id}})
 }
 
 // Agent returns the current agent, nil if there is none.

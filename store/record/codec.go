@@ -110,6 +110,8 @@ func (k Kind) newValue() Value {
 		return new(Role)
 	case KindFramework:
 		return new(Framework)
+	case KindKeptValue:
+		return new(KeptValue)
 	case KindAgent:
 		return new(Agent)
 	case KindExecutor:
@@ -136,6 +138,11 @@ func check(id ID, v Value) error {
 		got = v.GetName()
 	case *Framework:
 		got = v.GetInfo().GetId().GetValue()
+	case *KeptValue:
+		got = v.GetFrameworkId()
+		if v.GetKey() != id.Parts[1] {
+			return fmt.Errorf("value has key %q", v.GetKey())
+		}
 	case *Agent:
 		got = v.GetInfo().GetId().GetValue()
 	case *Executor:

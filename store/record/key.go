@@ -17,6 +17,7 @@ const (
 	KindMaintenance   Kind = 0x18
 	KindRole          Kind = 0x20 // name
 	KindFramework     Kind = 0x30 // framework id
+	KindKeptValue     Kind = 0x38 // framework id, key
 	KindAgent         Kind = 0x40 // agent id
 	KindExecutor      Kind = 0x50 // agent id, framework id, executor id
 	KindTask          Kind = 0x60 // framework id, task id
@@ -34,7 +35,7 @@ func (k Kind) layout() (string, bool) {
 		return "", true
 	case KindRole, KindFramework, KindAgent, KindOperation, KindOffer, KindOutboxHead:
 		return "s", true
-	case KindTask:
+	case KindTask, KindKeptValue:
 		return "ss", true
 	case KindExecutor:
 		return "sss", true
@@ -55,6 +56,8 @@ func (k Kind) String() string {
 		return "role"
 	case KindFramework:
 		return "framework"
+	case KindKeptValue:
+		return "kept-value"
 	case KindAgent:
 		return "agent"
 	case KindExecutor:
@@ -131,6 +134,9 @@ func RoleKey(name string) []byte { return stringKey(KindRole, name) }
 
 // FrameworkKey is the key of a framework.
 func FrameworkKey(id string) []byte { return stringKey(KindFramework, id) }
+
+// KeptValueKey is the key of a value that a framework keeps.
+func KeptValueKey(framework, key string) []byte { return stringKey(KindKeptValue, framework, key) }
 
 // AgentKey is the key of an agent.
 func AgentKey(id string) []byte { return stringKey(KindAgent, id) }

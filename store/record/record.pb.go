@@ -89,7 +89,7 @@ func (x *Agent_Phase) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use Agent_Phase.Descriptor instead.
 func (Agent_Phase) EnumDescriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{4, 0}
+	return file_store_record_record_proto_rawDescGZIP(), []int{5, 0}
 }
 
 // Meta: one per cluster.
@@ -392,6 +392,85 @@ func (x *Framework) GetCompletedSerial() uint64 {
 	return 0
 }
 
+// KeptValue: a value that a framework keeps here, under a key of its choice. It
+// lives as long as the framework.
+type KeptValue struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	FrameworkId *string                `protobuf:"bytes,1,opt,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
+	Key         *string                `protobuf:"bytes,2,opt,name=key" json:"key,omitempty"`
+	Value       []byte                 `protobuf:"bytes,3,opt,name=value" json:"value,omitempty"`
+	// Differs from that of every value ever kept in this cluster.
+	Version       *uint64 `protobuf:"varint,4,opt,name=version" json:"version,omitempty"`
+	ChangedNanos  *int64  `protobuf:"varint,5,opt,name=changed_nanos,json=changedNanos" json:"changed_nanos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptValue) Reset() {
+	*x = KeptValue{}
+	mi := &file_store_record_record_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptValue) ProtoMessage() {}
+
+func (x *KeptValue) ProtoReflect() protoreflect.Message {
+	mi := &file_store_record_record_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptValue.ProtoReflect.Descriptor instead.
+func (*KeptValue) Descriptor() ([]byte, []int) {
+	return file_store_record_record_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *KeptValue) GetFrameworkId() string {
+	if x != nil && x.FrameworkId != nil {
+		return *x.FrameworkId
+	}
+	return ""
+}
+
+func (x *KeptValue) GetKey() string {
+	if x != nil && x.Key != nil {
+		return *x.Key
+	}
+	return ""
+}
+
+func (x *KeptValue) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *KeptValue) GetVersion() uint64 {
+	if x != nil && x.Version != nil {
+		return *x.Version
+	}
+	return 0
+}
+
+func (x *KeptValue) GetChangedNanos() int64 {
+	if x != nil && x.ChangedNanos != nil {
+		return *x.ChangedNanos
+	}
+	return 0
+}
+
 type Agent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// info.id is always set; info.resources is what the operator gave the agent.
@@ -421,7 +500,7 @@ type Agent struct {
 
 func (x *Agent) Reset() {
 	*x = Agent{}
-	mi := &file_store_record_record_proto_msgTypes[4]
+	mi := &file_store_record_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +512,7 @@ func (x *Agent) String() string {
 func (*Agent) ProtoMessage() {}
 
 func (x *Agent) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[4]
+	mi := &file_store_record_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +525,7 @@ func (x *Agent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agent.ProtoReflect.Descriptor instead.
 func (*Agent) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{4}
+	return file_store_record_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Agent) GetInfo() *mesos.AgentInfo {
@@ -579,7 +658,7 @@ type Executor struct {
 
 func (x *Executor) Reset() {
 	*x = Executor{}
-	mi := &file_store_record_record_proto_msgTypes[5]
+	mi := &file_store_record_record_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +670,7 @@ func (x *Executor) String() string {
 func (*Executor) ProtoMessage() {}
 
 func (x *Executor) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[5]
+	mi := &file_store_record_record_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +683,7 @@ func (x *Executor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Executor.ProtoReflect.Descriptor instead.
 func (*Executor) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{5}
+	return file_store_record_record_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Executor) GetFrameworkId() string {
@@ -643,7 +722,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_store_record_record_proto_msgTypes[6]
+	mi := &file_store_record_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +734,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[6]
+	mi := &file_store_record_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +747,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{6}
+	return file_store_record_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Task) GetTask() *mesos.Task {
@@ -703,7 +782,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_store_record_record_proto_msgTypes[7]
+	mi := &file_store_record_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +794,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[7]
+	mi := &file_store_record_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +807,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{7}
+	return file_store_record_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Operation) GetOperation() *mesos.Operation {
@@ -760,7 +839,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_store_record_record_proto_msgTypes[8]
+	mi := &file_store_record_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +851,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[8]
+	mi := &file_store_record_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +864,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{8}
+	return file_store_record_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Offer) GetId() string {
@@ -842,7 +921,7 @@ type OutboxHead struct {
 
 func (x *OutboxHead) Reset() {
 	*x = OutboxHead{}
-	mi := &file_store_record_record_proto_msgTypes[9]
+	mi := &file_store_record_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -854,7 +933,7 @@ func (x *OutboxHead) String() string {
 func (*OutboxHead) ProtoMessage() {}
 
 func (x *OutboxHead) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[9]
+	mi := &file_store_record_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -867,7 +946,7 @@ func (x *OutboxHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutboxHead.ProtoReflect.Descriptor instead.
 func (*OutboxHead) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{9}
+	return file_store_record_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OutboxHead) GetAgentId() string {
@@ -895,7 +974,7 @@ type Outbox struct {
 
 func (x *Outbox) Reset() {
 	*x = Outbox{}
-	mi := &file_store_record_record_proto_msgTypes[10]
+	mi := &file_store_record_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +986,7 @@ func (x *Outbox) String() string {
 func (*Outbox) ProtoMessage() {}
 
 func (x *Outbox) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[10]
+	mi := &file_store_record_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +999,7 @@ func (x *Outbox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outbox.ProtoReflect.Descriptor instead.
 func (*Outbox) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{10}
+	return file_store_record_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Outbox) GetAgentId() string {
@@ -967,7 +1046,13 @@ const file_store_record_record_proto_rawDesc = "" +
 	"\x12reregistered_nanos\x18\x05 \x01(\x03R\x11reregisteredNanos\x12-\n" +
 	"\x12unregistered_nanos\x18\x06 \x01(\x03R\x11unregisteredNanos\x126\n" +
 	"\x17failover_deadline_nanos\x18\a \x01(\x03R\x15failoverDeadlineNanos\x12)\n" +
-	"\x10completed_serial\x18\b \x01(\x04R\x0fcompletedSerial\"\xae\x06\n" +
+	"\x10completed_serial\x18\b \x01(\x04R\x0fcompletedSerial\"\x95\x01\n" +
+	"\tKeptValue\x12!\n" +
+	"\fframework_id\x18\x01 \x01(\tR\vframeworkId\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x04R\aversion\x12#\n" +
+	"\rchanged_nanos\x18\x05 \x01(\x03R\fchangedNanos\"\xae\x06\n" +
 	"\x05Agent\x12'\n" +
 	"\x04info\x18\x01 \x01(\v2\x13.mesos.v1.AgentInfoR\x04info\x121\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x1b.caprock.record.Agent.PhaseR\x05phase\x12\x18\n" +
@@ -1033,56 +1118,57 @@ func file_store_record_record_proto_rawDescGZIP() []byte {
 }
 
 var file_store_record_record_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_store_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_store_record_record_proto_goTypes = []any{
 	(Agent_Phase)(0),                   // 0: caprock.record.Agent.Phase
 	(*Meta)(nil),                       // 1: caprock.record.Meta
 	(*Maintenance)(nil),                // 2: caprock.record.Maintenance
 	(*Role)(nil),                       // 3: caprock.record.Role
 	(*Framework)(nil),                  // 4: caprock.record.Framework
-	(*Agent)(nil),                      // 5: caprock.record.Agent
-	(*Executor)(nil),                   // 6: caprock.record.Executor
-	(*Task)(nil),                       // 7: caprock.record.Task
-	(*Operation)(nil),                  // 8: caprock.record.Operation
-	(*Offer)(nil),                      // 9: caprock.record.Offer
-	(*OutboxHead)(nil),                 // 10: caprock.record.OutboxHead
-	(*Outbox)(nil),                     // 11: caprock.record.Outbox
-	(*maintenance.Schedule)(nil),       // 12: mesos.v1.maintenance.Schedule
-	(*mesos.MachineID)(nil),            // 13: mesos.v1.MachineID
-	(*quota.QuotaConfig)(nil),          // 14: mesos.v1.quota.QuotaConfig
-	(*mesos.FrameworkInfo)(nil),        // 15: mesos.v1.FrameworkInfo
-	(*scheduler.OfferConstraints)(nil), // 16: mesos.v1.scheduler.OfferConstraints
-	(*mesos.AgentInfo)(nil),            // 17: mesos.v1.AgentInfo
-	(*mesos.AgentInfo_Capability)(nil), // 18: mesos.v1.AgentInfo.Capability
-	(*mesos.Resource)(nil),             // 19: mesos.v1.Resource
-	(*mesos.UUID)(nil),                 // 20: mesos.v1.UUID
-	(*mesos.Address)(nil),              // 21: mesos.v1.Address
-	(*mesos.DrainInfo)(nil),            // 22: mesos.v1.DrainInfo
-	(*mesos.ExecutorInfo)(nil),         // 23: mesos.v1.ExecutorInfo
-	(*mesos.Task)(nil),                 // 24: mesos.v1.Task
-	(*mesos.Operation)(nil),            // 25: mesos.v1.Operation
-	(*link.Down)(nil),                  // 26: caprock.link.Down
+	(*KeptValue)(nil),                  // 5: caprock.record.KeptValue
+	(*Agent)(nil),                      // 6: caprock.record.Agent
+	(*Executor)(nil),                   // 7: caprock.record.Executor
+	(*Task)(nil),                       // 8: caprock.record.Task
+	(*Operation)(nil),                  // 9: caprock.record.Operation
+	(*Offer)(nil),                      // 10: caprock.record.Offer
+	(*OutboxHead)(nil),                 // 11: caprock.record.OutboxHead
+	(*Outbox)(nil),                     // 12: caprock.record.Outbox
+	(*maintenance.Schedule)(nil),       // 13: mesos.v1.maintenance.Schedule
+	(*mesos.MachineID)(nil),            // 14: mesos.v1.MachineID
+	(*quota.QuotaConfig)(nil),          // 15: mesos.v1.quota.QuotaConfig
+	(*mesos.FrameworkInfo)(nil),        // 16: mesos.v1.FrameworkInfo
+	(*scheduler.OfferConstraints)(nil), // 17: mesos.v1.scheduler.OfferConstraints
+	(*mesos.AgentInfo)(nil),            // 18: mesos.v1.AgentInfo
+	(*mesos.AgentInfo_Capability)(nil), // 19: mesos.v1.AgentInfo.Capability
+	(*mesos.Resource)(nil),             // 20: mesos.v1.Resource
+	(*mesos.UUID)(nil),                 // 21: mesos.v1.UUID
+	(*mesos.Address)(nil),              // 22: mesos.v1.Address
+	(*mesos.DrainInfo)(nil),            // 23: mesos.v1.DrainInfo
+	(*mesos.ExecutorInfo)(nil),         // 24: mesos.v1.ExecutorInfo
+	(*mesos.Task)(nil),                 // 25: mesos.v1.Task
+	(*mesos.Operation)(nil),            // 26: mesos.v1.Operation
+	(*link.Down)(nil),                  // 27: caprock.link.Down
 }
 var file_store_record_record_proto_depIdxs = []int32{
-	12, // 0: caprock.record.Maintenance.schedule:type_name -> mesos.v1.maintenance.Schedule
-	13, // 1: caprock.record.Maintenance.down:type_name -> mesos.v1.MachineID
-	14, // 2: caprock.record.Role.quota:type_name -> mesos.v1.quota.QuotaConfig
-	15, // 3: caprock.record.Framework.info:type_name -> mesos.v1.FrameworkInfo
-	16, // 4: caprock.record.Framework.offer_constraints:type_name -> mesos.v1.scheduler.OfferConstraints
-	17, // 5: caprock.record.Agent.info:type_name -> mesos.v1.AgentInfo
+	13, // 0: caprock.record.Maintenance.schedule:type_name -> mesos.v1.maintenance.Schedule
+	14, // 1: caprock.record.Maintenance.down:type_name -> mesos.v1.MachineID
+	15, // 2: caprock.record.Role.quota:type_name -> mesos.v1.quota.QuotaConfig
+	16, // 3: caprock.record.Framework.info:type_name -> mesos.v1.FrameworkInfo
+	17, // 4: caprock.record.Framework.offer_constraints:type_name -> mesos.v1.scheduler.OfferConstraints
+	18, // 5: caprock.record.Agent.info:type_name -> mesos.v1.AgentInfo
 	0,  // 6: caprock.record.Agent.phase:type_name -> caprock.record.Agent.Phase
-	18, // 7: caprock.record.Agent.capabilities:type_name -> mesos.v1.AgentInfo.Capability
-	19, // 8: caprock.record.Agent.total:type_name -> mesos.v1.Resource
-	19, // 9: caprock.record.Agent.oversubscribed:type_name -> mesos.v1.Resource
-	20, // 10: caprock.record.Agent.resource_version:type_name -> mesos.v1.UUID
-	21, // 11: caprock.record.Agent.address:type_name -> mesos.v1.Address
-	22, // 12: caprock.record.Agent.drain:type_name -> mesos.v1.DrainInfo
-	23, // 13: caprock.record.Executor.info:type_name -> mesos.v1.ExecutorInfo
-	24, // 14: caprock.record.Task.task:type_name -> mesos.v1.Task
-	25, // 15: caprock.record.Operation.operation:type_name -> mesos.v1.Operation
-	19, // 16: caprock.record.Operation.consumed:type_name -> mesos.v1.Resource
-	19, // 17: caprock.record.Offer.resources:type_name -> mesos.v1.Resource
-	26, // 18: caprock.record.Outbox.down:type_name -> caprock.link.Down
+	19, // 7: caprock.record.Agent.capabilities:type_name -> mesos.v1.AgentInfo.Capability
+	20, // 8: caprock.record.Agent.total:type_name -> mesos.v1.Resource
+	20, // 9: caprock.record.Agent.oversubscribed:type_name -> mesos.v1.Resource
+	21, // 10: caprock.record.Agent.resource_version:type_name -> mesos.v1.UUID
+	22, // 11: caprock.record.Agent.address:type_name -> mesos.v1.Address
+	23, // 12: caprock.record.Agent.drain:type_name -> mesos.v1.DrainInfo
+	24, // 13: caprock.record.Executor.info:type_name -> mesos.v1.ExecutorInfo
+	25, // 14: caprock.record.Task.task:type_name -> mesos.v1.Task
+	26, // 15: caprock.record.Operation.operation:type_name -> mesos.v1.Operation
+	20, // 16: caprock.record.Operation.consumed:type_name -> mesos.v1.Resource
+	20, // 17: caprock.record.Offer.resources:type_name -> mesos.v1.Resource
+	27, // 18: caprock.record.Outbox.down:type_name -> caprock.link.Down
 	19, // [19:19] is the sub-list for method output_type
 	19, // [19:19] is the sub-list for method input_type
 	19, // [19:19] is the sub-list for extension type_name
@@ -1101,7 +1187,7 @@ func file_store_record_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_record_record_proto_rawDesc), len(file_store_record_record_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

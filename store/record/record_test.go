@@ -22,6 +22,7 @@ func samples() []Record {
 		Put(MaintenanceKey(), &Maintenance{Down: []*mesos.MachineID{{Hostname: ptr("h")}}}),
 		Put(RoleKey("eng/ml"), &Role{Name: ptr("eng/ml"), Weight: ptr(2.0)}),
 		Put(FrameworkKey(*fw), &Framework{Info: &mesos.FrameworkInfo{User: ptr("u"), Name: ptr("n"), Id: &mesos.FrameworkID{Value: fw}}}),
+		Put(KeptValueKey(*fw, "k/1"), &KeptValue{FrameworkId: fw, Key: ptr("k/1"), Value: []byte("v"), Version: ptr(uint64(4))}),
 		Put(AgentKey(*agent), &Agent{Info: &mesos.AgentInfo{Hostname: ptr("h"), Id: &mesos.AgentID{Value: agent}}, Phase: Agent_REGISTERED.Enum()}),
 		Put(ExecutorKey(*agent, *fw, *ex), &Executor{FrameworkId: fw, AgentId: agent, Info: &mesos.ExecutorInfo{ExecutorId: &mesos.ExecutorID{Value: ex}}}),
 		Put(TaskKey(*fw, *task), &Task{Task: sampleTask(fw, agent, task)}),

@@ -67,11 +67,21 @@ func (m *Maintenance) CloneVT() *Maintenance {
 		return (*Maintenance)(nil)
 	}
 	r := new(Maintenance)
-	r.Schedule = m.Schedule.CloneVT()
+	if rhs := m.Schedule; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *maintenance.Schedule }); ok {
+			r.Schedule = vtpb.CloneVT()
+		} else {
+			r.Schedule = proto.Clone(rhs).(*maintenance.Schedule)
+		}
+	}
 	if rhs := m.Down; rhs != nil {
 		tmpContainer := make([]*mesos.MachineID, len(rhs))
 		for k, v := range rhs {
-			tmpContainer[k] = v.CloneVT()
+			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.MachineID }); ok {
+				tmpContainer[k] = vtpb.CloneVT()
+			} else {
+				tmpContainer[k] = proto.Clone(v).(*mesos.MachineID)
+			}
 		}
 		r.Down = tmpContainer
 	}
@@ -91,7 +101,6 @@ func (m *Role) CloneVT() *Role {
 		return (*Role)(nil)
 	}
 	r := new(Role)
-	r.Quota = m.Quota.CloneVT()
 	if rhs := m.Name; rhs != nil {
 		tmpVal := *rhs
 		r.Name = &tmpVal
@@ -99,6 +108,13 @@ func (m *Role) CloneVT() *Role {
 	if rhs := m.Weight; rhs != nil {
 		tmpVal := *rhs
 		r.Weight = &tmpVal
+	}
+	if rhs := m.Quota; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *quota.QuotaConfig }); ok {
+			r.Quota = vtpb.CloneVT()
+		} else {
+			r.Quota = proto.Clone(rhs).(*quota.QuotaConfig)
+		}
 	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
@@ -116,12 +132,26 @@ func (m *Framework) CloneVT() *Framework {
 		return (*Framework)(nil)
 	}
 	r := new(Framework)
-	r.Info = m.Info.CloneVT()
-	r.OfferConstraints = m.OfferConstraints.CloneVT()
+	if rhs := m.Info; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.FrameworkInfo }); ok {
+			r.Info = vtpb.CloneVT()
+		} else {
+			r.Info = proto.Clone(rhs).(*mesos.FrameworkInfo)
+		}
+	}
 	if rhs := m.SuppressedRoles; rhs != nil {
 		tmpContainer := make([]string, len(rhs))
 		copy(tmpContainer, rhs)
 		r.SuppressedRoles = tmpContainer
+	}
+	if rhs := m.OfferConstraints; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface {
+			CloneVT() *scheduler.OfferConstraints
+		}); ok {
+			r.OfferConstraints = vtpb.CloneVT()
+		} else {
+			r.OfferConstraints = proto.Clone(rhs).(*scheduler.OfferConstraints)
+		}
 	}
 	if rhs := m.RegisteredNanos; rhs != nil {
 		tmpVal := *rhs
@@ -154,15 +184,55 @@ func (m *Framework) CloneMessageVT() proto.Message {
 	return m.CloneVT()
 }
 
+func (m *KeptValue) CloneVT() *KeptValue {
+	if m == nil {
+		return (*KeptValue)(nil)
+	}
+	r := new(KeptValue)
+	if rhs := m.FrameworkId; rhs != nil {
+		tmpVal := *rhs
+		r.FrameworkId = &tmpVal
+	}
+	if rhs := m.Key; rhs != nil {
+		tmpVal := *rhs
+		r.Key = &tmpVal
+	}
+	if rhs := m.Value; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Value = tmpBytes
+	}
+	if rhs := m.Version; rhs != nil {
+		tmpVal := *rhs
+		r.Version = &tmpVal
+	}
+	if rhs := m.ChangedNanos; rhs != nil {
+		tmpVal := *rhs
+		r.ChangedNanos = &tmpVal
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *KeptValue) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
 func (m *Agent) CloneVT() *Agent {
 	if m == nil {
 		return (*Agent)(nil)
 	}
 	r := new(Agent)
-	r.Info = m.Info.CloneVT()
-	r.ResourceVersion = m.ResourceVersion.CloneVT()
-	r.Address = m.Address.CloneVT()
-	r.Drain = m.Drain.CloneVT()
+	if rhs := m.Info; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.AgentInfo }); ok {
+			r.Info = vtpb.CloneVT()
+		} else {
+			r.Info = proto.Clone(rhs).(*mesos.AgentInfo)
+		}
+	}
 	if rhs := m.Phase; rhs != nil {
 		tmpVal := *rhs
 		r.Phase = &tmpVal
@@ -174,23 +244,51 @@ func (m *Agent) CloneVT() *Agent {
 	if rhs := m.Capabilities; rhs != nil {
 		tmpContainer := make([]*mesos.AgentInfo_Capability, len(rhs))
 		for k, v := range rhs {
-			tmpContainer[k] = v.CloneVT()
+			if vtpb, ok := interface{}(v).(interface {
+				CloneVT() *mesos.AgentInfo_Capability
+			}); ok {
+				tmpContainer[k] = vtpb.CloneVT()
+			} else {
+				tmpContainer[k] = proto.Clone(v).(*mesos.AgentInfo_Capability)
+			}
 		}
 		r.Capabilities = tmpContainer
 	}
 	if rhs := m.Total; rhs != nil {
 		tmpContainer := make([]*mesos.Resource, len(rhs))
 		for k, v := range rhs {
-			tmpContainer[k] = v.CloneVT()
+			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.Resource }); ok {
+				tmpContainer[k] = vtpb.CloneVT()
+			} else {
+				tmpContainer[k] = proto.Clone(v).(*mesos.Resource)
+			}
 		}
 		r.Total = tmpContainer
 	}
 	if rhs := m.Oversubscribed; rhs != nil {
 		tmpContainer := make([]*mesos.Resource, len(rhs))
 		for k, v := range rhs {
-			tmpContainer[k] = v.CloneVT()
+			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.Resource }); ok {
+				tmpContainer[k] = vtpb.CloneVT()
+			} else {
+				tmpContainer[k] = proto.Clone(v).(*mesos.Resource)
+			}
 		}
 		r.Oversubscribed = tmpContainer
+	}
+	if rhs := m.ResourceVersion; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.UUID }); ok {
+			r.ResourceVersion = vtpb.CloneVT()
+		} else {
+			r.ResourceVersion = proto.Clone(rhs).(*mesos.UUID)
+		}
+	}
+	if rhs := m.Address; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.Address }); ok {
+			r.Address = vtpb.CloneVT()
+		} else {
+			r.Address = proto.Clone(rhs).(*mesos.Address)
+		}
 	}
 	if rhs := m.BootId; rhs != nil {
 		tmpVal := *rhs
@@ -220,6 +318,13 @@ func (m *Agent) CloneVT() *Agent {
 		tmpVal := *rhs
 		r.Deactivated = &tmpVal
 	}
+	if rhs := m.Drain; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.DrainInfo }); ok {
+			r.Drain = vtpb.CloneVT()
+		} else {
+			r.Drain = proto.Clone(rhs).(*mesos.DrainInfo)
+		}
+	}
 	if rhs := m.DrainStartNanos; rhs != nil {
 		tmpVal := *rhs
 		r.DrainStartNanos = &tmpVal
@@ -240,7 +345,6 @@ func (m *Executor) CloneVT() *Executor {
 		return (*Executor)(nil)
 	}
 	r := new(Executor)
-	r.Info = m.Info.CloneVT()
 	if rhs := m.FrameworkId; rhs != nil {
 		tmpVal := *rhs
 		r.FrameworkId = &tmpVal
@@ -248,6 +352,13 @@ func (m *Executor) CloneVT() *Executor {
 	if rhs := m.AgentId; rhs != nil {
 		tmpVal := *rhs
 		r.AgentId = &tmpVal
+	}
+	if rhs := m.Info; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.ExecutorInfo }); ok {
+			r.Info = vtpb.CloneVT()
+		} else {
+			r.Info = proto.Clone(rhs).(*mesos.ExecutorInfo)
+		}
 	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
@@ -265,7 +376,13 @@ func (m *Task) CloneVT() *Task {
 		return (*Task)(nil)
 	}
 	r := new(Task)
-	r.Task = m.Task.CloneVT()
+	if rhs := m.Task; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.Task }); ok {
+			r.Task = vtpb.CloneVT()
+		} else {
+			r.Task = proto.Clone(rhs).(*mesos.Task)
+		}
+	}
 	if rhs := m.Unreachable; rhs != nil {
 		tmpVal := *rhs
 		r.Unreachable = &tmpVal
@@ -290,11 +407,21 @@ func (m *Operation) CloneVT() *Operation {
 		return (*Operation)(nil)
 	}
 	r := new(Operation)
-	r.Operation = m.Operation.CloneVT()
+	if rhs := m.Operation; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.Operation }); ok {
+			r.Operation = vtpb.CloneVT()
+		} else {
+			r.Operation = proto.Clone(rhs).(*mesos.Operation)
+		}
+	}
 	if rhs := m.Consumed; rhs != nil {
 		tmpContainer := make([]*mesos.Resource, len(rhs))
 		for k, v := range rhs {
-			tmpContainer[k] = v.CloneVT()
+			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.Resource }); ok {
+				tmpContainer[k] = vtpb.CloneVT()
+			} else {
+				tmpContainer[k] = proto.Clone(v).(*mesos.Resource)
+			}
 		}
 		r.Consumed = tmpContainer
 	}
@@ -333,7 +460,11 @@ func (m *Offer) CloneVT() *Offer {
 	if rhs := m.Resources; rhs != nil {
 		tmpContainer := make([]*mesos.Resource, len(rhs))
 		for k, v := range rhs {
-			tmpContainer[k] = v.CloneVT()
+			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.Resource }); ok {
+				tmpContainer[k] = vtpb.CloneVT()
+			} else {
+				tmpContainer[k] = proto.Clone(v).(*mesos.Resource)
+			}
 		}
 		r.Resources = tmpContainer
 	}
@@ -381,10 +512,16 @@ func (m *Outbox) CloneVT() *Outbox {
 		return (*Outbox)(nil)
 	}
 	r := new(Outbox)
-	r.Down = m.Down.CloneVT()
 	if rhs := m.AgentId; rhs != nil {
 		tmpVal := *rhs
 		r.AgentId = &tmpVal
+	}
+	if rhs := m.Down; rhs != nil {
+		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *link.Down }); ok {
+			r.Down = vtpb.CloneVT()
+		} else {
+			r.Down = proto.Clone(rhs).(*link.Down)
+		}
 	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
@@ -434,7 +571,13 @@ func (this *Maintenance) EqualVT(that *Maintenance) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if !this.Schedule.EqualVT(that.Schedule) {
+	if equal, ok := interface{}(this.Schedule).(interface {
+		EqualVT(*maintenance.Schedule) bool
+	}); ok {
+		if !equal.EqualVT(that.Schedule) {
+			return false
+		}
+	} else if !proto.Equal(this.Schedule, that.Schedule) {
 		return false
 	}
 	if len(this.Down) != len(that.Down) {
@@ -449,7 +592,11 @@ func (this *Maintenance) EqualVT(that *Maintenance) bool {
 			if q == nil {
 				q = &mesos.MachineID{}
 			}
-			if !p.EqualVT(q) {
+			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.MachineID) bool }); ok {
+				if !equal.EqualVT(q) {
+					return false
+				}
+			} else if !proto.Equal(p, q) {
 				return false
 			}
 		}
@@ -476,7 +623,11 @@ func (this *Role) EqualVT(that *Role) bool {
 	if p, q := this.Weight, that.Weight; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if !this.Quota.EqualVT(that.Quota) {
+	if equal, ok := interface{}(this.Quota).(interface{ EqualVT(*quota.QuotaConfig) bool }); ok {
+		if !equal.EqualVT(that.Quota) {
+			return false
+		}
+	} else if !proto.Equal(this.Quota, that.Quota) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -495,7 +646,13 @@ func (this *Framework) EqualVT(that *Framework) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if !this.Info.EqualVT(that.Info) {
+	if equal, ok := interface{}(this.Info).(interface {
+		EqualVT(*mesos.FrameworkInfo) bool
+	}); ok {
+		if !equal.EqualVT(that.Info) {
+			return false
+		}
+	} else if !proto.Equal(this.Info, that.Info) {
 		return false
 	}
 	if len(this.SuppressedRoles) != len(that.SuppressedRoles) {
@@ -507,7 +664,13 @@ func (this *Framework) EqualVT(that *Framework) bool {
 			return false
 		}
 	}
-	if !this.OfferConstraints.EqualVT(that.OfferConstraints) {
+	if equal, ok := interface{}(this.OfferConstraints).(interface {
+		EqualVT(*scheduler.OfferConstraints) bool
+	}); ok {
+		if !equal.EqualVT(that.OfferConstraints) {
+			return false
+		}
+	} else if !proto.Equal(this.OfferConstraints, that.OfferConstraints) {
 		return false
 	}
 	if p, q := this.RegisteredNanos, that.RegisteredNanos; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -535,13 +698,48 @@ func (this *Framework) EqualMessageVT(thatMsg proto.Message) bool {
 	}
 	return this.EqualVT(that)
 }
+func (this *KeptValue) EqualVT(that *KeptValue) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if p, q := this.FrameworkId, that.FrameworkId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	if p, q := this.Key, that.Key; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	if p, q := this.Value, that.Value; (p == nil && q != nil) || (p != nil && q == nil) || string(p) != string(q) {
+		return false
+	}
+	if p, q := this.Version, that.Version; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	if p, q := this.ChangedNanos, that.ChangedNanos; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *KeptValue) EqualMessageVT(thatMsg proto.Message) bool {
+	that, ok := thatMsg.(*KeptValue)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
 func (this *Agent) EqualVT(that *Agent) bool {
 	if this == that {
 		return true
 	} else if this == nil || that == nil {
 		return false
 	}
-	if !this.Info.EqualVT(that.Info) {
+	if equal, ok := interface{}(this.Info).(interface{ EqualVT(*mesos.AgentInfo) bool }); ok {
+		if !equal.EqualVT(that.Info) {
+			return false
+		}
+	} else if !proto.Equal(this.Info, that.Info) {
 		return false
 	}
 	if p, q := this.Phase, that.Phase; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -562,7 +760,13 @@ func (this *Agent) EqualVT(that *Agent) bool {
 			if q == nil {
 				q = &mesos.AgentInfo_Capability{}
 			}
-			if !p.EqualVT(q) {
+			if equal, ok := interface{}(p).(interface {
+				EqualVT(*mesos.AgentInfo_Capability) bool
+			}); ok {
+				if !equal.EqualVT(q) {
+					return false
+				}
+			} else if !proto.Equal(p, q) {
 				return false
 			}
 		}
@@ -579,7 +783,11 @@ func (this *Agent) EqualVT(that *Agent) bool {
 			if q == nil {
 				q = &mesos.Resource{}
 			}
-			if !p.EqualVT(q) {
+			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.Resource) bool }); ok {
+				if !equal.EqualVT(q) {
+					return false
+				}
+			} else if !proto.Equal(p, q) {
 				return false
 			}
 		}
@@ -596,15 +804,27 @@ func (this *Agent) EqualVT(that *Agent) bool {
 			if q == nil {
 				q = &mesos.Resource{}
 			}
-			if !p.EqualVT(q) {
+			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.Resource) bool }); ok {
+				if !equal.EqualVT(q) {
+					return false
+				}
+			} else if !proto.Equal(p, q) {
 				return false
 			}
 		}
 	}
-	if !this.ResourceVersion.EqualVT(that.ResourceVersion) {
+	if equal, ok := interface{}(this.ResourceVersion).(interface{ EqualVT(*mesos.UUID) bool }); ok {
+		if !equal.EqualVT(that.ResourceVersion) {
+			return false
+		}
+	} else if !proto.Equal(this.ResourceVersion, that.ResourceVersion) {
 		return false
 	}
-	if !this.Address.EqualVT(that.Address) {
+	if equal, ok := interface{}(this.Address).(interface{ EqualVT(*mesos.Address) bool }); ok {
+		if !equal.EqualVT(that.Address) {
+			return false
+		}
+	} else if !proto.Equal(this.Address, that.Address) {
 		return false
 	}
 	if p, q := this.BootId, that.BootId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -628,7 +848,11 @@ func (this *Agent) EqualVT(that *Agent) bool {
 	if p, q := this.Deactivated, that.Deactivated; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if !this.Drain.EqualVT(that.Drain) {
+	if equal, ok := interface{}(this.Drain).(interface{ EqualVT(*mesos.DrainInfo) bool }); ok {
+		if !equal.EqualVT(that.Drain) {
+			return false
+		}
+	} else if !proto.Equal(this.Drain, that.Drain) {
 		return false
 	}
 	if p, q := this.DrainStartNanos, that.DrainStartNanos; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -656,7 +880,13 @@ func (this *Executor) EqualVT(that *Executor) bool {
 	if p, q := this.AgentId, that.AgentId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if !this.Info.EqualVT(that.Info) {
+	if equal, ok := interface{}(this.Info).(interface {
+		EqualVT(*mesos.ExecutorInfo) bool
+	}); ok {
+		if !equal.EqualVT(that.Info) {
+			return false
+		}
+	} else if !proto.Equal(this.Info, that.Info) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -675,7 +905,11 @@ func (this *Task) EqualVT(that *Task) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if !this.Task.EqualVT(that.Task) {
+	if equal, ok := interface{}(this.Task).(interface{ EqualVT(*mesos.Task) bool }); ok {
+		if !equal.EqualVT(that.Task) {
+			return false
+		}
+	} else if !proto.Equal(this.Task, that.Task) {
 		return false
 	}
 	if p, q := this.Unreachable, that.Unreachable; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -700,7 +934,11 @@ func (this *Operation) EqualVT(that *Operation) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if !this.Operation.EqualVT(that.Operation) {
+	if equal, ok := interface{}(this.Operation).(interface{ EqualVT(*mesos.Operation) bool }); ok {
+		if !equal.EqualVT(that.Operation) {
+			return false
+		}
+	} else if !proto.Equal(this.Operation, that.Operation) {
 		return false
 	}
 	if len(this.Consumed) != len(that.Consumed) {
@@ -715,7 +953,11 @@ func (this *Operation) EqualVT(that *Operation) bool {
 			if q == nil {
 				q = &mesos.Resource{}
 			}
-			if !p.EqualVT(q) {
+			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.Resource) bool }); ok {
+				if !equal.EqualVT(q) {
+					return false
+				}
+			} else if !proto.Equal(p, q) {
 				return false
 			}
 		}
@@ -760,7 +1002,11 @@ func (this *Offer) EqualVT(that *Offer) bool {
 			if q == nil {
 				q = &mesos.Resource{}
 			}
-			if !p.EqualVT(q) {
+			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.Resource) bool }); ok {
+				if !equal.EqualVT(q) {
+					return false
+				}
+			} else if !proto.Equal(p, q) {
 				return false
 			}
 		}
@@ -809,7 +1055,11 @@ func (this *Outbox) EqualVT(that *Outbox) bool {
 	if p, q := this.AgentId, that.AgentId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if !this.Down.EqualVT(that.Down) {
+	if equal, ok := interface{}(this.Down).(interface{ EqualVT(*link.Down) bool }); ok {
+		if !equal.EqualVT(that.Down) {
+			return false
+		}
+	} else if !proto.Equal(this.Down, that.Down) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -914,23 +1164,47 @@ func (m *Maintenance) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	if len(m.Down) > 0 {
 		for iNdEx := len(m.Down) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Down[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
+			if vtmsg, ok := interface{}(m.Down[iNdEx]).(interface {
+				MarshalToSizedBufferVT([]byte) (int, error)
+			}); ok {
+				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+			} else {
+				encoded, err := proto.Marshal(m.Down[iNdEx])
+				if err != nil {
+					return 0, err
+				}
+				i -= len(encoded)
+				copy(dAtA[i:], encoded)
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x12
 		}
 	}
 	if m.Schedule != nil {
-		size, err := m.Schedule.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Schedule).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Schedule)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -968,12 +1242,24 @@ func (m *Role) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		copy(dAtA[i:], m.unknownFields)
 	}
 	if m.Quota != nil {
-		size, err := m.Quota.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Quota).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Quota)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -1049,12 +1335,24 @@ func (m *Framework) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x20
 	}
 	if m.OfferConstraints != nil {
-		size, err := m.OfferConstraints.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.OfferConstraints).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.OfferConstraints)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -1068,12 +1366,88 @@ func (m *Framework) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		}
 	}
 	if m.Info != nil {
-		size, err := m.Info.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Info).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Info)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *KeptValue) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *KeptValue) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *KeptValue) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.ChangedNanos != nil {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.ChangedNanos))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Version != nil {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.Version))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Value != nil {
+		i -= len(m.Value)
+		copy(dAtA[i:], m.Value)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.Value)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Key != nil {
+		i -= len(*m.Key)
+		copy(dAtA[i:], *m.Key)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(*m.Key)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.FrameworkId != nil {
+		i -= len(*m.FrameworkId)
+		copy(dAtA[i:], *m.FrameworkId)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(*m.FrameworkId)))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1118,12 +1492,24 @@ func (m *Agent) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x90
 	}
 	if m.Drain != nil {
-		size, err := m.Drain.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Drain).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Drain)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x1
 		i--
@@ -1176,57 +1562,117 @@ func (m *Agent) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x4a
 	}
 	if m.Address != nil {
-		size, err := m.Address.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		i--
-		dAtA[i] = 0x42
-	}
-	if m.ResourceVersion != nil {
-		size, err := m.ResourceVersion.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		i--
-		dAtA[i] = 0x3a
-	}
-	if len(m.Oversubscribed) > 0 {
-		for iNdEx := len(m.Oversubscribed) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Oversubscribed[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
+		if vtmsg, ok := interface{}(m.Address).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
 			i -= size
 			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Address)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		}
+		i--
+		dAtA[i] = 0x42
+	}
+	if m.ResourceVersion != nil {
+		if vtmsg, ok := interface{}(m.ResourceVersion).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.ResourceVersion)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		}
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Oversubscribed) > 0 {
+		for iNdEx := len(m.Oversubscribed) - 1; iNdEx >= 0; iNdEx-- {
+			if vtmsg, ok := interface{}(m.Oversubscribed[iNdEx]).(interface {
+				MarshalToSizedBufferVT([]byte) (int, error)
+			}); ok {
+				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+			} else {
+				encoded, err := proto.Marshal(m.Oversubscribed[iNdEx])
+				if err != nil {
+					return 0, err
+				}
+				i -= len(encoded)
+				copy(dAtA[i:], encoded)
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+			}
 			i--
 			dAtA[i] = 0x32
 		}
 	}
 	if len(m.Total) > 0 {
 		for iNdEx := len(m.Total) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Total[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
+			if vtmsg, ok := interface{}(m.Total[iNdEx]).(interface {
+				MarshalToSizedBufferVT([]byte) (int, error)
+			}); ok {
+				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+			} else {
+				encoded, err := proto.Marshal(m.Total[iNdEx])
+				if err != nil {
+					return 0, err
+				}
+				i -= len(encoded)
+				copy(dAtA[i:], encoded)
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x2a
 		}
 	}
 	if len(m.Capabilities) > 0 {
 		for iNdEx := len(m.Capabilities) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Capabilities[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
+			if vtmsg, ok := interface{}(m.Capabilities[iNdEx]).(interface {
+				MarshalToSizedBufferVT([]byte) (int, error)
+			}); ok {
+				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+			} else {
+				encoded, err := proto.Marshal(m.Capabilities[iNdEx])
+				if err != nil {
+					return 0, err
+				}
+				i -= len(encoded)
+				copy(dAtA[i:], encoded)
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x22
 		}
@@ -1244,12 +1690,24 @@ func (m *Agent) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Info != nil {
-		size, err := m.Info.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Info).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Info)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1287,12 +1745,24 @@ func (m *Executor) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		copy(dAtA[i:], m.unknownFields)
 	}
 	if m.Info != nil {
-		size, err := m.Info.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Info).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Info)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -1359,12 +1829,24 @@ func (m *Task) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Task != nil {
-		size, err := m.Task.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Task).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Task)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1403,23 +1885,47 @@ func (m *Operation) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	if len(m.Consumed) > 0 {
 		for iNdEx := len(m.Consumed) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Consumed[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
+			if vtmsg, ok := interface{}(m.Consumed[iNdEx]).(interface {
+				MarshalToSizedBufferVT([]byte) (int, error)
+			}); ok {
+				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+			} else {
+				encoded, err := proto.Marshal(m.Consumed[iNdEx])
+				if err != nil {
+					return 0, err
+				}
+				i -= len(encoded)
+				copy(dAtA[i:], encoded)
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x12
 		}
 	}
 	if m.Operation != nil {
-		size, err := m.Operation.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Operation).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Operation)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1463,12 +1969,24 @@ func (m *Offer) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	if len(m.Resources) > 0 {
 		for iNdEx := len(m.Resources) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Resources[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
+			if vtmsg, ok := interface{}(m.Resources[iNdEx]).(interface {
+				MarshalToSizedBufferVT([]byte) (int, error)
+			}); ok {
+				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+			} else {
+				encoded, err := proto.Marshal(m.Resources[iNdEx])
+				if err != nil {
+					return 0, err
+				}
+				i -= len(encoded)
+				copy(dAtA[i:], encoded)
+				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x2a
 		}
@@ -1580,12 +2098,24 @@ func (m *Outbox) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		copy(dAtA[i:], m.unknownFields)
 	}
 	if m.Down != nil {
-		size, err := m.Down.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
+		if vtmsg, ok := interface{}(m.Down).(interface {
+			MarshalToSizedBufferVT([]byte) (int, error)
+		}); ok {
+			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
+		} else {
+			encoded, err := proto.Marshal(m.Down)
+			if err != nil {
+				return 0, err
+			}
+			i -= len(encoded)
+			copy(dAtA[i:], encoded)
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
 		}
-		i -= size
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x12
 	}
@@ -1632,12 +2162,24 @@ func (m *Maintenance) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Schedule != nil {
-		l = m.Schedule.SizeVT()
+		if size, ok := interface{}(m.Schedule).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Schedule)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if len(m.Down) > 0 {
 		for _, e := range m.Down {
-			l = e.SizeVT()
+			if size, ok := interface{}(e).(interface {
+				SizeVT() int
+			}); ok {
+				l = size.SizeVT()
+			} else {
+				l = proto.Size(e)
+			}
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
@@ -1659,7 +2201,13 @@ func (m *Role) SizeVT() (n int) {
 		n += 9
 	}
 	if m.Quota != nil {
-		l = m.Quota.SizeVT()
+		if size, ok := interface{}(m.Quota).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Quota)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
@@ -1673,7 +2221,13 @@ func (m *Framework) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Info != nil {
-		l = m.Info.SizeVT()
+		if size, ok := interface{}(m.Info).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Info)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if len(m.SuppressedRoles) > 0 {
@@ -1683,7 +2237,13 @@ func (m *Framework) SizeVT() (n int) {
 		}
 	}
 	if m.OfferConstraints != nil {
-		l = m.OfferConstraints.SizeVT()
+		if size, ok := interface{}(m.OfferConstraints).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.OfferConstraints)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.RegisteredNanos != nil {
@@ -1705,6 +2265,34 @@ func (m *Framework) SizeVT() (n int) {
 	return n
 }
 
+func (m *KeptValue) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.FrameworkId != nil {
+		l = len(*m.FrameworkId)
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Key != nil {
+		l = len(*m.Key)
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Value != nil {
+		l = len(m.Value)
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Version != nil {
+		n += 1 + protohelpers.SizeOfVarint(uint64(*m.Version))
+	}
+	if m.ChangedNanos != nil {
+		n += 1 + protohelpers.SizeOfVarint(uint64(*m.ChangedNanos))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
 func (m *Agent) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -1712,7 +2300,13 @@ func (m *Agent) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Info != nil {
-		l = m.Info.SizeVT()
+		if size, ok := interface{}(m.Info).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Info)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Phase != nil {
@@ -1724,28 +2318,58 @@ func (m *Agent) SizeVT() (n int) {
 	}
 	if len(m.Capabilities) > 0 {
 		for _, e := range m.Capabilities {
-			l = e.SizeVT()
+			if size, ok := interface{}(e).(interface {
+				SizeVT() int
+			}); ok {
+				l = size.SizeVT()
+			} else {
+				l = proto.Size(e)
+			}
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
 	if len(m.Total) > 0 {
 		for _, e := range m.Total {
-			l = e.SizeVT()
+			if size, ok := interface{}(e).(interface {
+				SizeVT() int
+			}); ok {
+				l = size.SizeVT()
+			} else {
+				l = proto.Size(e)
+			}
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
 	if len(m.Oversubscribed) > 0 {
 		for _, e := range m.Oversubscribed {
-			l = e.SizeVT()
+			if size, ok := interface{}(e).(interface {
+				SizeVT() int
+			}); ok {
+				l = size.SizeVT()
+			} else {
+				l = proto.Size(e)
+			}
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
 	if m.ResourceVersion != nil {
-		l = m.ResourceVersion.SizeVT()
+		if size, ok := interface{}(m.ResourceVersion).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.ResourceVersion)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Address != nil {
-		l = m.Address.SizeVT()
+		if size, ok := interface{}(m.Address).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Address)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.BootId != nil {
@@ -1772,7 +2396,13 @@ func (m *Agent) SizeVT() (n int) {
 		n += 3
 	}
 	if m.Drain != nil {
-		l = m.Drain.SizeVT()
+		if size, ok := interface{}(m.Drain).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Drain)
+		}
 		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.DrainStartNanos != nil {
@@ -1797,7 +2427,13 @@ func (m *Executor) SizeVT() (n int) {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Info != nil {
-		l = m.Info.SizeVT()
+		if size, ok := interface{}(m.Info).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Info)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
@@ -1811,7 +2447,13 @@ func (m *Task) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Task != nil {
-		l = m.Task.SizeVT()
+		if size, ok := interface{}(m.Task).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Task)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Unreachable != nil {
@@ -1831,12 +2473,24 @@ func (m *Operation) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Operation != nil {
-		l = m.Operation.SizeVT()
+		if size, ok := interface{}(m.Operation).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Operation)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if len(m.Consumed) > 0 {
 		for _, e := range m.Consumed {
-			l = e.SizeVT()
+			if size, ok := interface{}(e).(interface {
+				SizeVT() int
+			}); ok {
+				l = size.SizeVT()
+			} else {
+				l = proto.Size(e)
+			}
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
@@ -1868,7 +2522,13 @@ func (m *Offer) SizeVT() (n int) {
 	}
 	if len(m.Resources) > 0 {
 		for _, e := range m.Resources {
-			l = e.SizeVT()
+			if size, ok := interface{}(e).(interface {
+				SizeVT() int
+			}); ok {
+				l = size.SizeVT()
+			} else {
+				l = proto.Size(e)
+			}
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
@@ -1907,7 +2567,13 @@ func (m *Outbox) SizeVT() (n int) {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Down != nil {
-		l = m.Down.SizeVT()
+		if size, ok := interface{}(m.Down).(interface {
+			SizeVT() int
+		}); ok {
+			l = size.SizeVT()
+		} else {
+			l = proto.Size(m.Down)
+		}
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
@@ -2139,8 +2805,16 @@ func (m *Maintenance) UnmarshalVT(dAtA []byte) error {
 			if m.Schedule == nil {
 				m.Schedule = &maintenance.Schedule{}
 			}
-			if err := m.Schedule.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Schedule).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Schedule); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 2:
@@ -2173,8 +2847,16 @@ func (m *Maintenance) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Down = append(m.Down, &mesos.MachineID{})
-			if err := m.Down[len(m.Down)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Down[len(m.Down)-1]).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Down[len(m.Down)-1]); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		default:
@@ -2305,8 +2987,16 @@ func (m *Role) UnmarshalVT(dAtA []byte) error {
 			if m.Quota == nil {
 				m.Quota = &quota.QuotaConfig{}
 			}
-			if err := m.Quota.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Quota).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Quota); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		default:
@@ -2392,8 +3082,16 @@ func (m *Framework) UnmarshalVT(dAtA []byte) error {
 			if m.Info == nil {
 				m.Info = &mesos.FrameworkInfo{}
 			}
-			if err := m.Info.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Info).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Info); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 2:
@@ -2460,8 +3158,16 @@ func (m *Framework) UnmarshalVT(dAtA []byte) error {
 			if m.OfferConstraints == nil {
 				m.OfferConstraints = &scheduler.OfferConstraints{}
 			}
-			if err := m.OfferConstraints.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.OfferConstraints).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.OfferConstraints); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 4:
@@ -2586,6 +3292,197 @@ func (m *Framework) UnmarshalVT(dAtA []byte) error {
 	}
 	return nil
 }
+func (m *KeptValue) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return protohelpers.ErrIntOverflow
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: KeptValue: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: KeptValue: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FrameworkId", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			s := string(dAtA[iNdEx:postIndex])
+			m.FrameworkId = &s
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			s := string(dAtA[iNdEx:postIndex])
+			m.Key = &s
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Value", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Value = append(m.Value[:0], dAtA[iNdEx:postIndex]...)
+			if m.Value == nil {
+				m.Value = []byte{}
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			var v uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Version = &v
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ChangedNanos", wireType)
+			}
+			var v int64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.ChangedNanos = &v
+		default:
+			iNdEx = preIndex
+			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
 func (m *Agent) UnmarshalVT(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -2647,8 +3544,16 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 			if m.Info == nil {
 				m.Info = &mesos.AgentInfo{}
 			}
-			if err := m.Info.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Info).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Info); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 2:
@@ -2734,8 +3639,16 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Capabilities = append(m.Capabilities, &mesos.AgentInfo_Capability{})
-			if err := m.Capabilities[len(m.Capabilities)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Capabilities[len(m.Capabilities)-1]).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Capabilities[len(m.Capabilities)-1]); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 5:
@@ -2768,8 +3681,16 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Total = append(m.Total, &mesos.Resource{})
-			if err := m.Total[len(m.Total)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Total[len(m.Total)-1]).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Total[len(m.Total)-1]); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 6:
@@ -2802,8 +3723,16 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Oversubscribed = append(m.Oversubscribed, &mesos.Resource{})
-			if err := m.Oversubscribed[len(m.Oversubscribed)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Oversubscribed[len(m.Oversubscribed)-1]).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Oversubscribed[len(m.Oversubscribed)-1]); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 7:
@@ -2838,8 +3767,16 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 			if m.ResourceVersion == nil {
 				m.ResourceVersion = &mesos.UUID{}
 			}
-			if err := m.ResourceVersion.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.ResourceVersion).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.ResourceVersion); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 8:
@@ -2874,8 +3811,16 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 			if m.Address == nil {
 				m.Address = &mesos.Address{}
 			}
-			if err := m.Address.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Address).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Address); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 9:
@@ -3077,8 +4022,16 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 			if m.Drain == nil {
 				m.Drain = &mesos.DrainInfo{}
 			}
-			if err := m.Drain.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Drain).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Drain); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 18:
@@ -3250,8 +4203,16 @@ func (m *Executor) UnmarshalVT(dAtA []byte) error {
 			if m.Info == nil {
 				m.Info = &mesos.ExecutorInfo{}
 			}
-			if err := m.Info.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Info).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Info); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		default:
@@ -3337,8 +4298,16 @@ func (m *Task) UnmarshalVT(dAtA []byte) error {
 			if m.Task == nil {
 				m.Task = &mesos.Task{}
 			}
-			if err := m.Task.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Task).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Task); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 2:
@@ -3465,8 +4434,16 @@ func (m *Operation) UnmarshalVT(dAtA []byte) error {
 			if m.Operation == nil {
 				m.Operation = &mesos.Operation{}
 			}
-			if err := m.Operation.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Operation).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Operation); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 2:
@@ -3499,8 +4476,16 @@ func (m *Operation) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Consumed = append(m.Consumed, &mesos.Resource{})
-			if err := m.Consumed[len(m.Consumed)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Consumed[len(m.Consumed)-1]).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Consumed[len(m.Consumed)-1]); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		default:
@@ -3716,8 +4701,16 @@ func (m *Offer) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Resources = append(m.Resources, &mesos.Resource{})
-			if err := m.Resources[len(m.Resources)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Resources[len(m.Resources)-1]).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Resources[len(m.Resources)-1]); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		case 6:
@@ -3960,8 +4953,16 @@ func (m *Outbox) UnmarshalVT(dAtA []byte) error {
 			if m.Down == nil {
 				m.Down = &link.Down{}
 			}
-			if err := m.Down.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-				return err
+			if unmarshal, ok := interface{}(m.Down).(interface {
+				UnmarshalVT([]byte) error
+			}); ok {
+				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Down); err != nil {
+					return err
+				}
 			}
 			iNdEx = postIndex
 		default:

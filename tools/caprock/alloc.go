@@ -87,6 +87,8 @@ func coreFlags(cmd *cobra.Command, o *core.Options) {
 	f.IntVar(&o.MaxCompletedFrameworks, "max-completed-frameworks", core.DefaultMaxCompletedFrameworks, "ended frameworks that are remembered")
 	f.IntVar(&o.MaxCompletedTasks, "max-completed-tasks-per-framework", core.DefaultMaxCompletedTasks, "ended tasks that are remembered per framework")
 	f.IntVar(&o.MaxUnreachableTasks, "max-unreachable-tasks-per-framework", core.DefaultMaxUnreachableTasks, "unreachable tasks that are remembered per framework")
+	f.IntVar(&o.MaxKeptBytes, "max-framework-state-bytes", core.DefaultMaxKeptBytes, "what one framework may keep in the framework state store, in `bytes`")
+	f.IntVar(&o.MaxKeptValueBytes, "max-framework-state-value-bytes", core.DefaultMaxKeptValueBytes, "largest value of the framework state store, in `bytes`")
 	f.Uint64Var(&o.Seed, "seed", 0, "decides the random choices, so that a run can be repeated")
 	f.BoolVar(&o.YoungCapabilities, "young-capabilities", false, "tell schedulers of capabilities younger than common clients; some stop at them")
 }
