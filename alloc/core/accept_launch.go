@@ -1,6 +1,8 @@
 package core
 
 import (
+	"slices"
+
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
@@ -19,6 +21,8 @@ func (acc *acceptance) launch(op *mesos.Offer_Operation) {
 		acc.taskErrors(infos, mesos.TaskStatus_REASON_TASK_INVALID, err.Error())
 		return
 	}
+	orders := launchOrders{acc: acc}
+	defer orders.flush()
 	for i := range tasks {
 		t := &tasks[i]
 		t.info.HealthCheck = inferHealthCheckType(t.info.HealthCheck)
@@ -38,11 +42,51 @@ func (acc *acceptance) launch(op *mesos.Offer_Operation) {
 		}
 		acc.addTask(t)
 		acc.consume(consumed)
-		acc.order(acc.a, &link.Down{Body: &link.Down_Launch{Launch: &link.Launch{
-			Framework: acc.f.info(), Executor: t.info.Executor, Tasks: []*mesos.TaskInfo{t.info},
-			LaunchExecutor: ptr(launchExecutor),
-		}}})
+		orders.add(t.info, launchExecutor)
 	}
+}
+
+// launchOrders gathers the command tasks of one LAUNCH into few frames: the
+// frame, its entry in the outbox and the framework's description in both cost
+// more than a task.
+type launchOrders struct {
+	acc   *acceptance
+	tasks []*mesos.TaskInfo
+	bytes int
+}
+
+// Bounds of one frame; a task that is larger goes alone.
+const (
+	tasksPerOrder = 256
+	bytesPerOrder = 1 << 20
+)
+
+// add orders a task. Tasks with an executor of their own go alone, in their
+// place among the others.
+func (o *launchOrders) add(info *mesos.TaskInfo, launchExecutor bool) {
+	if info.Executor != nil {
+		o.flush()
+		o.send(&link.Launch{Executor: info.Executor, Tasks: []*mesos.TaskInfo{info}, LaunchExecutor: &launchExecutor})
+		return
+	}
+	size := info.SizeVT()
+	if len(o.tasks) == tasksPerOrder || o.bytes+size > bytesPerOrder {
+		o.flush()
+	}
+	o.tasks = append(o.tasks, info)
+	o.bytes += size
+}
+
+func (o *launchOrders) flush() {
+	if len(o.tasks) > 0 {
+		o.send(&link.Launch{Tasks: o.tasks, LaunchExecutor: ptr(false)})
+		o.tasks, o.bytes = nil, 0
+	}
+}
+
+func (o *launchOrders) send(l *link.Launch) {
+	l.Framework = o.acc.f.info()
+	o.acc.order(o.acc.a, &link.Down{Body: &link.Down_Launch{Launch: l}})
 }
 
 // launchGroup starts all tasks of a group on one executor, or none.
@@ -105,7 +149,7 @@ func (acc *acceptance) addExecutor(info *mesos.ExecutorInfo, res resource.Resour
 }
 
 func (acc *acceptance) addTask(t *launchTask) {
-	acc.taskAdded(acc.putTask(&record.Task{Task: newTask(acc.f.id(), t.info)}, t.res))
+	acc.taskAdded(acc.putTask(&record.Task{Task: newTask(acc.f.info().Id, acc.a.info().Id, t.info)}, t.res))
 }
 
 // taskErrors answers for tasks that will never exist.
@@ -125,10 +169,15 @@ func (acc *acceptance) readTasks(infos []*mesos.TaskInfo) ([]launchTask, error) 
 		next := cloneTaskInfo(info)
 		t.info = next
 		var err error
-		if t.res, err = acc.readResources(info.GetResources()); err != nil {
-			return nil, faultf("task '%s': %w", info.GetTaskId().GetValue(), err)
+		if i > 0 && sameResources(info.Resources, infos[i-1].Resources) {
+			// The copies of one task: read once, kept once.
+			t.res, next.Resources = tasks[i-1].res, tasks[i-1].info.Resources
+		} else {
+			if t.res, err = acc.readResources(info.GetResources()); err != nil {
+				return nil, faultf("task '%s': %w", info.GetTaskId().GetValue(), err)
+			}
+			next.Resources = t.res.ToProto(resource.PostRefinement)
 		}
-		next.Resources = t.res.ToProto(resource.PostRefinement)
 		if info.Executor != nil {
 			if next.Executor, t.executorRes, err = acc.readExecutor(info.Executor); err != nil {
 				return nil, faultf("task '%s': executor: %w", info.GetTaskId().GetValue(), err)
@@ -136,6 +185,10 @@ func (acc *acceptance) readTasks(infos []*mesos.TaskInfo) ([]launchTask, error) 
 		}
 	}
 	return tasks, nil
+}
+
+func sameResources(a, b []*mesos.Resource) bool {
+	return slices.EqualFunc(a, b, (*mesos.Resource).EqualVT)
 }
 
 func (acc *acceptance) readExecutor(info *mesos.ExecutorInfo) (*mesos.ExecutorInfo, resource.Resources, error) {

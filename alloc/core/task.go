@@ -52,10 +52,11 @@ func (t *Task) forwarded(uuid []byte) bool {
 }
 
 // newTask is the record of a task that was accepted but not heard of yet. The
-// resources are those of info, upgraded and allocated.
-func newTask(framework string, info *mesos.TaskInfo) *mesos.Task {
+// resources are those of info, upgraded and allocated. Ids are shared among all tasks
+// of the framework or agent.
+func newTask(framework *mesos.FrameworkID, agent *mesos.AgentID, info *mesos.TaskInfo) *mesos.Task {
 	t := &mesos.Task{
-		Name: info.Name, TaskId: info.TaskId, FrameworkId: &mesos.FrameworkID{Value: &framework}, AgentId: info.AgentId,
+		Name: info.Name, TaskId: info.TaskId, FrameworkId: framework, AgentId: agent,
 		State: mesos.TaskState_TASK_STAGING.Enum(), Resources: info.Resources, Labels: info.Labels,
 		Discovery: info.Discovery, Container: info.Container, HealthCheck: info.HealthCheck,
 		KillPolicy: info.KillPolicy, Limits: info.Limits,

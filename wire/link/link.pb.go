@@ -1405,7 +1405,8 @@ func (x *Ping) GetConnected() bool {
 	return false
 }
 
-// Launch starts one task, or a whole task group on one executor.
+// Launch starts one task, several command tasks, or a whole task group on one
+// executor.
 type Launch struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Framework *mesos.FrameworkInfo   `protobuf:"bytes,1,opt,name=framework" json:"framework,omitempty"`
