@@ -1,0 +1,30 @@
+package report
+
+const preface = `# Benchmarks
+
+Written by ` + "`caprock bench report`" + ` from the runs in bench/history; edit those or the program, not this
+file. All runs were made on a shared virtual machine: 2 cores (AMD EPYC), 24 GiB, Debian 12, Linux 6.18, Go 1.26.
+Wall times there swing by up to a factor of two with the neighbours, so CPU times, medians and ratios are
+shown. Figures of Mesos are those of its real allocator (1.12, built with -O2), measured on such a machine in
+the same shapes.
+`
+
+// cycleText takes the run's date.
+const cycleText = `
+## The allocation cycle
+
+    caprock bench cycle --matrix --json
+
+%s. Agents have cpus:24;mem:4096;disk:4096;ports:[31000-32000]; partial ones run a task of cpus:16;mem:2014;disk:1024 and
+16 port ranges. Every cycle offers everything that is free and all of it is declined. The time is that of the cycle
+up to compact offers; turning all of them into resource lists is the column behind, and is paid as offers
+are written down.
+
+`
+
+const cycleLimits = `
+What limits it: at 50,000 agents a cycle is bound by memory, some 240 ns an offer, of which a third is the
+next neediest framework (a tournament tree, compared without branches) and most of the rest the rows of the agent
+tables, which are packed in blocks of 64 and fetched ahead. The cycle is sequential by design: its result must
+not depend on the number of shards.
+`
