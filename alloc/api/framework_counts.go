@@ -8,6 +8,7 @@ import (
 
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/view"
+	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 )
@@ -22,10 +23,14 @@ type frameworkCounts struct {
 	ended      [32]uint64 // tasks, by mesos.TaskState
 
 	offersSent, offersAccepted, offersDeclined, offersRescinded uint64
+
+	memory offerMemory
 }
 
 // frameworksCounts holds the counters of every framework that lives.
 type frameworksCounts struct {
+	clock clock.Clock
+
 	mu struct {
 		sync.Mutex
 		byID    map[string]*frameworkCounts // guarded by mu
@@ -58,7 +63,7 @@ func (n *frameworksCounts) know(id string, alive bool) {
 		n.mu.byID, n.mu.streams = map[string]*frameworkCounts{}, map[core.StreamRef]string{}
 	}
 	if n.mu.byID[id] == nil {
-		n.mu.byID[id] = &frameworkCounts{}
+		n.mu.byID[id] = &frameworkCounts{memory: offerMemory{known: n.clock.Now()}}
 	}
 }
 
@@ -112,6 +117,7 @@ func (n *frameworksCounts) event(stream core.StreamRef, e *scheduler.Event) {
 	switch e.GetType() {
 	case scheduler.Event_OFFERS:
 		c.offersSent += uint64(len(e.GetOffers().GetOffers()))
+		c.memory.offered = n.clock.Now()
 	case scheduler.Event_RESCIND:
 		c.offersRescinded++
 	}
@@ -152,6 +158,13 @@ func (n *frameworksCounts) put(snap *view.Snapshot, put func(string, float64)) {
 			subscribed = 1
 		}
 		put(prefix+"subscribed", subscribed)
+		if now := n.clock.Now(); waits(f) {
+			put(prefix+"offers/seconds_since_last", c.memory.sinceOffer(now).Seconds())
+			put(prefix+"offers/seconds_since_used", c.memory.sinceUsed(now).Seconds())
+		} else {
+			put(prefix+"offers/seconds_since_last", 0)
+			put(prefix+"offers/seconds_since_used", 0)
+		}
 		for _, state := range activeStates {
 			v := 0.0
 			if a := active[f.ID()]; a != nil {

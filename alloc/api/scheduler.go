@@ -45,9 +45,12 @@ func (s *Server) scheduler(c *httpd.Ctx) {
 		s.subscribe(c, call, who, t, bytes)
 		return
 	}
-	token := core.Token(s.nextRef())
+	token, about := core.Token(s.nextRef()), s.answersOf(call)
 	a, ok := s.call(c, token, &core.SchedulerCall{Principal: who, StreamID: streamID, Call: call, Reply: token}, bytes)
 	if ok {
+		if a.status == 202 {
+			s.counts.frameworks.note(call.GetFrameworkId().GetValue(), about, s.opts.Clock.Now())
+		}
 		reply(c, a)
 	}
 }

@@ -65,6 +65,8 @@ type Server struct {
 	logging loggingLevel
 	sizes   struct{ state, summary, slaves, frameworks, getState, other sizeHint }
 
+	explaining atomic.Int32 // explanations under way
+
 	visible sync.Once
 	loaded  chan struct{}
 
@@ -90,6 +92,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s := &Server{opts: opts, startTime: opts.Clock.Now(), loaded: make(chan struct{})}
 	s.links.term = opts.Term
+	s.counts.frameworks.clock = opts.Clock
 	s.master = &master.Response_GetMaster{
 		MasterInfo:  opts.MasterInfo,
 		StartTime:   ptr(seconds(s.startTime)),
@@ -121,6 +124,7 @@ func (s *Server) Routes(h *httpd.Server) {
 	h.Handle("/api/v1/scheduler", s.scheduler)
 	h.Handle("/api/v1", s.operator)
 	h.Handle("/api/v1/link", s.link)
+	h.Handle("/explain", s.explain)
 	h.Handle(frameworkStatePath, s.frameworkState)
 	s.legacyRoutes(h)
 }
