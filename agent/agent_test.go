@@ -230,15 +230,18 @@ func TestCommandTasks(t *testing.T) {
 
 func TestKill(t *testing.T) {
 	alloc := newAllocator(t)
-	startNode(t, alloc, nil)
+	n := startNode(t, alloc, nil)
 	f := framework(mesos.FrameworkInfo_Capability_TASK_KILLING_STATE)
-	stubborn := shell("stubborn", `trap "" TERM; while :; do sleep 1000 & wait $!; done`)
+	stubborn := shell("stubborn", `trap "" TERM; echo ready; while :; do sleep 1000 & wait $!; done`)
 	stubborn.KillPolicy = &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: new(int64(300e6))}}
 	slow := shell("slow", "sleep 1000")
 	slow.MaxCompletionTime = &mesos.DurationInfo{Nanoseconds: new(int64(300e6))}
 	alloc.launch(f, shell("polite", "sleep 1000"), stubborn, slow)
 	for _, id := range []string{"polite", "stubborn"} {
 		alloc.await(id, mesos.TaskState_TASK_RUNNING)
+		if id == "stubborn" {
+			n.eventually("the trap", func() bool { return n.read(id, "stdout") != "" })
+		}
 		alloc.kill(id)
 	}
 	if st := alloc.await("polite", mesos.TaskState_TASK_KILLED); st.GetMessage() != "Command terminated with signal Terminated" {
@@ -284,6 +287,7 @@ func TestRestart(t *testing.T) {
 	alloc.launch(framework(), shell("long", "echo $$; sleep 1000"), shell("ends", "while [ ! -e go ]; do sleep 0.05; done; exit 7"))
 	alloc.await("long", mesos.TaskState_TASK_RUNNING)
 	alloc.await("ends", mesos.TaskState_TASK_RUNNING)
+	n.eventually("long's output", func() bool { return n.read("long", "stdout") != "" })
 	before := n.read("long", "stdout")
 	n.halt()
 	if err := os.WriteFile(filepath.Join(n.sandbox("ends"), "go"), nil, 0o644); err != nil {

@@ -30,6 +30,8 @@ type container struct {
 	proc *process
 	// stream is the open subscription of a custom executor; 0: none.
 	stream Token
+	// early is a SUBSCRIBE that came before its process was known to run.
+	early *ExecutorCall
 	// resubscribed is false from a restart until the executor is back.
 	resubscribed bool
 	registerAt   int64

@@ -35,6 +35,12 @@ func (c *Core) executorCall(e ExecutorCall) {
 		return
 	}
 	if call.GetType() == executor.Call_SUBSCRIBE {
+		if ct.proc.launching() && !ct.over() {
+			// Quicker than the news of its own start, which is on the way.
+			c.refuseEarly(ct)
+			ct.early = &e
+			return
+		}
 		c.subscribe(ct, e.Token, call.Subscribe)
 		return
 	}
@@ -55,6 +61,15 @@ func (c *Core) executorCall(e ExecutorCall) {
 		}}})
 	}
 	c.emit(Reply{Token: e.Token, Status: statusAccepted})
+}
+
+// refuseEarly answers a subscription that waits for a start which does not come, or
+// which another one replaces.
+func (c *Core) refuseEarly(ct *container) {
+	if ct.early != nil {
+		c.emit(Reply{Token: ct.early.Token, Status: statusNotReady, Text: "Executor is not running"})
+		ct.early = nil
+	}
 }
 
 // subscribe opens the stream of an executor, the first time or again. The newest
@@ -283,6 +298,7 @@ func (c *Core) executorEnded(ct *container, raw int32) {
 			c.endWith(t, ending)
 		}
 	}
+	c.refuseEarly(ct)
 	if ct.stream != 0 {
 		c.emit(CloseStream{Token: ct.stream})
 		ct.stream = 0

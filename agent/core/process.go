@@ -35,6 +35,10 @@ func (c *Core) started(s Started) {
 		if p.ct.over() {
 			c.killNow(p)
 		}
+		if early := p.ct.early; early != nil {
+			p.ct.early = nil
+			c.executorCall(*early)
+		}
 	case t.prog.GetKillRequested():
 		c.killNow(p)
 	default:
