@@ -69,8 +69,8 @@ func unmapProgram() {
 type mapping struct{ from, to uintptr }
 
 // droppable lists the mappings of file in smaps whose pages are all still the
-// file's: not writable now, and no page written earlier, as the dynamic
-// linker does before it makes its tables read-only.
+// file's: not writable now, and no page written earlier and kept in memory or
+// swap, as the dynamic linker does before it makes its tables read-only.
 func droppable(smaps io.Reader, file string) []mapping {
 	var found []mapping
 	var current mapping
@@ -82,7 +82,9 @@ func droppable(smaps io.Reader, file string) []mapping {
 		case len(fields) >= 5 && strings.Contains(fields[0], "-"):
 			current, candidate = parseRange(fields[0])
 			candidate = candidate && len(fields) == 6 && fields[5] == file && !strings.Contains(fields[1], "w")
-		case candidate && len(fields) == 3 && fields[0] == "Anonymous:" && fields[1] == "0":
+		case len(fields) == 3 && (fields[0] == "Anonymous:" || fields[0] == "Swap:"):
+			candidate = candidate && fields[1] == "0"
+		case candidate && fields[0] == "VmFlags:": // ends the entry
 			found = append(found, current)
 		}
 	}

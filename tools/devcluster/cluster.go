@@ -78,6 +78,10 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 			return nil, err
 		}
 		c.options.WorkDir, c.temporary = dir, true
+		// Tasks run as other users and must reach their sandboxes.
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
 	}
 	if err := c.start(ctx); err != nil {
 		stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
