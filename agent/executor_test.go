@@ -241,19 +241,21 @@ func TestCustomExecutorCrash(t *testing.T) {
 	alloc.wait("the exit", func() bool { return len(alloc.exits) == 1 && alloc.exits[0].GetStatus() == 9<<8 })
 }
 
-// An executor that does not come back after a restart is ended.
-func TestExecutorStaysAway(t *testing.T) {
+func TestExecutorNeverSubscribes(t *testing.T) {
 	alloc := newAllocator(t)
-	n := startNode(t, alloc, func(o *agent.Options) {
-		o.ExecutorReregistrationTimeout = 300 * time.Millisecond
-		o.ExecutorRegistrationTimeout = 300 * time.Millisecond
-	})
+	startNode(t, alloc, func(o *agent.Options) { o.ExecutorRegistrationTimeout = 300 * time.Millisecond })
 	never := customExecutor(t, "never", "json")
 	never.Command = &mesos.CommandInfo{Value: new("exec sleep 1000")}
 	alloc.launchOn(never, true, false, custom("n1", "x"))
 	if st := alloc.await("n1", mesos.TaskState_TASK_FAILED); st.GetReason() != mesos.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT {
 		t.Errorf("n1: %v", st)
 	}
+}
+
+// An executor that does not come back after a restart is ended.
+func TestExecutorStaysAway(t *testing.T) {
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, func(o *agent.Options) { o.ExecutorReregistrationTimeout = 300 * time.Millisecond })
 	ex := customExecutor(t, "ex", "json")
 	alloc.launchOn(ex, true, false, custom("t1", "long"))
 	st := alloc.await("t1", mesos.TaskState_TASK_RUNNING)
