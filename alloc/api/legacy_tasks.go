@@ -38,7 +38,12 @@ func appendExecutor(b []byte, e *core.Executor) []byte {
 	return json.EndMap(b)
 }
 
+// appendCommand appends a command's fields; a default executor has none and shows
+// empty lists.
 func appendCommand(b []byte, command *mesos.CommandInfo) []byte {
+	if command == nil {
+		command = &mesos.CommandInfo{}
+	}
 	if command.Shell != nil {
 		b = json.Bool(b, `"shell":`, command.GetShell())
 	}
