@@ -21,6 +21,7 @@ func (s *Server) legacyRoutes(h *httpd.Server) {
 		"/slaves":               s.slaves,
 		"/frameworks":           s.frameworks,
 		"/tasks":                s.tasks,
+		"/tasks/addresses":      s.taskAddresses,
 		"/roles":                s.roles,
 		"/flags":                s.flags,
 		"/health":               func(c *httpd.Ctx) { c.ReplyEmpty(200) },
