@@ -15,10 +15,15 @@ func (c *Core) channelClosed(channel ChannelRef) {
 	}
 }
 
-// disconnectAgent gives an agent AgentReregisterTimeout to come back.
+// disconnectAgent gives an agent the time of its pings to come back, as if they
+// went on unanswered; one whose connection broke just after it answered has all
+// of it. The deadline that is written down, AgentReregisterTimeout, is for the
+// case that this process ends in between: then the next one cannot know when the
+// agent was heard of.
 func (c *Core) disconnectAgent(a *agentState) {
 	delete(c.channels, a.channel)
 	a.channel, a.probedAt = 0, 0
+	a.lastHeard = min(c.now.Mono, a.lastHeard+int64(c.opts.PingInterval))
 	c.touchAgent(a, func(e *Agent) { e.Connected, e.Active = false, false })
 	c.engine.deactivateAgent(a.id())
 	c.rescindAgentOffers(a)
@@ -26,6 +31,7 @@ func (c *Core) disconnectAgent(a *agentState) {
 	rec.ReregisterDeadlineNanos = ptr(c.now.Wall + int64(c.opts.AgentReregisterTimeout))
 	c.putAgent(rec)
 	c.armWall(rec.GetReregisterDeadlineNanos(), timerAgentReregister, a.id())
+	a.pingTimer = c.timers.arm(c.patienceEnds(a), timerPing, a.id())
 	if c.opts.LoseUncheckpointed {
 		c.loseUncheckpointed(a)
 	}
@@ -69,6 +75,10 @@ func (c *Core) agentReregisterTimeout(id string) {
 		c.armWall(deadline, timerAgentReregister, id)
 		return
 	}
+	if again := c.resumedAt + c.pingTimeout(); c.resumedAt != 0 && again > c.now.Mono {
+		c.timers.arm(again, timerAgentReregister, id)
+		return
+	}
 	c.markUnreachable(a, "agent did not reregister within "+c.opts.AgentReregisterTimeout.String())
 }
 
@@ -77,8 +87,23 @@ func (c *Core) pingTimeout() int64 { return int64(c.opts.PingInterval) * int64(c
 
 // armPing arms the next ping, or the end of patience if that comes first.
 func (c *Core) armPing(a *agentState) {
-	at := min(c.now.Mono+int64(c.opts.PingInterval), a.lastHeard+c.pingTimeout())
+	at := min(c.now.Mono+int64(c.opts.PingInterval), c.patienceEnds(a))
 	a.pingTimer = c.timers.arm(at, timerPing, a.id())
+}
+
+// patienceEnds is the Mono time at which an agent that says nothing more is
+// unreachable. Time for which this process itself stood still does not count
+// against agents: they may have answered all along.
+func (c *Core) patienceEnds(a *agentState) int64 {
+	return max(a.lastHeard, c.resumedAt) + c.pingTimeout()
+}
+
+// noticeStall finds out that this process stood still (it was stopped, its machine
+// slept): the earliest timer is late by more than a ping.
+func (c *Core) noticeStall() {
+	if at, ok := c.timers.next(); ok && c.now.Mono-at >= int64(c.opts.PingInterval) {
+		c.resumedAt = c.now.Mono
+	}
 }
 
 func (c *Core) sendPing(a *agentState) {
@@ -86,18 +111,23 @@ func (c *Core) sendPing(a *agentState) {
 }
 
 // pingAgent sends the next ping. An agent that has said nothing for the time of
-// five pings is unreachable, though its connection may look whole.
+// five pings is unreachable, though its connection may look whole. One that is
+// disconnected hears no pings, but they are counted.
 func (c *Core) pingAgent(t timer) {
 	a := c.agents[t.id]
-	if a == nil || !a.cur.Connected || a.pingTimer != t.seq {
+	if a == nil || !a.registered() || a.pingTimer != t.seq {
 		return
 	}
-	if c.now.Mono-a.lastHeard >= c.pingTimeout() {
-		c.out.effect(&CloseChannel{Channel: a.channel})
+	if c.now.Mono >= c.patienceEnds(a) {
+		if a.cur.Connected {
+			c.out.effect(&CloseChannel{Channel: a.channel})
+		}
 		c.markUnreachable(a, "health check timed out")
 		return
 	}
-	c.sendPing(a)
+	if a.cur.Connected {
+		c.sendPing(a)
+	}
 	c.armPing(a)
 }
 

@@ -27,7 +27,7 @@ import (
 //	launch f1 t1 cpus:1;mem:32 [refuse=5] [on=a1]                                 accept all offers, one command task
 //	decline f1 [refuse=5] | ack f1 a1 t1 u1 | kill f1 t1 | reconcile f1 [t1@a1 t2] | suppress f1 [role] | revive f1 [role] | teardown f1
 //	call f1 {scheduler call as JSON} | operator {operator call as JSON} | watch
-//	tick 15s | restart | state | options key=value
+//	tick 15s | stall 15s | restart | state | options key=value
 func (w *world) execute(line string) (string, error) {
 	name, rest, _ := strings.Cut(line, " ")
 	rest = w.expand(rest)
@@ -46,6 +46,13 @@ func (w *world) execute(line string) (string, error) {
 			return "", err
 		}
 		return w.advance(d), nil
+	case "stall":
+		d, err := time.ParseDuration(words[0])
+		if err != nil {
+			return "", err
+		}
+		w.now = Time{Mono: w.now.Mono + int64(d), Wall: w.now.Wall + int64(d)}
+		return w.step(&Tick{}), nil
 	case "restart":
 		return w.restart(), nil
 	case "state":

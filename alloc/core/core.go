@@ -23,6 +23,9 @@ type Core struct {
 	inverse   map[string]*inverseOffer
 	result    cycle.Result
 	expected  int // agents registered before this process and not back yet
+	// resumedAt is the Mono time at which the process last went on after it had
+	// stood still, 0 if it never did.
+	resumedAt int64
 
 	// Of the command being executed.
 	now Time
@@ -59,6 +62,7 @@ func (c *Core) Load(r record.Record) error {
 // Step executes one command.
 func (c *Core) Step(now Time, cmd Command, out *Output) {
 	c.now, c.out = now, out
+	c.noticeStall()
 	switch cmd := cmd.(type) {
 	case *Subscribe:
 		c.subscribe(cmd)
