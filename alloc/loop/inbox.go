@@ -97,11 +97,15 @@ func (q *inbox) wait(ctx context.Context, it item) error {
 	}
 }
 
-// drain takes up to limit commands, appended to into, and leaves the wake token
-// if more are left.
-func (q *inbox) drain(into []item, limit int) []item {
+// drain takes commands up to a number and a weight, and at least one, appended
+// to into. It leaves the wake token if more are left.
+func (q *inbox) drain(into []item, limit, bytes int) []item {
 	q.mu.Lock()
-	n := min(limit, len(q.mu.items))
+	n := 0
+	for n < min(limit, len(q.mu.items)) && (n == 0 || q.mu.items[n].bytes <= bytes) {
+		bytes -= q.mu.items[n].bytes
+		n++
+	}
 	into = append(into, q.mu.items[:n]...)
 	left := copy(q.mu.items, q.mu.items[n:])
 	clear(q.mu.items[left:])

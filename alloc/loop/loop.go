@@ -141,7 +141,7 @@ func (l *Loop) run(ctx context.Context, recovered *core.Output) error {
 		case <-l.inbox.wake:
 		case <-timer.C():
 		}
-		items = l.inbox.drain(items[:0], l.opts.BatchCommands)
+		items = l.inbox.drain(items[:0], l.opts.BatchCommands, l.opts.BatchBytes)
 		if err := l.commit(l.decide(items)); err != nil {
 			return err
 		}

@@ -337,8 +337,20 @@ func TestInboxBoundsBytes(t *testing.T) {
 	if _, err := q.offer(item{&core.Tick{}, 1, frames}, false); err != nil {
 		t.Fatalf("a frame beside too many calls got %v", err)
 	}
-	if got := q.drain(nil, 10); len(got) != 2 {
-		t.Fatalf("drained %d", len(got))
+	if got := q.drain(nil, 10, 1); len(got) != 1 {
+		t.Fatalf("drained %d, want the lone command over the bound", len(got))
+	}
+	for range 3 {
+		if _, err := q.offer(item{&core.Tick{}, 100, calls}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// 1, 100 and 100 fit; the third hundred is for the next batch.
+	if got := q.drain(nil, 10, 250); len(got) != 3 {
+		t.Fatalf("drained %d, want 3 that weigh at most 250", len(got))
+	}
+	if got := q.drain(nil, 10, 250); len(got) != 1 {
+		t.Fatalf("drained %d, want the one that was left", len(got))
 	}
 	if n, b := q.depth(); n != 0 || b != 0 {
 		t.Fatalf("empty inbox holds %d commands, %d bytes", n, b)

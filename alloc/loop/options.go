@@ -18,6 +18,10 @@ type Options struct {
 	// BatchCommands bounds the commands of one batch; default 2,048. Larger
 	// batches cost less each and keep their first command waiting longer.
 	BatchCommands int
+	// BatchBytes bounds the request bodies and frames of one batch; default
+	// 256 KiB. It keeps batches of large calls short, so that one is decided while
+	// the one before it is written, and another is released.
+	BatchBytes int
 
 	// ReleaseQueue bounds the batches that are durable but not yet released;
 	// default 8.
@@ -41,6 +45,9 @@ func (o *Options) EnsureDefaults() {
 	if o.BatchCommands == 0 {
 		o.BatchCommands = 2048
 	}
+	if o.BatchBytes == 0 {
+		o.BatchBytes = 256 << 10
+	}
 	if o.ReleaseQueue == 0 {
 		o.ReleaseQueue = 8
 	}
@@ -60,7 +67,7 @@ func (o *Options) Validate() error {
 		value int
 	}{
 		{"InboxCommands", o.InboxCommands}, {"InboxBytes", o.InboxBytes},
-		{"BatchCommands", o.BatchCommands}, {"ReleaseQueue", o.ReleaseQueue},
+		{"BatchCommands", o.BatchCommands}, {"BatchBytes", o.BatchBytes}, {"ReleaseQueue", o.ReleaseQueue},
 	} {
 		if f.value < 1 {
 			errs = append(errs, fmt.Errorf("%s: got %d, want at least 1", f.name, f.value))
