@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +43,9 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 			o.Core.RefuseRoot = !rootSubmissions
 			o.Core.ShowGPUsToAll = !filterGPU
 			settings(fs, func(name, value string) { o.Flags = append(o.Flags, api.Flag{Name: name, Value: value}) })
+			if os.Getenv("GOGC") == "" {
+				go roomWhileSmall(cmd.Context())
+			}
 			service, err := alloc.New(o)
 			if err != nil {
 				return fmt.Errorf("starting the allocator: %w", err)
