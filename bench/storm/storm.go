@@ -44,11 +44,10 @@ type storm struct {
 	progress   *world.Progress
 	rows       []Row
 
-	wanted   atomic.Int64 // tasks still to launch
-	offered  chan struct{}
-	onceSeen *sync.Once
-	calls    sync.WaitGroup
-	acks     sync.Map // *world.Framework to *world.Acknowledger
+	wanted atomic.Int64 // tasks still to launch
+	first  *firstOffer
+	calls  sync.WaitGroup
+	acks   sync.Map // *world.Framework to *world.Acknowledger
 }
 
 // Run plays a storm.
@@ -120,14 +119,28 @@ func (s *storm) subscribeAll(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *storm) watchOffers() { s.offered, s.onceSeen = make(chan struct{}), &sync.Once{} }
+// firstOffer notes when the first offers since a moment came.
+type firstOffer struct {
+	once sync.Once
+	came chan struct{}
+	at   time.Time // set before came is closed
+}
+
+func (f *firstOffer) see() {
+	f.once.Do(func() {
+		f.at = time.Now()
+		close(f.came)
+	})
+}
+
+func (s *storm) watchOffers() { s.first = &firstOffer{came: make(chan struct{})} }
 
 // perCall is how many tasks an ACCEPT of the launching phase holds at most.
 const perCall = 100
 
 // offers launches tasks while some are wanted and gives the rest back.
 func (s *storm) offers(f *world.Framework, offers []*mesos.Offer) {
-	s.onceSeen.Do(func() { close(s.offered) })
+	s.first.see()
 	s.calls.Go(func() {
 		for _, o := range offers {
 			n := s.claim()
@@ -223,29 +236,30 @@ func (s *storm) kill(ctx context.Context) error {
 	s.fleet.Forgive()
 	s.watchOffers()
 	began, own := time.Now(), world.OwnCPU()
-	done := func(phase string, count int) {
+	done := func(phase string, count int, at time.Time) {
 		u := s.allocator.Usage()
-		s.rows = append(s.rows, Row{Phase: phase, Count: count, Seconds: time.Since(began).Seconds(),
+		s.rows = append(s.rows, Row{Phase: phase, Count: count, Seconds: at.Sub(began).Seconds(),
 			AllocatorCPU: u.CPU.Seconds(), LoadCPU: (world.OwnCPU() - own).Seconds(), RSS: u.RSS})
 	}
 	s.progress.Show("restarting the allocator")
 	if err := s.allocator.Restart(ctx); err != nil {
 		return err
 	}
-	done("restart to listening", 1)
+	done("restart to listening", 1, time.Now())
 	connected := make(chan error, 1)
 	go func() { connected <- s.connect(ctx) }()
 	if err := s.subscribeAll(ctx); err != nil {
 		return err
 	}
-	done("restart to frameworks back", s.o.Frameworks)
+	subscribed := time.Now()
 	select {
-	case <-s.offered:
-		done("restart to first offer", 1)
+	case <-s.first.came:
+		done("restart to first offer", 1, s.first.at)
 	case <-ctx.Done():
 		return fmt.Errorf("no offer after the restart: %w", ctx.Err())
 	}
+	done("restart to frameworks back", s.o.Frameworks, subscribed)
 	err := <-connected
-	done("restart to agents back", s.fleet.Registered())
+	done("restart to agents back", s.fleet.Registered(), time.Now())
 	return err
 }
