@@ -39,7 +39,10 @@ func printRecord(r record.Record) string {
 	s := "put " + r.ID().String()
 	switch v := r.Value.(type) {
 	case *record.Role:
-		s += fmt.Sprintf(" weight=%v guarantees=%s limits=%s", v.GetWeight(), printScalars(v.GetQuota().GetGuarantees()), printScalars(v.GetQuota().GetLimits()))
+		s += fmt.Sprintf(" weight=%v", v.GetWeight())
+		if v.Quota != nil {
+			s += fmt.Sprintf(" guarantees=%s limits=%s", printScalars(v.GetQuota().GetGuarantees()), printScalars(v.GetQuota().GetLimits()))
+		}
 	case *record.Framework:
 		if v.FailoverDeadlineNanos != nil {
 			s += " deadline=+" + sinceEpoch(v.GetFailoverDeadlineNanos())

@@ -46,7 +46,7 @@ func (c *Core) updateQuota(call *master.Call_UpdateQuota) *CallError {
 		}
 	}
 	for _, q := range call.GetQuotaConfigs() {
-		c.storeQuota(q)
+		c.storeQuota(q.GetRole(), q)
 	}
 	return nil
 }
@@ -55,9 +55,6 @@ func (c *Core) validateQuota(q *quota.QuotaConfig) *CallError {
 	role := q.GetRole()
 	if err := resource.ValidateRole(role); err != nil {
 		return badQuota("Invalid 'QuotaConfig.role': %v", err)
-	}
-	if role == resource.DefaultRole {
-		return badQuota("Invalid 'QuotaConfig.role': setting quota for the default role '*' is not supported")
 	}
 	if !c.roleAllowed(role) {
 		return badQuota("Unknown role: '%s'", role)
@@ -99,15 +96,13 @@ func validateQuotaAmounts(amounts map[string]*mesos.Value_Scalar) error {
 }
 
 // storeQuota writes a quota down, tells the engine and takes back offers that it
-// forbids or that stand in its way.
-func (c *Core) storeQuota(q *quota.QuotaConfig) {
-	role := q.GetRole()
-	next := &record.Role{Name: &role}
+// forbids or that stand in its way. Nil removes the quota. One that says nothing
+// is none, but as in Mesos it is listed, and in SetQuota's way, until it is removed
+// or this process ends.
+func (c *Core) storeQuota(role string, q *quota.QuotaConfig) {
+	next := &record.Role{Name: &role, Quota: q}
 	if old := c.roles[role]; old != nil {
 		next.Weight = old.Rec.Weight
-	}
-	if len(q.GetGuarantees()) > 0 || len(q.GetLimits()) > 0 {
-		next.Quota = q
 	}
 	c.putRole(next)
 	guarantee, limit, _ := quotaOf(q)
@@ -235,9 +230,6 @@ func (c *Core) setQuota(r *quota.QuotaRequest) *CallError {
 	if err := resource.ValidateRole(role); err != nil {
 		return bad("QuotaInfo with invalid role: %v", err)
 	}
-	if role == resource.DefaultRole {
-		return bad("QuotaInfo with invalid role: setting quota for the default role '*' is not supported")
-	}
 	if len(r.GetGuarantee()) == 0 {
 		return bad("QuotaInfo with empty 'guarantee'")
 	}
@@ -271,7 +263,7 @@ func (c *Core) setQuota(r *quota.QuotaRequest) *CallError {
 			return &CallError{Status: 409, Text: fmt.Sprintf("Quota guarantees overcommit the cluster (use 'force' to bypass this check): Total quota guarantees '%v' exceed cluster capacity '%v'", total, capacity)}
 		}
 	}
-	c.storeQuota(q)
+	c.storeQuota(role, q)
 	return nil
 }
 
@@ -279,7 +271,7 @@ func (c *Core) removeQuota(role string) *CallError {
 	if old := c.roles[role]; old == nil || old.Rec.Quota == nil {
 		return &CallError{Status: 400, Text: fmt.Sprintf("Failed to validate remove quota request: Role '%s' has no quota set", role)}
 	}
-	c.storeQuota(&quota.QuotaConfig{Role: &role})
+	c.storeQuota(role, nil)
 	return nil
 }
 

@@ -60,6 +60,12 @@ func (c *Core) recoverRoles() {
 	weights, quotas := map[string]float64{}, map[string]cycle.Quota{}
 	for _, r := range sortedStrings(c.roles) {
 		name := r.Rec.GetName()
+		if q := r.Rec.Quota; q != nil && len(q.GetGuarantees())+len(q.GetLimits()) == 0 {
+			c.storeQuota(name, nil)
+			if r = c.roles[name]; r == nil {
+				continue
+			}
+		}
 		c.publish(record.ID{Kind: record.KindRole, Parts: [3]string{name}}, r)
 		if r.Rec.Weight != nil {
 			weights[name] = r.Rec.GetWeight()
