@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +20,7 @@ func allocCommand() *cobra.Command {
 	var where address
 	var log logging
 	var rootSubmissions, filterGPU bool
+	var logDir string
 	cmd := &cobra.Command{
 		Use:   "alloc",
 		Short: "Run the allocator service",
@@ -33,8 +36,15 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 			if o.Listen, err = where.text(fs); err != nil {
 				return err
 			}
+			if logDir != "" {
+				log.file = filepath.Join(logDir, "caprock-alloc.log")
+			}
 			if o.Logger, err = log.logger(); err != nil {
 				return err
+			}
+			o.LogLevel = &log.current
+			if o.LogFile == "" {
+				o.LogFile = log.file
 			}
 			if o.WorkDir == "" {
 				return errors.New("got no --work-dir, want a directory for the allocator's state")
@@ -43,12 +53,16 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 			o.Core.RefuseRoot = !rootSubmissions
 			o.Core.ShowGPUsToAll = !filterGPU
 			settings(fs, func(name, value string) { o.Flags = append(o.Flags, api.Flag{Name: name, Value: value}) })
-			if os.Getenv("GOGC") == "" {
-				go roomWhileSmall(cmd.Context())
+			room := os.Getenv("GOGC") == ""
+			if room {
+				debug.SetGCPercent(roomyPercent) // while the state is read, all of it stays
 			}
 			service, err := alloc.New(o)
 			if err != nil {
 				return fmt.Errorf("starting the allocator: %w", err)
+			}
+			if room {
+				go roomWhileSmall(cmd.Context())
 			}
 			// Ready comes while Run serves.
 			go func() {
@@ -68,6 +82,8 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 	f.StringVar(&o.Hostname, "hostname", "", "name told to clients (default: the host of --listen)")
 	f.StringVar(&o.AdvertiseIP, "advertise-ip", "", "`IP` told to clients instead of the one listened on")
 	f.IntVar(&o.AdvertisePort, "advertise-port", 0, "port told to clients instead of the one listened on")
+	f.StringVar(&logDir, "log-dir", "", "`directory` of a log file, caprock-alloc.log, that is also served as /master/log")
+	f.StringVar(&o.LogFile, "external-log-file", "", "`file`, written by others, that is served as /master/log instead")
 	f.StringVar(&o.Cluster, "cluster", "", "name of the cluster, for people")
 	coreFlags(cmd, &o.Core)
 	f.BoolVar(&filterGPU, "filter-gpu-resources", true, "offer agents with GPUs only to frameworks with the GPU_RESOURCES capability")
