@@ -54,6 +54,8 @@ type Options struct {
 
 	Clock  clock.Clock  // default the machine's
 	Logger *slog.Logger // default slog.Default()
+	// LogLevel is Logger's, for SET_LOGGING_LEVEL; may be nil.
+	LogLevel *slog.LevelVar
 }
 
 // EnsureDefaults fills in what is zero.

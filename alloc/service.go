@@ -93,7 +93,7 @@ func (s *Service) assemble() error {
 	s.api, err = api.New(api.Options{
 		MasterInfo: shown, Term: s.journal.Term(), Version: s.opts.Version, Cluster: s.opts.Cluster,
 		Flags: s.opts.Flags, LogFile: s.opts.LogFile, Fanout: s.opts.Fanout, Internals: s.internals,
-		Clock: s.opts.Clock, Logger: s.opts.Logger,
+		Clock: s.opts.Clock, Logger: s.opts.Logger, LogLevel: s.opts.LogLevel,
 	})
 	if err != nil {
 		return err

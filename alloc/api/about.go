@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/caprock/caprock/alloc/core"
@@ -49,37 +48,6 @@ func (s *Server) getFlags() *master.Response_GetFlags {
 		r.Flags = append(r.Flags, &mesos.Flag{Name: &f.Name, Value: &f.Value})
 	}
 	return r
-}
-
-// loggingLevel is the verbosity that SET_LOGGING_LEVEL asked for. It falls back
-// to 0 when its time is up.
-type loggingLevel struct {
-	level atomic.Uint32
-	turn  atomic.Uint64 // of the last change: older timers do nothing
-}
-
-func (l *loggingLevel) get() uint32 { return l.level.Load() }
-
-// setLoggingLevel accepts any level, as Mesos does.
-func (s *Server) setLoggingLevel(c *httpd.Ctx, call *master.Call_SetLoggingLevel) {
-	duration := call.GetDuration().GetNanoseconds()
-	if duration < 0 {
-		c.ReplyText(400, "got a negative set_logging_level.duration, wanted 0 or more nanoseconds")
-		return
-	}
-	s.setLevel(call.GetLevel(), time.Duration(duration))
-	c.ReplyEmpty(200)
-}
-
-// setLevel holds for d.
-func (s *Server) setLevel(level uint32, d time.Duration) {
-	turn := s.logging.turn.Add(1)
-	s.logging.level.Store(level)
-	s.opts.Clock.AfterFunc(d, func() {
-		if s.logging.turn.Load() == turn {
-			s.logging.level.Store(0)
-		}
-	})
 }
 
 // logPath is the one virtual file: the log, if it goes to a file.

@@ -21,7 +21,8 @@
 //   - scheduler.go, operator.go, operator_reads.go: the v1 endpoints;
 //   - links.go: agents;
 //   - sums.go: joins and sums over a snapshot, shared by all that show state;
-//   - legacy_*.go: the unversioned endpoints with their hand-made JSON;
+//   - framework_state.go, explain*.go, addresses.go: what Mesos does not have;
+//   - legacy_*.go, help.go: the unversioned endpoints with their hand-made JSON;
 //   - metrics.go: /metrics/snapshot and GET_METRICS.
 //
 // What it does not do: it decides nothing. Whether a framework exists, a stream

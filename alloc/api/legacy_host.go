@@ -28,12 +28,13 @@ func (s *Server) loggingToggle(c *httpd.Ctx) {
 	}
 	n, err := strconv.ParseUint(string(level), 10, 32)
 	if err != nil {
-		c.ReplyText(400, "got level="+clip(level)+", wanted a number\n")
+		c.ReplyText(400, "Failed to convert '"+clip(level)+"' to number.\n")
 		return
 	}
 	d, ok := parseDuration(string(duration))
 	if !ok {
-		c.ReplyText(400, "got duration="+clip(duration)+", wanted a number with a unit such as 10secs\n")
+		number := bytes.TrimRight(duration, letters)
+		c.ReplyText(400, "Failed to convert '"+clip(number)+"' to number.\n")
 		return
 	}
 	s.setLevel(uint32(n), d)
@@ -45,9 +46,11 @@ var units = map[string]float64{
 	"ns": 1, "us": 1e3, "ms": 1e6, "secs": 1e9, "mins": 60e9, "hrs": 3600e9, "days": 86400e9, "weeks": 7 * 86400e9,
 }
 
+const letters = "abcdefghijklmnopqrstuvwxyz"
+
 // parseDuration reads Mesos' durations: "10secs", "1.5mins".
 func parseDuration(text string) (time.Duration, bool) {
-	number := bytes.TrimRight([]byte(text), "abcdefghijklmnopqrstuvwxyz")
+	number := bytes.TrimRight([]byte(text), letters)
 	unit, known := units[text[len(number):]]
 	v, err := strconv.ParseFloat(string(number), 64)
 	if err != nil || !known || !(v >= 0) || v*unit > 1<<62 {
@@ -103,75 +106,4 @@ func (s *Server) systemStats(c *httpd.Ctx) {
 	b = json.Int(b, `"mem_free_bytes":`, int64(h.memFree))
 	b = json.Int(b, `"mem_total_bytes":`, int64(h.memTotal))
 	c.ReplyJSON(200, json.End(b))
-}
-
-// virtualPath reads the path of a file request: only the log is there.
-func (s *Server) virtualPath(c *httpd.Ctx) (string, bool) {
-	path := c.Query("path")
-	if len(path) == 0 {
-		c.ReplyText(400, "Expecting 'path=value' in query.\n")
-		return "", false
-	}
-	if string(path) != logPath || s.opts.LogFile == "" {
-		c.ReplyText(404, "")
-		return "", false
-	}
-	return s.opts.LogFile, true
-}
-
-func (s *Server) filesBrowse(c *httpd.Ctx) {
-	if _, ok := s.virtualPath(c); ok {
-		c.ReplyJSON(200, []byte("[]")) // a file holds no files
-	}
-}
-
-func (s *Server) filesDebug(c *httpd.Ctx) {
-	b := []byte{'{'}
-	if s.opts.LogFile != "" {
-		b = json.String(b, `"`+logPath+`":`, s.opts.LogFile)
-	}
-	c.ReplyJSON(200, json.End(b))
-}
-
-// filesRead is /files/read?path=&offset=&length=. Without an offset it says how
-// long the file is.
-func (s *Server) filesRead(c *httpd.Ctx) {
-	path, ok := s.virtualPath(c)
-	if !ok {
-		return
-	}
-	offset, length := int64(-1), int64(readLimit)
-	for _, p := range []struct {
-		name  string
-		value *int64
-	}{{"offset", &offset}, {"length", &length}} {
-		text := c.Query(p.name)
-		if text == nil {
-			continue
-		}
-		n, err := strconv.ParseInt(string(text), 10, 64)
-		if err != nil || n < -1 {
-			c.ReplyText(400, "got "+p.name+"="+clip(text)+", wanted a number of 0 or more\n")
-			return
-		}
-		*p.value = n
-	}
-	if length < 0 || length > readLimit {
-		length = readLimit
-	}
-	at := uint64(offset)
-	if offset < 0 {
-		at = 1 << 62 // beyond any end: only the size is wanted
-	}
-	size, data, err := readAt(path, at, int(length))
-	if err != nil {
-		c.ReplyText(500, err.Error())
-		return
-	}
-	shown := offset
-	if offset < 0 {
-		shown = int64(size)
-	}
-	b := json.String([]byte{'{'}, `"data":`, string(data))
-	c.ReplyJSON(200, json.End(json.Int(b, `"offset":`, shown)))
 }

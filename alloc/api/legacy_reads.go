@@ -15,7 +15,13 @@ import (
 // legacyRoutes registers the unversioned endpoints. As in Mesos the reads do not
 // look at the method and the writes do.
 func (s *Server) legacyRoutes(h *httpd.Server) {
-	for path, handler := range map[string]httpd.Handler{
+	for path, handler := range s.legacyHandlers() {
+		h.Handle(path, handler)
+	}
+}
+
+func (s *Server) legacyHandlers() map[string]httpd.Handler {
+	return map[string]httpd.Handler{
 		"/state":                s.state,
 		"/state-summary":        s.stateSummary,
 		"/slaves":               s.slaves,
@@ -44,8 +50,10 @@ func (s *Server) legacyRoutes(h *httpd.Server) {
 		"/files/browse":         s.filesBrowse,
 		"/files/read":           s.filesRead,
 		"/files/debug":          s.filesDebug,
-	} {
-		h.Handle(path, handler)
+		"/files/download":       s.filesDownload,
+		"/help":                 s.help,
+
+		"/allocator/offer_constraints_debug": s.offerConstraintsDebug,
 	}
 }
 

@@ -50,6 +50,9 @@ type Options struct {
 
 	Clock  clock.Clock  // default the machine's
 	Logger *slog.Logger // default slog.Default()
+	// LogLevel is Logger's, which SET_LOGGING_LEVEL changes for a while; nil: it
+	// only remembers what was asked for.
+	LogLevel *slog.LevelVar
 }
 
 // Server answers requests and performs effects. Make it with New, give it its
@@ -92,6 +95,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s := &Server{opts: opts, startTime: opts.Clock.Now(), loaded: make(chan struct{})}
 	s.links.term = opts.Term
+	s.logging.init(opts.LogLevel)
 	s.counts.frameworks.clock = opts.Clock
 	s.master = &master.Response_GetMaster{
 		MasterInfo:  opts.MasterInfo,

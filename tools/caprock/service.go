@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -49,6 +50,10 @@ func (a *address) text(fs *pflag.FlagSet) (string, error) {
 type logging struct {
 	level string
 	quiet bool
+	// file also gets what is logged; none if empty.
+	file string
+	// current is the logger's level, which may be changed while it is in use.
+	current slog.LevelVar
 }
 
 func (l *logging) flags(fs *pflag.FlagSet) {
@@ -56,7 +61,8 @@ func (l *logging) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&l.quiet, "quiet", false, "log nothing to standard error")
 }
 
-// logger writes one line per event to standard error.
+// logger writes one line per event to standard error and the file. The file is
+// opened once and appended to: whoever rotates it should copy and truncate.
 func (l *logging) logger() (*slog.Logger, error) {
 	levels := map[string]slog.Level{
 		"DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARNING": slog.LevelWarn, "ERROR": slog.LevelError,
@@ -69,7 +75,18 @@ func (l *logging) logger() (*slog.Logger, error) {
 	if l.quiet {
 		w = io.Discard
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
+	if l.file != "" {
+		if err := os.MkdirAll(filepath.Dir(l.file), 0o755); err != nil {
+			return nil, fmt.Errorf("log directory: %w", err)
+		}
+		f, err := os.OpenFile(l.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, fmt.Errorf("log file: %w", err)
+		}
+		w = io.MultiWriter(w, f)
+	}
+	l.current.Set(level)
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: &l.current})), nil
 }
 
 // announce prints the line that tells a supervisor where the service is.
