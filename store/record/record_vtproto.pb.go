@@ -67,21 +67,11 @@ func (m *Maintenance) CloneVT() *Maintenance {
 		return (*Maintenance)(nil)
 	}
 	r := new(Maintenance)
-	if rhs := m.Schedule; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *maintenance.Schedule }); ok {
-			r.Schedule = vtpb.CloneVT()
-		} else {
-			r.Schedule = proto.Clone(rhs).(*maintenance.Schedule)
-		}
-	}
+	r.Schedule = m.Schedule.CloneVT()
 	if rhs := m.Down; rhs != nil {
 		tmpContainer := make([]*mesos.MachineID, len(rhs))
 		for k, v := range rhs {
-			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.MachineID }); ok {
-				tmpContainer[k] = vtpb.CloneVT()
-			} else {
-				tmpContainer[k] = proto.Clone(v).(*mesos.MachineID)
-			}
+			tmpContainer[k] = v.CloneVT()
 		}
 		r.Down = tmpContainer
 	}
@@ -101,6 +91,7 @@ func (m *Role) CloneVT() *Role {
 		return (*Role)(nil)
 	}
 	r := new(Role)
+	r.Quota = m.Quota.CloneVT()
 	if rhs := m.Name; rhs != nil {
 		tmpVal := *rhs
 		r.Name = &tmpVal
@@ -108,13 +99,6 @@ func (m *Role) CloneVT() *Role {
 	if rhs := m.Weight; rhs != nil {
 		tmpVal := *rhs
 		r.Weight = &tmpVal
-	}
-	if rhs := m.Quota; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *quota.QuotaConfig }); ok {
-			r.Quota = vtpb.CloneVT()
-		} else {
-			r.Quota = proto.Clone(rhs).(*quota.QuotaConfig)
-		}
 	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
@@ -132,26 +116,12 @@ func (m *Framework) CloneVT() *Framework {
 		return (*Framework)(nil)
 	}
 	r := new(Framework)
-	if rhs := m.Info; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.FrameworkInfo }); ok {
-			r.Info = vtpb.CloneVT()
-		} else {
-			r.Info = proto.Clone(rhs).(*mesos.FrameworkInfo)
-		}
-	}
+	r.Info = m.Info.CloneVT()
+	r.OfferConstraints = m.OfferConstraints.CloneVT()
 	if rhs := m.SuppressedRoles; rhs != nil {
 		tmpContainer := make([]string, len(rhs))
 		copy(tmpContainer, rhs)
 		r.SuppressedRoles = tmpContainer
-	}
-	if rhs := m.OfferConstraints; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface {
-			CloneVT() *scheduler.OfferConstraints
-		}); ok {
-			r.OfferConstraints = vtpb.CloneVT()
-		} else {
-			r.OfferConstraints = proto.Clone(rhs).(*scheduler.OfferConstraints)
-		}
 	}
 	if rhs := m.RegisteredNanos; rhs != nil {
 		tmpVal := *rhs
@@ -226,13 +196,10 @@ func (m *Agent) CloneVT() *Agent {
 		return (*Agent)(nil)
 	}
 	r := new(Agent)
-	if rhs := m.Info; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.AgentInfo }); ok {
-			r.Info = vtpb.CloneVT()
-		} else {
-			r.Info = proto.Clone(rhs).(*mesos.AgentInfo)
-		}
-	}
+	r.Info = m.Info.CloneVT()
+	r.ResourceVersion = m.ResourceVersion.CloneVT()
+	r.Address = m.Address.CloneVT()
+	r.Drain = m.Drain.CloneVT()
 	if rhs := m.Phase; rhs != nil {
 		tmpVal := *rhs
 		r.Phase = &tmpVal
@@ -244,51 +211,23 @@ func (m *Agent) CloneVT() *Agent {
 	if rhs := m.Capabilities; rhs != nil {
 		tmpContainer := make([]*mesos.AgentInfo_Capability, len(rhs))
 		for k, v := range rhs {
-			if vtpb, ok := interface{}(v).(interface {
-				CloneVT() *mesos.AgentInfo_Capability
-			}); ok {
-				tmpContainer[k] = vtpb.CloneVT()
-			} else {
-				tmpContainer[k] = proto.Clone(v).(*mesos.AgentInfo_Capability)
-			}
+			tmpContainer[k] = v.CloneVT()
 		}
 		r.Capabilities = tmpContainer
 	}
 	if rhs := m.Total; rhs != nil {
 		tmpContainer := make([]*mesos.Resource, len(rhs))
 		for k, v := range rhs {
-			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.Resource }); ok {
-				tmpContainer[k] = vtpb.CloneVT()
-			} else {
-				tmpContainer[k] = proto.Clone(v).(*mesos.Resource)
-			}
+			tmpContainer[k] = v.CloneVT()
 		}
 		r.Total = tmpContainer
 	}
 	if rhs := m.Oversubscribed; rhs != nil {
 		tmpContainer := make([]*mesos.Resource, len(rhs))
 		for k, v := range rhs {
-			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.Resource }); ok {
-				tmpContainer[k] = vtpb.CloneVT()
-			} else {
-				tmpContainer[k] = proto.Clone(v).(*mesos.Resource)
-			}
+			tmpContainer[k] = v.CloneVT()
 		}
 		r.Oversubscribed = tmpContainer
-	}
-	if rhs := m.ResourceVersion; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.UUID }); ok {
-			r.ResourceVersion = vtpb.CloneVT()
-		} else {
-			r.ResourceVersion = proto.Clone(rhs).(*mesos.UUID)
-		}
-	}
-	if rhs := m.Address; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.Address }); ok {
-			r.Address = vtpb.CloneVT()
-		} else {
-			r.Address = proto.Clone(rhs).(*mesos.Address)
-		}
 	}
 	if rhs := m.BootId; rhs != nil {
 		tmpVal := *rhs
@@ -318,13 +257,6 @@ func (m *Agent) CloneVT() *Agent {
 		tmpVal := *rhs
 		r.Deactivated = &tmpVal
 	}
-	if rhs := m.Drain; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.DrainInfo }); ok {
-			r.Drain = vtpb.CloneVT()
-		} else {
-			r.Drain = proto.Clone(rhs).(*mesos.DrainInfo)
-		}
-	}
 	if rhs := m.DrainStartNanos; rhs != nil {
 		tmpVal := *rhs
 		r.DrainStartNanos = &tmpVal
@@ -345,6 +277,7 @@ func (m *Executor) CloneVT() *Executor {
 		return (*Executor)(nil)
 	}
 	r := new(Executor)
+	r.Info = m.Info.CloneVT()
 	if rhs := m.FrameworkId; rhs != nil {
 		tmpVal := *rhs
 		r.FrameworkId = &tmpVal
@@ -352,13 +285,6 @@ func (m *Executor) CloneVT() *Executor {
 	if rhs := m.AgentId; rhs != nil {
 		tmpVal := *rhs
 		r.AgentId = &tmpVal
-	}
-	if rhs := m.Info; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.ExecutorInfo }); ok {
-			r.Info = vtpb.CloneVT()
-		} else {
-			r.Info = proto.Clone(rhs).(*mesos.ExecutorInfo)
-		}
 	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
@@ -376,13 +302,7 @@ func (m *Task) CloneVT() *Task {
 		return (*Task)(nil)
 	}
 	r := new(Task)
-	if rhs := m.Task; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.Task }); ok {
-			r.Task = vtpb.CloneVT()
-		} else {
-			r.Task = proto.Clone(rhs).(*mesos.Task)
-		}
-	}
+	r.Task = m.Task.CloneVT()
 	if rhs := m.Unreachable; rhs != nil {
 		tmpVal := *rhs
 		r.Unreachable = &tmpVal
@@ -407,21 +327,11 @@ func (m *Operation) CloneVT() *Operation {
 		return (*Operation)(nil)
 	}
 	r := new(Operation)
-	if rhs := m.Operation; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *mesos.Operation }); ok {
-			r.Operation = vtpb.CloneVT()
-		} else {
-			r.Operation = proto.Clone(rhs).(*mesos.Operation)
-		}
-	}
+	r.Operation = m.Operation.CloneVT()
 	if rhs := m.Consumed; rhs != nil {
 		tmpContainer := make([]*mesos.Resource, len(rhs))
 		for k, v := range rhs {
-			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.Resource }); ok {
-				tmpContainer[k] = vtpb.CloneVT()
-			} else {
-				tmpContainer[k] = proto.Clone(v).(*mesos.Resource)
-			}
+			tmpContainer[k] = v.CloneVT()
 		}
 		r.Consumed = tmpContainer
 	}
@@ -460,11 +370,7 @@ func (m *Offer) CloneVT() *Offer {
 	if rhs := m.Resources; rhs != nil {
 		tmpContainer := make([]*mesos.Resource, len(rhs))
 		for k, v := range rhs {
-			if vtpb, ok := interface{}(v).(interface{ CloneVT() *mesos.Resource }); ok {
-				tmpContainer[k] = vtpb.CloneVT()
-			} else {
-				tmpContainer[k] = proto.Clone(v).(*mesos.Resource)
-			}
+			tmpContainer[k] = v.CloneVT()
 		}
 		r.Resources = tmpContainer
 	}
@@ -512,16 +418,10 @@ func (m *Outbox) CloneVT() *Outbox {
 		return (*Outbox)(nil)
 	}
 	r := new(Outbox)
+	r.Down = m.Down.CloneVT()
 	if rhs := m.AgentId; rhs != nil {
 		tmpVal := *rhs
 		r.AgentId = &tmpVal
-	}
-	if rhs := m.Down; rhs != nil {
-		if vtpb, ok := interface{}(rhs).(interface{ CloneVT() *link.Down }); ok {
-			r.Down = vtpb.CloneVT()
-		} else {
-			r.Down = proto.Clone(rhs).(*link.Down)
-		}
 	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
@@ -571,13 +471,7 @@ func (this *Maintenance) EqualVT(that *Maintenance) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if equal, ok := interface{}(this.Schedule).(interface {
-		EqualVT(*maintenance.Schedule) bool
-	}); ok {
-		if !equal.EqualVT(that.Schedule) {
-			return false
-		}
-	} else if !proto.Equal(this.Schedule, that.Schedule) {
+	if !this.Schedule.EqualVT(that.Schedule) {
 		return false
 	}
 	if len(this.Down) != len(that.Down) {
@@ -592,11 +486,7 @@ func (this *Maintenance) EqualVT(that *Maintenance) bool {
 			if q == nil {
 				q = &mesos.MachineID{}
 			}
-			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.MachineID) bool }); ok {
-				if !equal.EqualVT(q) {
-					return false
-				}
-			} else if !proto.Equal(p, q) {
+			if !p.EqualVT(q) {
 				return false
 			}
 		}
@@ -623,11 +513,7 @@ func (this *Role) EqualVT(that *Role) bool {
 	if p, q := this.Weight, that.Weight; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if equal, ok := interface{}(this.Quota).(interface{ EqualVT(*quota.QuotaConfig) bool }); ok {
-		if !equal.EqualVT(that.Quota) {
-			return false
-		}
-	} else if !proto.Equal(this.Quota, that.Quota) {
+	if !this.Quota.EqualVT(that.Quota) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -646,13 +532,7 @@ func (this *Framework) EqualVT(that *Framework) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if equal, ok := interface{}(this.Info).(interface {
-		EqualVT(*mesos.FrameworkInfo) bool
-	}); ok {
-		if !equal.EqualVT(that.Info) {
-			return false
-		}
-	} else if !proto.Equal(this.Info, that.Info) {
+	if !this.Info.EqualVT(that.Info) {
 		return false
 	}
 	if len(this.SuppressedRoles) != len(that.SuppressedRoles) {
@@ -664,13 +544,7 @@ func (this *Framework) EqualVT(that *Framework) bool {
 			return false
 		}
 	}
-	if equal, ok := interface{}(this.OfferConstraints).(interface {
-		EqualVT(*scheduler.OfferConstraints) bool
-	}); ok {
-		if !equal.EqualVT(that.OfferConstraints) {
-			return false
-		}
-	} else if !proto.Equal(this.OfferConstraints, that.OfferConstraints) {
+	if !this.OfferConstraints.EqualVT(that.OfferConstraints) {
 		return false
 	}
 	if p, q := this.RegisteredNanos, that.RegisteredNanos; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -735,11 +609,7 @@ func (this *Agent) EqualVT(that *Agent) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if equal, ok := interface{}(this.Info).(interface{ EqualVT(*mesos.AgentInfo) bool }); ok {
-		if !equal.EqualVT(that.Info) {
-			return false
-		}
-	} else if !proto.Equal(this.Info, that.Info) {
+	if !this.Info.EqualVT(that.Info) {
 		return false
 	}
 	if p, q := this.Phase, that.Phase; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -760,13 +630,7 @@ func (this *Agent) EqualVT(that *Agent) bool {
 			if q == nil {
 				q = &mesos.AgentInfo_Capability{}
 			}
-			if equal, ok := interface{}(p).(interface {
-				EqualVT(*mesos.AgentInfo_Capability) bool
-			}); ok {
-				if !equal.EqualVT(q) {
-					return false
-				}
-			} else if !proto.Equal(p, q) {
+			if !p.EqualVT(q) {
 				return false
 			}
 		}
@@ -783,11 +647,7 @@ func (this *Agent) EqualVT(that *Agent) bool {
 			if q == nil {
 				q = &mesos.Resource{}
 			}
-			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.Resource) bool }); ok {
-				if !equal.EqualVT(q) {
-					return false
-				}
-			} else if !proto.Equal(p, q) {
+			if !p.EqualVT(q) {
 				return false
 			}
 		}
@@ -804,27 +664,15 @@ func (this *Agent) EqualVT(that *Agent) bool {
 			if q == nil {
 				q = &mesos.Resource{}
 			}
-			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.Resource) bool }); ok {
-				if !equal.EqualVT(q) {
-					return false
-				}
-			} else if !proto.Equal(p, q) {
+			if !p.EqualVT(q) {
 				return false
 			}
 		}
 	}
-	if equal, ok := interface{}(this.ResourceVersion).(interface{ EqualVT(*mesos.UUID) bool }); ok {
-		if !equal.EqualVT(that.ResourceVersion) {
-			return false
-		}
-	} else if !proto.Equal(this.ResourceVersion, that.ResourceVersion) {
+	if !this.ResourceVersion.EqualVT(that.ResourceVersion) {
 		return false
 	}
-	if equal, ok := interface{}(this.Address).(interface{ EqualVT(*mesos.Address) bool }); ok {
-		if !equal.EqualVT(that.Address) {
-			return false
-		}
-	} else if !proto.Equal(this.Address, that.Address) {
+	if !this.Address.EqualVT(that.Address) {
 		return false
 	}
 	if p, q := this.BootId, that.BootId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -848,11 +696,7 @@ func (this *Agent) EqualVT(that *Agent) bool {
 	if p, q := this.Deactivated, that.Deactivated; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if equal, ok := interface{}(this.Drain).(interface{ EqualVT(*mesos.DrainInfo) bool }); ok {
-		if !equal.EqualVT(that.Drain) {
-			return false
-		}
-	} else if !proto.Equal(this.Drain, that.Drain) {
+	if !this.Drain.EqualVT(that.Drain) {
 		return false
 	}
 	if p, q := this.DrainStartNanos, that.DrainStartNanos; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -880,13 +724,7 @@ func (this *Executor) EqualVT(that *Executor) bool {
 	if p, q := this.AgentId, that.AgentId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if equal, ok := interface{}(this.Info).(interface {
-		EqualVT(*mesos.ExecutorInfo) bool
-	}); ok {
-		if !equal.EqualVT(that.Info) {
-			return false
-		}
-	} else if !proto.Equal(this.Info, that.Info) {
+	if !this.Info.EqualVT(that.Info) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -905,11 +743,7 @@ func (this *Task) EqualVT(that *Task) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if equal, ok := interface{}(this.Task).(interface{ EqualVT(*mesos.Task) bool }); ok {
-		if !equal.EqualVT(that.Task) {
-			return false
-		}
-	} else if !proto.Equal(this.Task, that.Task) {
+	if !this.Task.EqualVT(that.Task) {
 		return false
 	}
 	if p, q := this.Unreachable, that.Unreachable; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
@@ -934,11 +768,7 @@ func (this *Operation) EqualVT(that *Operation) bool {
 	} else if this == nil || that == nil {
 		return false
 	}
-	if equal, ok := interface{}(this.Operation).(interface{ EqualVT(*mesos.Operation) bool }); ok {
-		if !equal.EqualVT(that.Operation) {
-			return false
-		}
-	} else if !proto.Equal(this.Operation, that.Operation) {
+	if !this.Operation.EqualVT(that.Operation) {
 		return false
 	}
 	if len(this.Consumed) != len(that.Consumed) {
@@ -953,11 +783,7 @@ func (this *Operation) EqualVT(that *Operation) bool {
 			if q == nil {
 				q = &mesos.Resource{}
 			}
-			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.Resource) bool }); ok {
-				if !equal.EqualVT(q) {
-					return false
-				}
-			} else if !proto.Equal(p, q) {
+			if !p.EqualVT(q) {
 				return false
 			}
 		}
@@ -1002,11 +828,7 @@ func (this *Offer) EqualVT(that *Offer) bool {
 			if q == nil {
 				q = &mesos.Resource{}
 			}
-			if equal, ok := interface{}(p).(interface{ EqualVT(*mesos.Resource) bool }); ok {
-				if !equal.EqualVT(q) {
-					return false
-				}
-			} else if !proto.Equal(p, q) {
+			if !p.EqualVT(q) {
 				return false
 			}
 		}
@@ -1055,11 +877,7 @@ func (this *Outbox) EqualVT(that *Outbox) bool {
 	if p, q := this.AgentId, that.AgentId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
-	if equal, ok := interface{}(this.Down).(interface{ EqualVT(*link.Down) bool }); ok {
-		if !equal.EqualVT(that.Down) {
-			return false
-		}
-	} else if !proto.Equal(this.Down, that.Down) {
+	if !this.Down.EqualVT(that.Down) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -1164,47 +982,23 @@ func (m *Maintenance) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	if len(m.Down) > 0 {
 		for iNdEx := len(m.Down) - 1; iNdEx >= 0; iNdEx-- {
-			if vtmsg, ok := interface{}(m.Down[iNdEx]).(interface {
-				MarshalToSizedBufferVT([]byte) (int, error)
-			}); ok {
-				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-				if err != nil {
-					return 0, err
-				}
-				i -= size
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-			} else {
-				encoded, err := proto.Marshal(m.Down[iNdEx])
-				if err != nil {
-					return 0, err
-				}
-				i -= len(encoded)
-				copy(dAtA[i:], encoded)
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
-			}
-			i--
-			dAtA[i] = 0x12
-		}
-	}
-	if m.Schedule != nil {
-		if vtmsg, ok := interface{}(m.Schedule).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			size, err := m.Down[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
 			i -= size
 			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Schedule)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+			i--
+			dAtA[i] = 0x12
 		}
+	}
+	if m.Schedule != nil {
+		size, err := m.Schedule.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1242,24 +1036,12 @@ func (m *Role) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		copy(dAtA[i:], m.unknownFields)
 	}
 	if m.Quota != nil {
-		if vtmsg, ok := interface{}(m.Quota).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Quota)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.Quota.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -1335,24 +1117,12 @@ func (m *Framework) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x20
 	}
 	if m.OfferConstraints != nil {
-		if vtmsg, ok := interface{}(m.OfferConstraints).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.OfferConstraints)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.OfferConstraints.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -1366,24 +1136,12 @@ func (m *Framework) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		}
 	}
 	if m.Info != nil {
-		if vtmsg, ok := interface{}(m.Info).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Info)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.Info.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1492,24 +1250,12 @@ func (m *Agent) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x90
 	}
 	if m.Drain != nil {
-		if vtmsg, ok := interface{}(m.Drain).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Drain)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.Drain.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x1
 		i--
@@ -1562,117 +1308,57 @@ func (m *Agent) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x4a
 	}
 	if m.Address != nil {
-		if vtmsg, ok := interface{}(m.Address).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Address)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.Address.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x42
 	}
 	if m.ResourceVersion != nil {
-		if vtmsg, ok := interface{}(m.ResourceVersion).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.ResourceVersion)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.ResourceVersion.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x3a
 	}
 	if len(m.Oversubscribed) > 0 {
 		for iNdEx := len(m.Oversubscribed) - 1; iNdEx >= 0; iNdEx-- {
-			if vtmsg, ok := interface{}(m.Oversubscribed[iNdEx]).(interface {
-				MarshalToSizedBufferVT([]byte) (int, error)
-			}); ok {
-				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-				if err != nil {
-					return 0, err
-				}
-				i -= size
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-			} else {
-				encoded, err := proto.Marshal(m.Oversubscribed[iNdEx])
-				if err != nil {
-					return 0, err
-				}
-				i -= len(encoded)
-				copy(dAtA[i:], encoded)
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+			size, err := m.Oversubscribed[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
 			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x32
 		}
 	}
 	if len(m.Total) > 0 {
 		for iNdEx := len(m.Total) - 1; iNdEx >= 0; iNdEx-- {
-			if vtmsg, ok := interface{}(m.Total[iNdEx]).(interface {
-				MarshalToSizedBufferVT([]byte) (int, error)
-			}); ok {
-				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-				if err != nil {
-					return 0, err
-				}
-				i -= size
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-			} else {
-				encoded, err := proto.Marshal(m.Total[iNdEx])
-				if err != nil {
-					return 0, err
-				}
-				i -= len(encoded)
-				copy(dAtA[i:], encoded)
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+			size, err := m.Total[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
 			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x2a
 		}
 	}
 	if len(m.Capabilities) > 0 {
 		for iNdEx := len(m.Capabilities) - 1; iNdEx >= 0; iNdEx-- {
-			if vtmsg, ok := interface{}(m.Capabilities[iNdEx]).(interface {
-				MarshalToSizedBufferVT([]byte) (int, error)
-			}); ok {
-				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-				if err != nil {
-					return 0, err
-				}
-				i -= size
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-			} else {
-				encoded, err := proto.Marshal(m.Capabilities[iNdEx])
-				if err != nil {
-					return 0, err
-				}
-				i -= len(encoded)
-				copy(dAtA[i:], encoded)
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+			size, err := m.Capabilities[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
 			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x22
 		}
@@ -1690,24 +1376,12 @@ func (m *Agent) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Info != nil {
-		if vtmsg, ok := interface{}(m.Info).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Info)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.Info.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1745,24 +1419,12 @@ func (m *Executor) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		copy(dAtA[i:], m.unknownFields)
 	}
 	if m.Info != nil {
-		if vtmsg, ok := interface{}(m.Info).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Info)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.Info.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -1829,24 +1491,12 @@ func (m *Task) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Task != nil {
-		if vtmsg, ok := interface{}(m.Task).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Task)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.Task.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1885,47 +1535,23 @@ func (m *Operation) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	if len(m.Consumed) > 0 {
 		for iNdEx := len(m.Consumed) - 1; iNdEx >= 0; iNdEx-- {
-			if vtmsg, ok := interface{}(m.Consumed[iNdEx]).(interface {
-				MarshalToSizedBufferVT([]byte) (int, error)
-			}); ok {
-				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-				if err != nil {
-					return 0, err
-				}
-				i -= size
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-			} else {
-				encoded, err := proto.Marshal(m.Consumed[iNdEx])
-				if err != nil {
-					return 0, err
-				}
-				i -= len(encoded)
-				copy(dAtA[i:], encoded)
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
-			}
-			i--
-			dAtA[i] = 0x12
-		}
-	}
-	if m.Operation != nil {
-		if vtmsg, ok := interface{}(m.Operation).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+			size, err := m.Consumed[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
 			i -= size
 			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Operation)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+			i--
+			dAtA[i] = 0x12
 		}
+	}
+	if m.Operation != nil {
+		size, err := m.Operation.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -1969,24 +1595,12 @@ func (m *Offer) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	if len(m.Resources) > 0 {
 		for iNdEx := len(m.Resources) - 1; iNdEx >= 0; iNdEx-- {
-			if vtmsg, ok := interface{}(m.Resources[iNdEx]).(interface {
-				MarshalToSizedBufferVT([]byte) (int, error)
-			}); ok {
-				size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-				if err != nil {
-					return 0, err
-				}
-				i -= size
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-			} else {
-				encoded, err := proto.Marshal(m.Resources[iNdEx])
-				if err != nil {
-					return 0, err
-				}
-				i -= len(encoded)
-				copy(dAtA[i:], encoded)
-				i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+			size, err := m.Resources[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
 			}
+			i -= size
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 			i--
 			dAtA[i] = 0x2a
 		}
@@ -2098,24 +1712,12 @@ func (m *Outbox) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		copy(dAtA[i:], m.unknownFields)
 	}
 	if m.Down != nil {
-		if vtmsg, ok := interface{}(m.Down).(interface {
-			MarshalToSizedBufferVT([]byte) (int, error)
-		}); ok {
-			size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
-			if err != nil {
-				return 0, err
-			}
-			i -= size
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
-		} else {
-			encoded, err := proto.Marshal(m.Down)
-			if err != nil {
-				return 0, err
-			}
-			i -= len(encoded)
-			copy(dAtA[i:], encoded)
-			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(encoded)))
+		size, err := m.Down.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
 		}
+		i -= size
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x12
 	}
@@ -2162,24 +1764,12 @@ func (m *Maintenance) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Schedule != nil {
-		if size, ok := interface{}(m.Schedule).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Schedule)
-		}
+		l = m.Schedule.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if len(m.Down) > 0 {
 		for _, e := range m.Down {
-			if size, ok := interface{}(e).(interface {
-				SizeVT() int
-			}); ok {
-				l = size.SizeVT()
-			} else {
-				l = proto.Size(e)
-			}
+			l = e.SizeVT()
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
@@ -2201,13 +1791,7 @@ func (m *Role) SizeVT() (n int) {
 		n += 9
 	}
 	if m.Quota != nil {
-		if size, ok := interface{}(m.Quota).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Quota)
-		}
+		l = m.Quota.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
@@ -2221,13 +1805,7 @@ func (m *Framework) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Info != nil {
-		if size, ok := interface{}(m.Info).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Info)
-		}
+		l = m.Info.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if len(m.SuppressedRoles) > 0 {
@@ -2237,13 +1815,7 @@ func (m *Framework) SizeVT() (n int) {
 		}
 	}
 	if m.OfferConstraints != nil {
-		if size, ok := interface{}(m.OfferConstraints).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.OfferConstraints)
-		}
+		l = m.OfferConstraints.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.RegisteredNanos != nil {
@@ -2300,13 +1872,7 @@ func (m *Agent) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Info != nil {
-		if size, ok := interface{}(m.Info).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Info)
-		}
+		l = m.Info.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Phase != nil {
@@ -2318,58 +1884,28 @@ func (m *Agent) SizeVT() (n int) {
 	}
 	if len(m.Capabilities) > 0 {
 		for _, e := range m.Capabilities {
-			if size, ok := interface{}(e).(interface {
-				SizeVT() int
-			}); ok {
-				l = size.SizeVT()
-			} else {
-				l = proto.Size(e)
-			}
+			l = e.SizeVT()
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
 	if len(m.Total) > 0 {
 		for _, e := range m.Total {
-			if size, ok := interface{}(e).(interface {
-				SizeVT() int
-			}); ok {
-				l = size.SizeVT()
-			} else {
-				l = proto.Size(e)
-			}
+			l = e.SizeVT()
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
 	if len(m.Oversubscribed) > 0 {
 		for _, e := range m.Oversubscribed {
-			if size, ok := interface{}(e).(interface {
-				SizeVT() int
-			}); ok {
-				l = size.SizeVT()
-			} else {
-				l = proto.Size(e)
-			}
+			l = e.SizeVT()
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
 	if m.ResourceVersion != nil {
-		if size, ok := interface{}(m.ResourceVersion).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.ResourceVersion)
-		}
+		l = m.ResourceVersion.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Address != nil {
-		if size, ok := interface{}(m.Address).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Address)
-		}
+		l = m.Address.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.BootId != nil {
@@ -2396,13 +1932,7 @@ func (m *Agent) SizeVT() (n int) {
 		n += 3
 	}
 	if m.Drain != nil {
-		if size, ok := interface{}(m.Drain).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Drain)
-		}
+		l = m.Drain.SizeVT()
 		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.DrainStartNanos != nil {
@@ -2427,13 +1957,7 @@ func (m *Executor) SizeVT() (n int) {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Info != nil {
-		if size, ok := interface{}(m.Info).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Info)
-		}
+		l = m.Info.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
@@ -2447,13 +1971,7 @@ func (m *Task) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Task != nil {
-		if size, ok := interface{}(m.Task).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Task)
-		}
+		l = m.Task.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Unreachable != nil {
@@ -2473,24 +1991,12 @@ func (m *Operation) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Operation != nil {
-		if size, ok := interface{}(m.Operation).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Operation)
-		}
+		l = m.Operation.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if len(m.Consumed) > 0 {
 		for _, e := range m.Consumed {
-			if size, ok := interface{}(e).(interface {
-				SizeVT() int
-			}); ok {
-				l = size.SizeVT()
-			} else {
-				l = proto.Size(e)
-			}
+			l = e.SizeVT()
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
@@ -2522,13 +2028,7 @@ func (m *Offer) SizeVT() (n int) {
 	}
 	if len(m.Resources) > 0 {
 		for _, e := range m.Resources {
-			if size, ok := interface{}(e).(interface {
-				SizeVT() int
-			}); ok {
-				l = size.SizeVT()
-			} else {
-				l = proto.Size(e)
-			}
+			l = e.SizeVT()
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
@@ -2567,13 +2067,7 @@ func (m *Outbox) SizeVT() (n int) {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Down != nil {
-		if size, ok := interface{}(m.Down).(interface {
-			SizeVT() int
-		}); ok {
-			l = size.SizeVT()
-		} else {
-			l = proto.Size(m.Down)
-		}
+		l = m.Down.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
@@ -2805,16 +2299,8 @@ func (m *Maintenance) UnmarshalVT(dAtA []byte) error {
 			if m.Schedule == nil {
 				m.Schedule = &maintenance.Schedule{}
 			}
-			if unmarshal, ok := interface{}(m.Schedule).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Schedule); err != nil {
-					return err
-				}
+			if err := m.Schedule.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 2:
@@ -2847,16 +2333,8 @@ func (m *Maintenance) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Down = append(m.Down, &mesos.MachineID{})
-			if unmarshal, ok := interface{}(m.Down[len(m.Down)-1]).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Down[len(m.Down)-1]); err != nil {
-					return err
-				}
+			if err := m.Down[len(m.Down)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		default:
@@ -2987,16 +2465,8 @@ func (m *Role) UnmarshalVT(dAtA []byte) error {
 			if m.Quota == nil {
 				m.Quota = &quota.QuotaConfig{}
 			}
-			if unmarshal, ok := interface{}(m.Quota).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Quota); err != nil {
-					return err
-				}
+			if err := m.Quota.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		default:
@@ -3082,16 +2552,8 @@ func (m *Framework) UnmarshalVT(dAtA []byte) error {
 			if m.Info == nil {
 				m.Info = &mesos.FrameworkInfo{}
 			}
-			if unmarshal, ok := interface{}(m.Info).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Info); err != nil {
-					return err
-				}
+			if err := m.Info.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 2:
@@ -3158,16 +2620,8 @@ func (m *Framework) UnmarshalVT(dAtA []byte) error {
 			if m.OfferConstraints == nil {
 				m.OfferConstraints = &scheduler.OfferConstraints{}
 			}
-			if unmarshal, ok := interface{}(m.OfferConstraints).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.OfferConstraints); err != nil {
-					return err
-				}
+			if err := m.OfferConstraints.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 4:
@@ -3544,16 +2998,8 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 			if m.Info == nil {
 				m.Info = &mesos.AgentInfo{}
 			}
-			if unmarshal, ok := interface{}(m.Info).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Info); err != nil {
-					return err
-				}
+			if err := m.Info.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 2:
@@ -3639,16 +3085,8 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Capabilities = append(m.Capabilities, &mesos.AgentInfo_Capability{})
-			if unmarshal, ok := interface{}(m.Capabilities[len(m.Capabilities)-1]).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Capabilities[len(m.Capabilities)-1]); err != nil {
-					return err
-				}
+			if err := m.Capabilities[len(m.Capabilities)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 5:
@@ -3681,16 +3119,8 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Total = append(m.Total, &mesos.Resource{})
-			if unmarshal, ok := interface{}(m.Total[len(m.Total)-1]).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Total[len(m.Total)-1]); err != nil {
-					return err
-				}
+			if err := m.Total[len(m.Total)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 6:
@@ -3723,16 +3153,8 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Oversubscribed = append(m.Oversubscribed, &mesos.Resource{})
-			if unmarshal, ok := interface{}(m.Oversubscribed[len(m.Oversubscribed)-1]).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Oversubscribed[len(m.Oversubscribed)-1]); err != nil {
-					return err
-				}
+			if err := m.Oversubscribed[len(m.Oversubscribed)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 7:
@@ -3767,16 +3189,8 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 			if m.ResourceVersion == nil {
 				m.ResourceVersion = &mesos.UUID{}
 			}
-			if unmarshal, ok := interface{}(m.ResourceVersion).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.ResourceVersion); err != nil {
-					return err
-				}
+			if err := m.ResourceVersion.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 8:
@@ -3811,16 +3225,8 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 			if m.Address == nil {
 				m.Address = &mesos.Address{}
 			}
-			if unmarshal, ok := interface{}(m.Address).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Address); err != nil {
-					return err
-				}
+			if err := m.Address.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 9:
@@ -4022,16 +3428,8 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 			if m.Drain == nil {
 				m.Drain = &mesos.DrainInfo{}
 			}
-			if unmarshal, ok := interface{}(m.Drain).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Drain); err != nil {
-					return err
-				}
+			if err := m.Drain.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 18:
@@ -4203,16 +3601,8 @@ func (m *Executor) UnmarshalVT(dAtA []byte) error {
 			if m.Info == nil {
 				m.Info = &mesos.ExecutorInfo{}
 			}
-			if unmarshal, ok := interface{}(m.Info).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Info); err != nil {
-					return err
-				}
+			if err := m.Info.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		default:
@@ -4298,16 +3688,8 @@ func (m *Task) UnmarshalVT(dAtA []byte) error {
 			if m.Task == nil {
 				m.Task = &mesos.Task{}
 			}
-			if unmarshal, ok := interface{}(m.Task).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Task); err != nil {
-					return err
-				}
+			if err := m.Task.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 2:
@@ -4434,16 +3816,8 @@ func (m *Operation) UnmarshalVT(dAtA []byte) error {
 			if m.Operation == nil {
 				m.Operation = &mesos.Operation{}
 			}
-			if unmarshal, ok := interface{}(m.Operation).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Operation); err != nil {
-					return err
-				}
+			if err := m.Operation.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 2:
@@ -4476,16 +3850,8 @@ func (m *Operation) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Consumed = append(m.Consumed, &mesos.Resource{})
-			if unmarshal, ok := interface{}(m.Consumed[len(m.Consumed)-1]).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Consumed[len(m.Consumed)-1]); err != nil {
-					return err
-				}
+			if err := m.Consumed[len(m.Consumed)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		default:
@@ -4701,16 +4067,8 @@ func (m *Offer) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Resources = append(m.Resources, &mesos.Resource{})
-			if unmarshal, ok := interface{}(m.Resources[len(m.Resources)-1]).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Resources[len(m.Resources)-1]); err != nil {
-					return err
-				}
+			if err := m.Resources[len(m.Resources)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		case 6:
@@ -4953,16 +4311,8 @@ func (m *Outbox) UnmarshalVT(dAtA []byte) error {
 			if m.Down == nil {
 				m.Down = &link.Down{}
 			}
-			if unmarshal, ok := interface{}(m.Down).(interface {
-				UnmarshalVT([]byte) error
-			}); ok {
-				if err := unmarshal.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
-					return err
-				}
-			} else {
-				if err := proto.Unmarshal(dAtA[iNdEx:postIndex], m.Down); err != nil {
-					return err
-				}
+			if err := m.Down.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
 			}
 			iNdEx = postIndex
 		default:

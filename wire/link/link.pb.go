@@ -283,8 +283,11 @@ type Register struct {
 	// Version of total: changes when reservations or volumes change.
 	ResourceVersion *mesos.UUID        `protobuf:"bytes,13,opt,name=resource_version,json=resourceVersion" json:"resource_version,omitempty"`
 	DrainConfig     *mesos.DrainConfig `protobuf:"bytes,14,opt,name=drain_config,json=drainConfig" json:"drain_config,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Cluster whose allocator gave the agent its id; unset if it has none yet. An
+	// allocator of another cluster refuses the agent.
+	ClusterId     *string `protobuf:"bytes,15,opt,name=cluster_id,json=clusterId" json:"cluster_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Register) Reset() {
@@ -413,6 +416,13 @@ func (x *Register) GetDrainConfig() *mesos.DrainConfig {
 		return x.DrainConfig
 	}
 	return nil
+}
+
+func (x *Register) GetClusterId() string {
+	if x != nil && x.ClusterId != nil {
+		return *x.ClusterId
+	}
+	return ""
 }
 
 type Executor struct {
@@ -2083,7 +2093,7 @@ const file_wire_link_link_proto_rawDesc = "" +
 	"\x10executor_message\x18\x10 \x01(\v2\x1d.caprock.link.ExecutorMessageH\x00R\x0fexecutorMessage\x12J\n" +
 	"\x10resources_update\x18\x11 \x01(\v2\x1d.caprock.link.ResourcesUpdateH\x00R\x0fresourcesUpdate\x12J\n" +
 	"\x10operation_update\x18\x12 \x01(\v2\x1d.caprock.link.OperationUpdateH\x00R\x0foperationUpdateB\x06\n" +
-	"\x04body\"\xff\x04\n" +
+	"\x04body\"\x9e\x05\n" +
 	"\bRegister\x12)\n" +
 	"\x05agent\x18\x01 \x01(\v2\x13.mesos.v1.AgentInfoR\x05agent\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12B\n" +
@@ -2104,7 +2114,9 @@ const file_wire_link_link_proto_rawDesc = "" +
 	"\binstance\x18\v \x01(\tR\binstance\x12+\n" +
 	"\aaddress\x18\f \x01(\v2\x11.mesos.v1.AddressR\aaddress\x129\n" +
 	"\x10resource_version\x18\r \x01(\v2\x0e.mesos.v1.UUIDR\x0fresourceVersion\x128\n" +
-	"\fdrain_config\x18\x0e \x01(\v2\x15.mesos.v1.DrainConfigR\vdrainConfig\"p\n" +
+	"\fdrain_config\x18\x0e \x01(\v2\x15.mesos.v1.DrainConfigR\vdrainConfig\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x0f \x01(\tR\tclusterId\"p\n" +
 	"\bExecutor\x128\n" +
 	"\fframework_id\x18\x01 \x01(\v2\x15.mesos.v1.FrameworkIDR\vframeworkId\x12*\n" +
 	"\x04info\x18\x02 \x01(\v2\x16.mesos.v1.ExecutorInfoR\x04info\"&\n" +

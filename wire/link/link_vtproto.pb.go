@@ -195,6 +195,10 @@ func (m *Register) CloneVT() *Register {
 		tmpVal := *rhs
 		r.Instance = &tmpVal
 	}
+	if rhs := m.ClusterId; rhs != nil {
+		tmpVal := *rhs
+		r.ClusterId = &tmpVal
+	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -1275,6 +1279,9 @@ func (this *Register) EqualVT(that *Register) bool {
 		return false
 	}
 	if !this.DrainConfig.EqualVT(that.DrainConfig) {
+		return false
+	}
+	if p, q := this.ClusterId, that.ClusterId; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -2616,6 +2623,13 @@ func (m *Register) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.ClusterId != nil {
+		i -= len(*m.ClusterId)
+		copy(dAtA[i:], *m.ClusterId)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(*m.ClusterId)))
+		i--
+		dAtA[i] = 0x7a
 	}
 	if m.DrainConfig != nil {
 		size, err := m.DrainConfig.MarshalToSizedBufferVT(dAtA[:i])
@@ -4730,6 +4744,10 @@ func (m *Register) SizeVT() (n int) {
 		l = m.DrainConfig.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
+	if m.ClusterId != nil {
+		l = len(*m.ClusterId)
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -6383,6 +6401,39 @@ func (m *Register) UnmarshalVT(dAtA []byte) error {
 			if err := m.DrainConfig.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
+			iNdEx = postIndex
+		case 15:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClusterId", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			s := string(dAtA[iNdEx:postIndex])
+			m.ClusterId = &s
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
