@@ -47,6 +47,7 @@ func (c *Core) registration() *link.Register {
 		Address:         &mesos.Address{Hostname: &c.opts.Hostname, Ip: &c.opts.IP, Port: new(int32(c.opts.Port))},
 		ResourceVersion: &mesos.UUID{Value: c.rec.ResourceVersion},
 		DrainConfig:     c.rec.DrainConfig,
+		ClusterId:       c.rec.ClusterId,
 	}
 	for _, t := range capabilities {
 		r.Capabilities = append(r.Capabilities, &mesos.AgentInfo_Capability{Type: t.Enum()})

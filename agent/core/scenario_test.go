@@ -452,6 +452,9 @@ func (s *scene) describeUp(up *link.Up) string {
 	switch b := up.Body.(type) {
 	case *link.Up_Register:
 		text := fmt.Sprintf("register %s applied=%d", b.Register.Agent.Id.GetValue(), b.Register.GetAppliedSeq())
+		if b.Register.Agent.Id != nil && b.Register.ClusterId == nil {
+			text += " without cluster" // every agent with an id must say whose it is
+		}
 		for _, x := range b.Register.Executors {
 			text += " executor:" + x.Info.ExecutorId.GetValue()
 		}

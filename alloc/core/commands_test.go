@@ -139,6 +139,9 @@ func (w *world) newAgent(name, resources string, args map[string]string) string 
 	if args["caps"] == "none" {
 		a.register.Capabilities = nil
 	}
+	if cluster, ok := args["cluster"]; ok {
+		a.register.ClusterId = &cluster
+	}
 	if id, ok := args["id"]; ok {
 		a.register.Agent.Id = &mesos.AgentID{Value: &id}
 	}

@@ -162,6 +162,10 @@ func validateReported(r *link.Register) *refusal {
 
 // checkRegister applies the rules for who may join.
 func (c *Core) checkRegister(r *link.Register) *refusal {
+	if theirs, ours := r.GetClusterId(), c.meta.GetClusterId(); theirs != "" && theirs != ours {
+		return &refusal{text: fmt.Sprintf("agent %s is of cluster %s, this allocator is of cluster %s: is it the one that the agent was meant to join? "+
+			"An agent changes clusters with a fresh work directory", r.GetAgent().GetId().GetValue(), theirs, ours)}
+	}
 	if !versionAtLeast1(r.GetVersion()) {
 		return &refusal{text: fmt.Sprintf("agent version is %q, must be at least 1.0.0", r.GetVersion())}
 	}

@@ -36,6 +36,9 @@ func ValidateSchedulerCall(call *scheduler.Call, principal, streamID string) *Ca
 	case !present:
 		return badSchedulerCall(fmt.Sprintf("Expecting '%s' to be present", name))
 	}
+	if err := namelessFilter(call); err != nil {
+		return err
+	}
 	if call.GetType() == scheduler.Call_SUBSCRIBE {
 		return validateSubscribeCall(call, principal, streamID)
 	}
@@ -143,6 +146,8 @@ func ValidateOperatorCall(call *master.Call) *CallError {
 		if call.ShrinkVolume.AgentId == nil {
 			return badOperatorCall("Expecting 'agent_id' to be present")
 		}
+	case master.Call_UPDATE_QUOTA:
+		return namelessQuota(call)
 	}
 	return nil
 }
