@@ -17,11 +17,11 @@ import (
 // what starting up has touched. Two things are worth it: heap that start-up needed
 // once, and pages of the program itself. The kernel maps 64 KiB around every
 // page that is executed or read first; of 28 MiB mapped after start an idle agent needs
-// a fifth. Unmapping them is safe and cheap: they are read-only pages of a file, and one that
+// a fifth, and what it touches now and then adds up again within seconds. Unmapping them is safe and cheap: they are read-only pages of a file, and one that
 // is needed again is mapped from the page cache in a microsecond.
 const (
 	trimAfterStart = time.Second
-	trimInterval   = 5 * time.Minute
+	trimInterval   = 5 * time.Second
 	// gcPercent keeps the agent's heap close to what lives on it. Its garbage
 	// is little, so collecting it more often costs next to nothing.
 	gcPercent = 50
@@ -42,7 +42,9 @@ func trimWhileIdle(ctx context.Context, ready <-chan struct{}) {
 		case <-ctx.Done():
 			return
 		}
-		debug.FreeOSMemory()
+		if wait == trimAfterStart {
+			debug.FreeOSMemory()
+		}
 		unmapProgram()
 		wait = trimInterval
 	}
