@@ -16,11 +16,7 @@ func (s *Server) operator(c *httpd.Ctx) {
 	if !ok {
 		return
 	}
-	err := core.ValidateOperatorCall(call)
-	if err == nil {
-		err = namelessQuota(call)
-	}
-	if err != nil {
+	if err := core.ValidateOperatorCall(call); err != nil {
 		c.ReplyText(err.Status, err.Text)
 		return
 	}

@@ -21,11 +21,7 @@ func (s *Server) scheduler(c *httpd.Ctx) {
 	header, _ := c.RequestHeader(streamIDHeader)
 	who, streamID := principal(c), string(header)
 	// The stream id is checked after Accept, as in Mesos.
-	err := core.ValidateSchedulerCall(call, who, "")
-	if err == nil {
-		err = namelessFilter(call)
-	}
-	if err != nil {
+	if err := core.ValidateSchedulerCall(call, who, ""); err != nil {
 		c.ReplyText(err.Status, err.Text)
 		return
 	}

@@ -5,6 +5,7 @@ package core
 import (
 	"fmt"
 
+	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/master"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 )
@@ -46,6 +47,8 @@ func ValidateSchedulerCall(call *scheduler.Call, principal, streamID string) *Ca
 		return badSchedulerCall("Expecting 'framework_id' to be present")
 	}
 	switch call.GetType() {
+	case scheduler.Call_ACCEPT:
+		return validateGroups(call.GetAccept())
 	case scheduler.Call_ACKNOWLEDGE:
 		return validateUUID(call.GetAcknowledge().GetUuid())
 	case scheduler.Call_ACKNOWLEDGE_OPERATION_STATUS:
@@ -72,6 +75,26 @@ func validateSubscribeCall(call *scheduler.Call, principal, streamID string) *Ca
 	}
 	if streamID != "" {
 		return &CallError{Status: 400, Text: "Subscribe calls should not include the 'Mesos-Stream-Id' header"}
+	}
+	return nil
+}
+
+// validateGroups refuses task groups that name a task twice. A master of Mesos
+// dies of them; here the call has no effect.
+func validateGroups(call *scheduler.Call_Accept) *CallError {
+	for _, op := range call.GetOperations() {
+		if op.GetType() != mesos.Offer_Operation_LAUNCH_GROUP {
+			continue
+		}
+		tasks := op.GetLaunchGroup().GetTaskGroup().GetTasks()
+		seen := make(map[string]bool, len(tasks))
+		for _, t := range tasks {
+			id := t.GetTaskId().GetValue()
+			if seen[id] {
+				return badSchedulerCall(fmt.Sprintf("Task '%s' is twice in the task group of a LAUNCH_GROUP", id))
+			}
+			seen[id] = true
+		}
 	}
 	return nil
 }
