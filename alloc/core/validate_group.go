@@ -21,18 +21,14 @@ type launchGroup struct {
 }
 
 // validateGroup applies the rules for a LAUNCH_GROUP as a whole. launchExecutor
-// says whether the executor does not run yet.
+// says whether the executor does not run yet. That no task is in it twice,
+// ValidateSchedulerCall has seen.
 func (l *launchContext) validateGroup(g *launchGroup) (launchExecutor bool, err error) {
 	if len(g.tasks) == 0 {
 		return false, faultf("Task group cannot be empty")
 	}
-	seen := map[string]bool{}
 	for i := range g.tasks {
 		id := g.tasks[i].info.GetTaskId().GetValue()
-		if seen[id] {
-			return false, faultf("Task '%s' is twice in the group", id)
-		}
-		seen[id] = true
 		if err := l.validateMember(&g.tasks[i]); err != nil {
 			return false, faultf("Task '%s' is invalid: %w", id, err)
 		}

@@ -171,7 +171,6 @@ func member(id, members string) string {
 var groupCases = []struct{ name, executor, members, want string }{
 	{"fine", groupExecutor, member("t", someResources+","+someCommand), ""},
 	{"bad member", groupExecutor, member("t", someCommand), "uses no resources"},
-	{"same id twice", groupExecutor, member("t0", someResources+","+someCommand), "twice in the group"},
 	{"health check with own network", groupExecutor, member("t", someResources+","+someCommand+`,"container":{"type":"MESOS","network_infos":[{}]},"health_check":{"type":"TCP","tcp":{"port":1}}`), "health checks"},
 	{"docker member", groupExecutor, member("t", someResources+","+someCommand+`,"container":{"type":"DOCKER","docker":{"image":"i"}}`), "Docker"},
 	{"limits without own cgroups", groupExecutor, member("t", someResources+","+someCommand+`,"limits":{"cpus":{"value":2}}`), "share_cgroups"},
