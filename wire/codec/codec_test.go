@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/agent"
 	"github.com/caprock/caprock/wire/mesos/master"
+	"github.com/caprock/caprock/wire/mesos/quota"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 )
 
@@ -170,6 +172,28 @@ func TestProtobufNamesMissingFields(t *testing.T) {
 	}
 	if missing := new(json.MissingError); !errors.As(err, &missing) || len(missing.Paths) != 2 || missing.More {
 		t.Error(missing)
+	}
+}
+
+// An amount may be empty or not be there at all, as an entry of a map is a message.
+func TestProtobufNamesMissingAmounts(t *testing.T) {
+	field := func(number protowire.Number, body []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), body)
+	}
+	name := field(1, []byte("cpus"))
+	amount := protowire.AppendFixed64(protowire.AppendTag(nil, 1, protowire.Fixed64Type), math.Float64bits(1))
+	for _, c := range []struct{ entry, want string }{
+		{string(name), "missing required fields: guarantees.cpus.value"},
+		{string(append(slices.Clone(name), field(2, nil)...)), "missing required fields: guarantees.cpus.value"},
+		{"", "missing required fields: guarantees..value"},
+		{string(append(slices.Clone(name), field(2, amount)...)), ""},
+		{string(append(field(2, amount), name...)), ""},
+	} {
+		body := append(field(1, []byte("r")), field(2, []byte(c.entry))...)
+		err := Protobuf.Unmarshal(body, new(quota.QuotaConfig))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasSuffix(err.Error(), c.want)) {
+			t.Errorf("%q: got %v, want %q", c.entry, err, c.want)
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -10,12 +12,14 @@ import (
 
 func unmarshalProtobuf(data []byte, m Message, trusted bool) error {
 	d := m.ProtoReflect().Descriptor()
-	if err := checkShape(data, d, trusted); err != nil {
+	err := checkShape(data, d, trusted)
+	if err != nil && !errors.Is(err, errNoValue) {
 		return fmt.Errorf("cannot read protobuf as %s: %w", d.Name(), err)
 	}
-	err := m.UnmarshalVT(data)
 	if err == nil {
-		return nil
+		if err = m.UnmarshalVT(data); err == nil {
+			return nil
+		}
 	}
 	if missing := missingFields(data, m.ProtoReflect().New().Interface()); missing != nil {
 		err = missing
