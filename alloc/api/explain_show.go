@@ -81,7 +81,7 @@ func (e *explained) verdict() string {
 	case !e.Connected:
 		return "The framework is not connected: it is offered nothing until it subscribes."
 	case e.Agent == nil && e.Offers.Outstanding > 0:
-		return fmt.Sprintf("The framework holds %d offers that it has not answered.", e.Offers.Outstanding)
+		return fmt.Sprintf("The framework has yet to answer %s.", counted(e.Offers.Outstanding, "offer"))
 	}
 	var most *explainedRule
 	for i := range e.Roles {
@@ -102,7 +102,14 @@ func (e *explained) verdict() string {
 	if e.Agent != nil {
 		return text + "."
 	}
-	return fmt.Sprintf("%s (%d of %d agents).", text, most.Agents, e.Roles[0].Agents)
+	return fmt.Sprintf("%s (%d of %s).", text, most.Agents, counted(e.Roles[0].Agents, "agent"))
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprint(n, " ", what)
 }
 
 // showExplanation answers in JSON, or in a text for people if Accept prefers that.
@@ -172,14 +179,23 @@ func (r *explainedRole) text(out *bytes.Buffer) {
 func (o *explainedOffers) text(out *bytes.Buffer) {
 	fmt.Fprintf(out, "\noffers: %d outstanding; %d sent, %d accepted, %d declined, %d rescinded\n",
 		o.Outstanding, o.Sent, o.Accepted, o.Declined, o.Rescinded)
-	fmt.Fprintf(out, "  the last came %.0f s ago, the last that was used %.0f s ago\n", o.SecondsSinceLast, o.SecondsSinceUsed)
+	if o.Sent == 0 {
+		fmt.Fprintf(out, "  none came in %.0f s\n", o.SecondsSinceLast)
+	} else {
+		fmt.Fprintf(out, "  the last came %.0f s ago\n", o.SecondsSinceLast)
+	}
+	if o.Accepted == 0 {
+		fmt.Fprintf(out, "  none was used in %.0f s\n", o.SecondsSinceUsed)
+	} else {
+		fmt.Fprintf(out, "  one was last used %.0f s ago\n", o.SecondsSinceUsed)
+	}
 	for _, r := range o.LastRefused {
 		fmt.Fprintf(out, "  refused %.0f s ago for %g s: %s on %s in role %s\n", r.SecondsAgo, r.RefuseSeconds, r.Resources, r.Hostname, r.Role)
 	}
 }
 
 func none(text string) string {
-	if text == "" {
+	if text == "" || text == "{}" {
 		return "none"
 	}
 	return text
