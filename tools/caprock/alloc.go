@@ -86,6 +86,7 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 	f.StringVar(&o.LogFile, "external-log-file", "", "`file`, written by others, that is served as /master/log instead")
 	f.StringVar(&o.Cluster, "cluster", "", "name of the cluster, for people")
 	coreFlags(cmd, &o.Core)
+	allocationFlags(f, &o.Core)
 	f.BoolVar(&filterGPU, "filter-gpu-resources", true, "offer agents with GPUs only to frameworks with the GPU_RESOURCES capability")
 	f.BoolVar(&rootSubmissions, "root-submissions", true, "let frameworks run as root")
 	profileFlag(cmd)

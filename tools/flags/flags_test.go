@@ -109,3 +109,18 @@ func TestDurations(t *testing.T) {
 		}
 	}
 }
+
+func TestChoice(t *testing.T) {
+	fs := pflag.NewFlagSet("alloc", pflag.ContinueOnError)
+	var scope int
+	ChoiceVar(fs, &scope, "quota-scope", 1, map[string]int{"subtree": 1, "role": 2}, "")
+	if got := fs.Lookup("quota-scope"); got.DefValue != "subtree" || got.Value.Type() != "role|subtree" {
+		t.Errorf("default %q, type %q", got.DefValue, got.Value.Type())
+	}
+	if err := fs.Parse([]string{"--quota-scope=role"}); err != nil || scope != 2 {
+		t.Errorf("got %d, %v, want 2", scope, err)
+	}
+	if err := fs.Parse([]string{"--quota-scope=tree"}); err == nil || !strings.Contains(err.Error(), `got "tree", want role|subtree`) {
+		t.Errorf("got %v", err)
+	}
+}
