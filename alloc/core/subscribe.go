@@ -71,6 +71,10 @@ func (c *Core) resubscribe(f *frameworkState, cmd *Subscribe, info *mesos.Framew
 	info.User, info.Checkpoint = f.info().User, f.info().Checkpoint
 	rec := cloneFramework(f.cur.Rec)
 	rec.ReregisteredNanos, rec.FailoverDeadlineNanos = ptr(c.now.Wall), nil
+	if f.cur.Recovered {
+		// To a new master of Mesos every framework is new.
+		rec.RegisteredNanos = rec.ReregisteredNanos
+	}
 	old := f.info()
 	c.replaceFramework(f, rec, info, call.GetSuppressedRoles(), call.GetOfferConstraints())
 	c.openStream(f, cmd)
