@@ -40,32 +40,37 @@ func (c *Core) makeOffers(decided []cycle.Offer) {
 }
 
 func (c *Core) makeOffer(f *frameworkState, a *agentState, d *cycle.Offer) *Offer {
-	id, res := c.newOfferID(), d.Resources()
-	framework, agent, role := d.Framework, d.Agent, d.Role
-	wire := c.formatOffer(id, f, a, d.Role, res)
-	rec := &record.Offer{
-		Id: &id, FrameworkId: &framework, AgentId: &agent, Role: &role, MadeNanos: ptr(c.now.Wall),
-		Resources: wire.Resources,
-	}
-	if offerFormat(f.caps) != resource.PostRefinement {
-		rec.Resources = visible(res).ToProto(resource.PostRefinement)
-	}
-	o := c.putOffer(rec, wire, res)
+	id, list := c.newOfferID(), d.List()
+	wire := c.formatOffer(id, f, a, d.Role, list)
+	o := c.putOffer(OfferRecord(id, d, list, c.now.Wall), wire, list.Resources)
 	if c.opts.OfferTimeout > 0 {
 		c.timers.arm(c.now.Mono+int64(c.opts.OfferTimeout), timerOffer, id)
 	}
 	return o
 }
 
+// OfferRecord is what is written down about an offer that the engine decided on. The
+// messages of its resources are shared with other offers.
+func OfferRecord(id string, d *cycle.Offer, list *cycle.List, madeNanos int64) *record.Offer {
+	r := &struct {
+		record.Offer
+		id, framework, agent, role string
+		made                       int64
+	}{id: id, framework: d.Framework, agent: d.Agent, role: d.Role, made: madeNanos}
+	r.Id, r.FrameworkId, r.AgentId, r.Role, r.MadeNanos = &r.id, &r.framework, &r.agent, &r.role, &r.made
+	r.Resources = list.Messages(resource.PostRefinement, visibleMessages)
+	return &r.Offer
+}
+
 // formatOffer is the offer as its framework can read it: without MULTI_ROLE
 // nothing says to whom resources are allocated, without RESERVATION_REFINEMENT
 // reservations have the old form.
-func (c *Core) formatOffer(id string, f *frameworkState, a *agentState, role string, res resource.Resources) *mesos.Offer {
+func (c *Core) formatOffer(id string, f *frameworkState, a *agentState, role string, list *cycle.List) *mesos.Offer {
 	o := &mesos.Offer{
 		Id: &mesos.OfferID{Value: &id}, FrameworkId: f.info().Id, AgentId: a.info().Id, Hostname: a.info().Hostname,
 		Url: a.cur.url, Domain: a.info().Domain, Attributes: a.info().Attributes,
 		Unavailability: a.cur.Unavailability,
-		Resources:      visible(res).ToProto(offerFormat(f.caps)),
+		Resources:      list.Messages(offerFormat(f.caps), visibleMessages),
 	}
 	if f.caps.multiRole {
 		o.AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
@@ -95,6 +100,10 @@ func offerFormat(caps frameworkCaps) resource.Format {
 // visible leaves out ports that agents give out themselves.
 func visible(rs resource.Resources) resource.Resources {
 	return rs.Filter(func(r resource.Resource) bool { return r.Name() != "ephemeral_ports" })
+}
+
+func visibleMessages(rs resource.Resources, f resource.Format) []*mesos.Resource {
+	return visible(rs).ToProto(f)
 }
 
 // agentURL is where frameworks find the agent's API; the scheme is always http.

@@ -102,7 +102,9 @@ func (c *Core) updateFramework(f *frameworkState, cmd *SchedulerCall) {
 	c.replaceFramework(f, cloneFramework(f.cur.Rec), info, call.GetSuppressedRoles(), call.GetOfferConstraints())
 	c.rescindLeftRoles(f)
 	c.engine.updateFramework(c.now.Mono, c.engineFramework(f))
-	c.frameworkUpdated(f)
+	if !f.info().EqualVT(old) { // suppressed roles and constraints alone are no news
+		c.frameworkUpdated(f)
+	}
 	c.sendFrameworkToAgents(f, old)
 }
 
