@@ -53,6 +53,7 @@ type Allocator struct {
 	all        bool // every agent is a candidate
 	candidates *roaring.Bitmap
 
+	lists   listTable // of offers
 	run     run
 	scratch scratch
 	stats   Metrics

@@ -1,8 +1,6 @@
 package cycle
 
 import (
-	"slices"
-
 	"github.com/caprock/caprock/alloc/drf"
 	"github.com/caprock/caprock/alloc/shard"
 	"github.com/caprock/caprock/wire/mesos"
@@ -19,36 +17,16 @@ type Result struct {
 }
 
 // Offer is resources of one agent for one framework in one role. What they are
-// is worked out when asked for.
+// is worked out when asked for; see List.
 type Offer struct {
 	Framework, Role, Agent string
 
 	plain []int64 // plain scalars, by dimension
 	rest  resource.Resources
-	kinds []*resource.Kind // of the plain scalars, allocated to Role
+	lists *roleLists
 	slot  shard.Slot
 	gen   uint32
 	claim int32
-}
-
-// Resources returns what is offered, allocated to Role.
-func (o *Offer) Resources() resource.Resources {
-	n := len(o.rest)
-	for _, x := range o.plain {
-		if x != 0 {
-			n++
-		}
-	}
-	out := make(resource.Resources, 0, n)
-	for d, x := range o.plain {
-		if x != 0 {
-			out = append(out, resource.ScalarOf(o.kinds[d], x))
-		}
-	}
-	if len(o.rest) > 0 {
-		out.AddInPlace(o.rest.Allocate(o.Role))
-	}
-	return out
 }
 
 // InverseOffer asks a framework to give up an agent that will be unavailable.
@@ -69,20 +47,6 @@ func (r *Result) cut(vec []int64) []int64 {
 	return r.arena[at:len(r.arena):len(r.arena)]
 }
 
-// kindsOf returns the kinds of plain scalars allocated to a role, one per dimension.
-func (a *Allocator) kindsOf(id int32) []*resource.Kind {
-	r := &a.roles[id]
-	if len(r.kinds) < a.names.Len() {
-		kinds := slices.Clone(r.kinds) // offers keep the old list
-		for d := len(kinds); d < a.names.Len(); d++ {
-			one := resource.Of(resource.NewScalar(a.names.Name(d), 1)).Allocate(r.name)
-			kinds = append(kinds, one[0].Kind)
-		}
-		r.kinds = kinds
-	}
-	return r.kinds
-}
-
 // make offers resources of an agent to a claim and books them. vec may be the
 // available row itself.
 func (a *Allocator) makeOffer(slot shard.Slot, c int32, vec []int64, rest resource.Resources) {
@@ -95,7 +59,7 @@ func (a *Allocator) makeOffer(slot shard.Slot, c int32, vec []int64, rest resour
 		Agent:     sh.Rows[row].ID,
 		plain:     dst.cut(vec),
 		rest:      rest,
-		kinds:     a.kindsOf(cl.role),
+		lists:     a.listsOf(cl.role),
 		slot:      slot,
 		gen:       sh.Rows[row].Gen,
 		claim:     c,

@@ -34,7 +34,7 @@ type role struct {
 	consumed []int64 // during a cycle, of roles with a quota
 	version  uint64  // of the cluster's total that tree knows
 
-	kinds []*resource.Kind // plain scalar kinds allocated to this role, by dimension
+	lists *roleLists // what offers of this role share; nil: none yet
 }
 
 func (r *role) widen(n int) {

@@ -73,6 +73,7 @@ func (a *Allocator) at(now int64) { a.now = max(a.now, now) }
 func (a *Allocator) RunCycle(now int64, dst *Result) {
 	a.at(now)
 	dst.Offers, dst.Inverse = dst.Offers[:0], dst.Inverse[:0]
+	a.lists.nextCycle()
 	a.run.dst = dst
 	defer func() { a.run.dst = nil }()
 	ran := false
