@@ -8,6 +8,7 @@ import (
 
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
+	"github.com/caprock/caprock/wire/resource"
 )
 
 func (w *world) executeFramework(name string, words []string, args map[string]string) (string, error) {
@@ -44,6 +45,16 @@ func (w *world) executeFramework(name string, words []string, args map[string]st
 		return w.call(f, &scheduler.Call{Type: scheduler.Call_SUPPRESS.Enum(), Suppress: &scheduler.Call_Suppress{Roles: words[1:]}}), nil
 	case "revive":
 		return w.call(f, &scheduler.Call{Type: scheduler.Call_REVIVE.Enum(), Revive: &scheduler.Call_Revive{Roles: words[1:]}}), nil
+	case "request":
+		call := &scheduler.Call_Request{}
+		for _, text := range words[1:] {
+			want, err := resource.Parse(text, resource.DefaultRole)
+			if err != nil {
+				return "", err
+			}
+			call.Requests = append(call.Requests, &mesos.Request{Resources: want.ToProto(resource.PostRefinement)})
+		}
+		return w.call(f, &scheduler.Call{Type: scheduler.Call_REQUEST.Enum(), Request: call}), nil
 	case "teardown":
 		return w.call(f, &scheduler.Call{Type: scheduler.Call_TEARDOWN.Enum()}), nil
 	}

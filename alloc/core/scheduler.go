@@ -52,7 +52,7 @@ func (c *Core) schedulerCall(cmd *SchedulerCall) {
 	case scheduler.Call_MESSAGE:
 		c.messageToExecutor(f, call.GetMessage())
 	case scheduler.Call_REQUEST:
-		// Mesos' allocator ignores requests, and so does this one.
+		c.request(f, call.GetRequest())
 	}
 }
 
