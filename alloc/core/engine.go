@@ -20,6 +20,7 @@ type engine struct {
 	admitted map[string]bool // agents that the engine has
 	misuses  uint64
 	onMisuse func(error)
+	records  OfferRecords
 }
 
 // noFilter is the refuseSeconds that means that no filter is wanted.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"strconv"
 
 	"github.com/caprock/caprock/store/record"
 )
@@ -55,7 +54,7 @@ func (c *Core) newAgentID() string {
 // newOfferID is used for offers and inverse offers alike.
 func (c *Core) newOfferID() string {
 	n := c.next(&c.counters.offer, func(m *record.Meta) **uint64 { return &m.NextOffer }, offerBlock)
-	return c.opts.MasterInfo.GetId() + "-O" + strconv.FormatUint(n, 10)
+	return c.engine.records.ID(c.opts.MasterInfo.GetId(), n)
 }
 
 func (c *Core) nextSerial() uint64 {

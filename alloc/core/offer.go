@@ -42,24 +42,11 @@ func (c *Core) makeOffers(decided []cycle.Offer) {
 func (c *Core) makeOffer(f *frameworkState, a *agentState, d *cycle.Offer) *Offer {
 	id, list := c.newOfferID(), d.List()
 	wire := c.formatOffer(id, f, a, d.Role, list)
-	o := c.putOffer(OfferRecord(id, d, list, c.now.Wall), wire, list.Resources)
+	o := c.putOffer(c.engine.records.Make(id, d, list, c.now.Wall), wire, list.Resources)
 	if c.opts.OfferTimeout > 0 {
 		c.timers.arm(c.now.Mono+int64(c.opts.OfferTimeout), timerOffer, id)
 	}
 	return o
-}
-
-// OfferRecord is what is written down about an offer that the engine decided on. The
-// messages of its resources are shared with other offers.
-func OfferRecord(id string, d *cycle.Offer, list *cycle.List, madeNanos int64) *record.Offer {
-	r := &struct {
-		record.Offer
-		id, framework, agent, role string
-		made                       int64
-	}{id: id, framework: d.Framework, agent: d.Agent, role: d.Role, made: madeNanos}
-	r.Id, r.FrameworkId, r.AgentId, r.Role, r.MadeNanos = &r.id, &r.framework, &r.agent, &r.role, &r.made
-	r.Resources = list.Messages(resource.PostRefinement, visibleMessages)
-	return &r.Offer
 }
 
 // formatOffer is the offer as its framework can read it: without MULTI_ROLE

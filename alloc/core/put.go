@@ -153,9 +153,10 @@ func (c *Core) dropOperation(uuid string) {
 	c.publish(rid, nil)
 }
 
-func (c *Core) putOffer(v *record.Offer, wire *mesos.Offer, res resource.Resources) *Offer {
-	o := c.applyOffer(v, wire, res)
-	c.emit(record.OfferKey(o.ID()), v)
+// putOffer takes the record of an offer.
+func (c *Core) putOffer(r record.Record, wire *mesos.Offer, res resource.Resources) *Offer {
+	o := c.applyOffer(r.Value.(*record.Offer), wire, res)
+	c.emit(r.Key, r.Value)
 	c.publish(offerID(o.ID()), o)
 	return o
 }

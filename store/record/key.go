@@ -160,6 +160,12 @@ func OperationKey(uuid string) []byte { return stringKey(KindOperation, uuid) }
 // OfferKey is the key of an offer.
 func OfferKey(id string) []byte { return stringKey(KindOffer, id) }
 
+// AppendOfferKey appends the key of an offer, of OfferKeySize bytes unless the id holds zeros.
+func AppendOfferKey(b []byte, id string) []byte { return appendString(append(b, byte(KindOffer)), id) }
+
+// OfferKeySize is how long the key of an offer is; zeros in the id make it longer.
+func OfferKeySize(id string) int { return len(id) + 3 }
+
 // OutboxHeadKey is the key of the numbering of an agent's outbox.
 func OutboxHeadKey(agent string) []byte { return stringKey(KindOutboxHead, agent) }
 
