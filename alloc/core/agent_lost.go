@@ -1,6 +1,8 @@
 package core
 
 import (
+	"fmt"
+
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
@@ -79,7 +81,36 @@ func (c *Core) agentReregisterTimeout(id string) {
 		c.timers.arm(again, timerAgentReregister, id)
 		return
 	}
+	if a.cur.Recovered && c.tooManyMissing() {
+		c.holdRemoval(a)
+		return
+	}
 	c.markUnreachable(a, "agent did not reregister within "+c.opts.AgentReregisterTimeout.String())
+}
+
+// fewMissing agents may be missing after a restart whatever their share: in a small
+// cluster that happens.
+const fewMissing = 2
+
+// tooManyMissing says whether so many of the agents of the last process have not
+// come back that the cause is probably not theirs.
+func (c *Core) tooManyMissing() bool {
+	return c.expected > fewMissing && float64(c.expected)*100 > c.opts.RecoveryRemovalLimit*float64(c.recovered)
+}
+
+// holdRemoval keeps an agent whose time is over, looks again later and says so.
+func (c *Core) holdRemoval(a *agentState) {
+	c.timers.arm(c.now.Mono+c.pingTimeout(), timerAgentReregister, a.id())
+	if !a.cur.Held {
+		c.touchAgent(a, func(e *Agent) { e.Held = true })
+	}
+	if c.heldAt != 0 && c.now.Mono-c.heldAt < c.pingTimeout() {
+		return
+	}
+	c.heldAt = c.now.Mono
+	c.out.effect(&Warning{Text: fmt.Sprintf("%d of %d agents have not come back since the restart, more than %v %%: none of them is declared unreachable, "+
+		"so their tasks are not replaced. Find out why they do not reach the allocator; those that are dead can be marked gone",
+		c.expected, c.recovered, c.opts.RecoveryRemovalLimit)})
 }
 
 // pingTimeout is how long an agent may say nothing.
@@ -141,7 +172,7 @@ func (c *Core) detach(a *agentState) {
 	}
 	delete(c.channels, a.channel)
 	a.channel, a.leaving = 0, true
-	c.touchAgent(a, func(e *Agent) { e.Connected, e.Active, e.Recovered = false, false, false })
+	c.touchAgent(a, func(e *Agent) { e.Connected, e.Active, e.Recovered, e.Held = false, false, false, false })
 }
 
 // withdraw takes the agent's resources out of the cluster and tells everyone.

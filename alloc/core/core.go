@@ -22,7 +22,9 @@ type Core struct {
 	operators map[StreamRef]bool
 	inverse   map[string]*inverseOffer
 	result    cycle.Result
-	expected  int // agents registered before this process and not back yet
+	expected  int   // agents registered before this process and not back yet
+	recovered int   // agents registered before this process
+	heldAt    int64 // Mono; when it was last said that too many agents are missing
 	// resumedAt is the Mono time at which the process last went on after it had
 	// stood still, 0 if it never did.
 	resumedAt int64

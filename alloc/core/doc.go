@@ -56,8 +56,10 @@
 // failover timeout, at least FrameworkRecoveryTimeout, to come back; Mesos waits
 // forever. Tasks of frameworks without checkpointing survive a broken link of
 // their agent, since ours finds them again (LoseUncheckpointed restores Mesos'
-// rule). A faulty list of offers uses up the caller's own offers only. A kill for
-// an agent that is away keeps its kill policy.
+// rule). If more agents are missing after a restart than RecoveryRemovalLimit says,
+// all of them are waited for on; Mesos ends the master. A faulty list of offers
+// uses up the caller's own offers only. A kill for an agent that is away keeps its
+// kill policy.
 //
 // # What it does not do
 //

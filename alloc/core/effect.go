@@ -52,6 +52,10 @@ type OperatorEvent struct{ Event *master.Event }
 // point in the order of effects, then a HEARTBEAT, on a new operator stream.
 type SnapshotOperator struct{ Stream StreamRef }
 
+// Warning is for the log: something an operator should look at.
+type Warning struct{ Text string }
+
+func (*Warning) effect()          {}
 func (*Reply) effect()            {}
 func (*OpenStream) effect()       {}
 func (*Event) effect()            {}

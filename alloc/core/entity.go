@@ -54,8 +54,10 @@ type Agent struct {
 	Rec *record.Agent
 	// Connected: its channel is open. Active: its resources are offered.
 	// Recovered: registered before this process started and not yet back.
-	Connected, Active, Recovered bool
-	Unavailability               *mesos.Unavailability
+	// Held: still registered though its time to come back is over, because too
+	// many others are missing as well.
+	Connected, Active, Recovered, Held bool
+	Unavailability                     *mesos.Unavailability
 	// InverseAnswers are frameworks' last answers to inverse offers, for the
 	// maintenance status.
 	InverseAnswers []*allocator.InverseOfferStatus

@@ -22,6 +22,7 @@ const (
 	DefaultRememberedAgentAge       = 14 * 24 * time.Hour
 	DefaultAllocationInterval       = time.Second
 	DefaultFrameworkRecoveryTimeout = 10 * time.Minute
+	DefaultRecoveryRemovalLimit     = 50.0
 	// HeartbeatInterval is what SUBSCRIBED promises; fixed, as in Mesos.
 	HeartbeatInterval = 15 * time.Second
 	// MesosVersion is the version of Mesos whose behaviour this is.
@@ -43,6 +44,12 @@ type Options struct {
 	PingInterval           time.Duration
 	MaxPingTimeouts        int
 	AgentReregisterTimeout time.Duration
+	// RecoveryRemovalLimit is the percentage of the agents known at the start
+	// that may be missing after AgentReregisterTimeout. While more are, none of
+	// them is declared unreachable: it is more likely that they cannot reach the
+	// allocator than that they all died. 100 sets no limit; Mesos' flag of that
+	// meaning ends the master instead and has no limit by default.
+	RecoveryRemovalLimit float64
 	// FrameworkRecoveryTimeout is how long, at least, a framework that was
 	// connected when the last process ended may take to subscribe again.
 	FrameworkRecoveryTimeout time.Duration
@@ -95,6 +102,7 @@ func (o *Options) EnsureDefaults() {
 	def(&o.MaxPingTimeouts, DefaultMaxPingTimeouts)
 	def(&o.AgentReregisterTimeout, DefaultAgentReregisterTimeout)
 	def(&o.FrameworkRecoveryTimeout, DefaultFrameworkRecoveryTimeout)
+	def(&o.RecoveryRemovalLimit, DefaultRecoveryRemovalLimit)
 	def(&o.AllocationInterval, DefaultAllocationInterval)
 	def(&o.MaxCompletedFrameworks, DefaultMaxCompletedFrameworks)
 	def(&o.MaxCompletedTasks, DefaultMaxCompletedTasks)
@@ -127,6 +135,9 @@ func (o *Options) Validate() error {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("%s: got %v, want 0 or more", d.name, d.value))
 		}
+	}
+	if p := o.RecoveryRemovalLimit; !(p > 0 && p <= 100) {
+		errs = append(errs, fmt.Errorf("RecoveryRemovalLimit: got %v %%, want more than 0 and at most 100", p))
 	}
 	return errors.Join(errs...)
 }

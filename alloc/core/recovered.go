@@ -83,6 +83,7 @@ func (c *Core) recoverRoles() {
 			c.expected++
 		}
 	}
+	c.recovered = c.expected
 	c.engine.a.UpdateWeights(weights)
 	c.engine.check(c.engine.a.Recover(c.now.Mono, c.expected, quotas))
 }

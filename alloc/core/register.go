@@ -334,7 +334,7 @@ func (c *Core) enter(a *agentState, channel ChannelRef, r *link.Register) {
 		c.expected--
 	}
 	c.touchAgent(a, func(e *Agent) {
-		e.Connected, e.Recovered = true, false
+		e.Connected, e.Recovered, e.Held = true, false, false
 		e.Active = !a.deactivated()
 		e.Unavailability = c.unavailabilityOf(a)
 	})
