@@ -255,17 +255,12 @@ func (s *Service) internals(put func(name string, value float64)) {
 	put("registrar/log/ensemble_size", 1)
 	put("registrar/queued_operations", float64(j.Pending))
 	put("registrar/state_fetch_ms", ms(s.loadTook))
-	put("registrar/state_store_ms", ms(j.LatencyP50))
-	put("registrar/state_store_ms/count", float64(j.Batches))
-	put("registrar/state_store_ms/max", ms(j.LatencyMax))
-	put("registrar/state_store_ms/p50", ms(j.LatencyP50))
-	put("registrar/state_store_ms/p99", ms(j.LatencyP99))
+	putTimer(put, "registrar/state_store_ms", l.Stores)
 	put("allocator/event_queue_dispatches", 0)
 	put("allocator/mesos/event_queue_dispatches", 0)
 	put("allocator/mesos/allocation_runs", float64(l.Rounds))
-	put("allocator/mesos/allocation_run_ms", ms(l.CycleLast))
-	put("allocator/mesos/allocation_run_ms/count", float64(l.Rounds))
-	put("allocator/mesos/allocation_run_ms/max", ms(l.CycleMax))
+	putTimer(put, "allocator/mesos/allocation_run_ms", l.Cycles)
+	putTimer(put, "allocator/mesos/allocation_run_latency_ms", l.Waits)
 	put("registrar/registry_size_bytes", float64(k.DiskBytes))
 	put("caprock/loop/commands", float64(l.Commands))
 	put("caprock/loop/rounds", float64(l.Rounds))
@@ -286,4 +281,19 @@ func (s *Service) internals(put func(name string, value float64)) {
 	put("caprock/http/requests", float64(h.Requests))
 	put("caprock/http/refused", float64(h.Refused))
 	put("caprock/http/panics", float64(h.Panics))
+}
+
+// putTimer gives durations under the names that Mesos has for those of a timer.
+func putTimer(put func(name string, value float64), name string, s loop.Summary) {
+	ms := func(d time.Duration) float64 { return d.Seconds() * 1e3 }
+	put(name, ms(s.Last))
+	put(name+"/count", float64(s.Count))
+	for _, q := range []struct {
+		name string
+		part float64
+	}{
+		{"min", 0}, {"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p999", 0.999}, {"p9999", 0.9999}, {"max", 1},
+	} {
+		put(name+"/"+q.name, ms(s.Quantile(q.part)))
+	}
 }

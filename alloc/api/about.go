@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/caprock/caprock/alloc/core"
@@ -24,6 +25,7 @@ func (s *Server) versionInfo() *mesos.VersionInfo {
 		BuildUser: ptr("caprock"),
 		GitTag:    ptr("caprock-" + s.opts.Version),
 	}
+	v.BuildDate, v.BuildTime = buildTime(programTime())
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
@@ -34,12 +36,27 @@ func (s *Server) versionInfo() *mesos.VersionInfo {
 			v.GitSha = &setting.Value
 		case "vcs.time":
 			if at, err := time.Parse(time.RFC3339, setting.Value); err == nil {
-				v.BuildDate, v.BuildTime = ptr(at.UTC().Format("2006-01-02 15:04:05 UTC")), ptr(float64(at.Unix()))
+				v.BuildDate, v.BuildTime = buildTime(at)
 			}
 		}
 	}
 	return v
 }
+
+func buildTime(at time.Time) (date *string, seconds *float64) {
+	return ptr(at.UTC().Format("2006-01-02 15:04:05 UTC")), ptr(float64(at.Unix()))
+}
+
+// programTime is when the program's file was written, for builds that do not know
+// their commit: clients expect a time. It is read once.
+var programTime = sync.OnceValue(func() time.Time {
+	if name, err := os.Executable(); err == nil {
+		if info, err := os.Stat(name); err == nil {
+			return info.ModTime()
+		}
+	}
+	return time.Unix(0, 0)
+})
 
 func (s *Server) getFlags() *master.Response_GetFlags {
 	r := &master.Response_GetFlags{}
@@ -58,7 +75,7 @@ const readLimit = 16 * 4096
 
 func (s *Server) listFiles(c *httpd.Ctx, t codec.Type, call *master.Call_ListFiles) {
 	if call.GetPath() != logPath || s.opts.LogFile == "" {
-		c.ReplyEmpty(404)
+		c.ReplyText(404, "")
 		return
 	}
 	s.respond(c, t, &master.Response{Type: master.Response_LIST_FILES.Enum(), ListFiles: &master.Response_ListFiles{}})
@@ -66,7 +83,7 @@ func (s *Server) listFiles(c *httpd.Ctx, t codec.Type, call *master.Call_ListFil
 
 func (s *Server) readFile(c *httpd.Ctx, t codec.Type, call *master.Call_ReadFile) {
 	if call.GetPath() != logPath || s.opts.LogFile == "" {
-		c.ReplyEmpty(404)
+		c.ReplyText(404, "")
 		return
 	}
 	length := uint64(readLimit)
@@ -76,7 +93,7 @@ func (s *Server) readFile(c *httpd.Ctx, t codec.Type, call *master.Call_ReadFile
 	size, data, err := readAt(s.opts.LogFile, call.GetOffset(), int(length))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.ReplyEmpty(404)
+		c.ReplyText(404, "")
 	case err != nil:
 		c.ReplyText(500, err.Error())
 	default:

@@ -49,6 +49,9 @@ var endpoints = map[string]string{
 	"/files/debug":                       "paths that are served",
 	"/allocator/offer_constraints_debug": "agents that frameworks' offer constraints exclude",
 	"/help":                              "this list",
+	"/__processes__":                     "actors, for tools that look for them",
+	"/profiler/start":                    "refused: there is no such profiler",
+	"/profiler/stop":                     "refused: there is no such profiler",
 }
 
 // help is /help and /help/<path>.
@@ -110,4 +113,15 @@ func excludedAgents(agents func(func(*core.Agent) bool), constraints *cycle.Cons
 		}
 	}
 	return ids
+}
+
+// processes is /__processes__, which in Mesos lists its actors and what they are
+// sent. Here nothing is queued per actor; those that have endpoints are named.
+func (s *Server) processes(c *httpd.Ctx) {
+	c.ReplyJSON(200, []byte(`[{"events":[],"id":"master"},{"events":[],"id":"allocator"},{"events":[],"id":"files"},{"events":[],"id":"metrics"},{"events":[],"id":"help"}]`))
+}
+
+// profiler answers as a Mesos does that was built without its profiler.
+func profiler(c *httpd.Ctx) {
+	c.ReplyText(400, "Perftools is disabled. To enable perftools, configure libprocess with --enable-perftools.\n")
 }

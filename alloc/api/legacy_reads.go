@@ -52,6 +52,9 @@ func (s *Server) legacyHandlers() map[string]httpd.Handler {
 		"/files/debug":          s.filesDebug,
 		"/files/download":       s.filesDownload,
 		"/help":                 s.help,
+		"/__processes__":        s.processes,
+		"/profiler/start":       profiler,
+		"/profiler/stop":        profiler,
 
 		"/allocator/offer_constraints_debug": s.offerConstraintsDebug,
 	}

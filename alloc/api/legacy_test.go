@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -111,6 +112,9 @@ func resourceList(t testing.TB, text string) []*mesos.Resource {
 
 // The old endpoints, whole, against files that people have read.
 func TestOldEndpointsLookLikeMesos(t *testing.T) {
+	old := programTime
+	programTime = func() time.Time { return time.Unix(1_700_000_000, 0) }
+	defer func() { programTime = old }()
 	s := small(t)
 	for name, h := range map[string]httpd.Handler{
 		"state": s.state, "state-summary": s.stateSummary, "slaves": s.slaves, "frameworks": s.frameworks,

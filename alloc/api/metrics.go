@@ -280,11 +280,20 @@ func (n *counts) put(put func(string, float64)) {
 		"messages_exited_executor":                         float64(n.frames[upExecutorExited].Load()),
 		"messages_update_slave":                            float64(n.frames[upResourcesUpdate].Load()),
 
-		"slave_registrations":         float64(n.registered.Load()),
-		"slave_reregistrations":       float64(n.reregistered.Load()),
-		"slave_removals":              float64(n.removed.Load()),
-		"slave_unreachable_scheduled": float64(n.unreachable.Load()),
-		"slave_unreachable_completed": float64(n.unreachable.Load()),
+		"slave_registrations":                float64(n.registered.Load()),
+		"slave_reregistrations":              float64(n.reregistered.Load()),
+		"slave_removals":                     float64(n.removed.Load()),
+		"slave_removals/reason_unregistered": float64(n.frames[upUnregister].Load()),
+		"slave_removals/reason_unhealthy":    float64(n.unreachable.Load()),
+
+		"valid_executor_to_framework_messages":           float64(n.frames[upExecutorMessage].Load()),
+		"valid_framework_to_executor_messages":           n.call(scheduler.Call_MESSAGE),
+		"valid_operation_status_update_acknowledgements": n.call(scheduler.Call_ACKNOWLEDGE_OPERATION_STATUS),
+		"valid_operation_status_updates":                 float64(n.frames[upOperationUpdate].Load()),
+		"valid_status_update_acknowledgements":           n.call(scheduler.Call_ACKNOWLEDGE),
+		"valid_status_updates":                           float64(n.frames[upStatusUpdate].Load()),
+		"slave_unreachable_scheduled":                    float64(n.unreachable.Load()),
+		"slave_unreachable_completed":                    float64(n.unreachable.Load()),
 	} {
 		put("master/"+name, value)
 	}

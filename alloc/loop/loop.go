@@ -173,7 +173,7 @@ func (l *Loop) decide(items []item) *round {
 	l.core.Cycle(now, &r.out)
 	r.endStep()
 	end := int64(l.opts.Clock.Monotonic())
-	l.metrics.cycled(end - cycle)
+	l.metrics.cycled(cycle-now.Mono, end-cycle)
 	l.metrics.decided(len(items), len(r.out.Records), end-now.Mono)
 	return r
 }
@@ -214,10 +214,12 @@ func (l *Loop) commit(r *round) error {
 			return err
 		}
 	}
+	appended := l.opts.Clock.Monotonic()
 	_, err := l.journal.Append(b, func(err error) {
 		if err != nil {
 			return
 		}
+		l.metrics.stores.add(l.opts.Clock.Monotonic() - appended)
 		select {
 		case l.durable <- r:
 		case <-l.ended:

@@ -19,7 +19,10 @@ type Metrics struct {
 
 	DecideTotal, DecideMax time.Duration // core time per round
 	// The allocation cycle's part of it.
-	CycleLast, CycleTotal, CycleMax time.Duration
+	CycleTotal, CycleMax time.Duration
+	// Cycles are the cycle's durations, Waits from the drain of a round to its
+	// cycle, Stores from a batch's Append to its durability.
+	Cycles, Waits, Stores Summary
 	// From the drain of a round to its last effect: deciding, writing,
 	// syncing, releasing.
 	ReleaseTotal, ReleaseMax time.Duration
@@ -45,9 +48,11 @@ type metrics struct {
 
 	// Written by Run's goroutine only.
 	commands, rounds, records, decideNanos, decideMax atomic.Uint64
-	cycleLast, cycleNanos, cycleMax                   atomic.Uint64
+	cycleNanos, cycleMax                              atomic.Uint64
 	// Written by the releaser only.
 	effects, releasedRounds, releaseNanos, releaseMax atomic.Uint64
+
+	cycles, waits, stores window
 }
 
 func (m *metrics) decided(commands, records int, nanos int64) {
@@ -57,8 +62,9 @@ func (m *metrics) decided(commands, records int, nanos int64) {
 	add(&m.decideNanos, &m.decideMax, nanos)
 }
 
-func (m *metrics) cycled(nanos int64) {
-	m.cycleLast.Store(uint64(max(0, nanos)))
+func (m *metrics) cycled(waited, nanos int64) {
+	m.waits.add(time.Duration(waited))
+	m.cycles.add(time.Duration(nanos))
 	add(&m.cycleNanos, &m.cycleMax, nanos)
 }
 
@@ -83,7 +89,8 @@ func (l *Loop) Metrics() Metrics {
 		Commands: m.commands.Load(), Rounds: m.rounds.Load(), Records: m.records.Load(),
 		Effects: m.effects.Load(), Refused: m.refused.Load(), Released: m.releasedRounds.Load(),
 		DecideTotal: time.Duration(m.decideNanos.Load()), DecideMax: time.Duration(m.decideMax.Load()),
-		CycleLast: time.Duration(m.cycleLast.Load()), CycleTotal: time.Duration(m.cycleNanos.Load()), CycleMax: time.Duration(m.cycleMax.Load()),
+		Cycles: m.cycles.summary(), Waits: m.waits.summary(), Stores: m.stores.summary(),
+		CycleTotal: time.Duration(m.cycleNanos.Load()), CycleMax: time.Duration(m.cycleMax.Load()),
 		ReleaseTotal: time.Duration(m.releaseNanos.Load()), ReleaseMax: time.Duration(m.releaseMax.Load()),
 	}
 	s.InboxCommands, s.InboxBytes = l.inbox.depth()
