@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 
@@ -36,21 +37,36 @@ func Command() *cobra.Command {
 func Render(history string) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(preface)
-	file, date, err := newest(history, "cycle")
-	if err != nil {
-		return nil, err
+	err := errors.Join(
+		section(history, "cycle", func(runs []cycleRun, date string) {
+			fmt.Fprintf(&b, cycleText, date)
+			writeCycle(&b, runs)
+			b.WriteString(cycleLimits)
+		}),
+		section(history, "calls", func(run loadRun[callsRow], _ string) {
+			run.head(&b, "Scheduler calls")
+			writeCalls(&b, run.Rows)
+			b.WriteString(callsLimits)
+		}),
+		section(history, "storm", func(run loadRun[stormRow], _ string) {
+			run.head(&b, "Storms")
+			writeStorm(&b, run.Rows)
+			b.WriteString(stormLimits)
+		}),
+	)
+	return b.Bytes(), err
+}
+
+// section shows the newest run of a scenario, if there is one.
+func section[R any](history, scenario string, show func(run R, date string)) error {
+	file, date, err := newest(history, scenario)
+	if err != nil || file == "" {
+		return err
 	}
-	if file != "" {
-		var runs []cycleRun
-		if err := load(file, &runs); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&b, cycleText, date)
-		writeCycle(&b, runs)
-		b.WriteString(cycleLimits)
+	var run R
+	if err := load(file, &run); err != nil {
+		return err
 	}
-	if err := writeTables(&b, history); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	show(run, date)
+	return nil
 }

@@ -19,13 +19,16 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 	cycle := `[{"name":"10 × 1","mesos_s":0.5,"report":{"median":{"cpu_s":0.005,"offers":10},"cycles":[{"cpu_s":0.004},{"cpu_s":0.006}]}}]`
 	write(t, dir, "cycle-2026-01-01.json", strings.ReplaceAll(cycle, "10 ×", "OLD ×"))
 	write(t, dir, "cycle-2026-02-01.json", cycle)
-	write(t, dir, "table-calls-2026-02-01.json", `{"title":"Calls","command":"caprock bench calls","machine":"m","commit":"c",
-		"columns":["a","b"],"rows":[["1","2"]],"limits":"fsync"}`)
+	write(t, dir, "calls-2026-02-01.json", `{"command":"bench calls","when":"now","machine":{"cpu":"x","cores":2},"notes":["busy"],
+		"rows":[{"case":"accept-1","calls":100,"calls_per_s":50,"tasks_per_s":50,"p50_ns":2000000,"p99_ns":9000000,
+		"allocator_cpu_s":0.01,"allocator_rss_bytes":1048576,"runs":[{"calls_per_s":40},{"calls_per_s":60}]}]}`)
+	write(t, dir, "storm-2026-02-01.json", `{"command":"bench storm","rows":[{"phase":"restart","count":7,"seconds":1.5}]}`)
 	text, err := Render(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 10 × 1 | 10 | 5 ms (4 ms–6 ms) | 500 ms | 100 |", "## Calls", "| 1 | 2 |", "fsync"} {
+	for _, want := range []string{"| 10 × 1 | 10 | 5 ms (4 ms–6 ms) | 500 ms | 100 |", "## Scheduler calls", "busy",
+		"| accept-1 | 50 (40–60) | 50 | 2 ms | 9 ms | 100 µs | 1 MiB |", "| restart | 7 | 1.5 s |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}
@@ -35,11 +38,11 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 	}
 }
 
-func TestRowThatDoesNotFitItsColumnsIsRefused(t *testing.T) {
+func TestFileThatIsNoRunIsNamed(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "table-calls-2026-02-01.json", `{"title":"Calls","columns":["a","b"],"rows":[["1"]]}`)
-	if _, err := Render(dir); err == nil || !strings.Contains(err.Error(), "has 1 cells, want 2") {
-		t.Errorf("got %v", err)
+	write(t, dir, "storm-2026-02-01.json", `[1]`)
+	if _, err := Render(dir); err == nil || !strings.Contains(err.Error(), "storm-2026-02-01.json") {
+		t.Errorf("got %v, want an error naming the file", err)
 	}
 }
 

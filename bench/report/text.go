@@ -28,3 +28,16 @@ next neediest framework (a tournament tree, compared without branches) and most 
 tables, which are packed in blocks of 64 and fetched ahead. The cycle is sequential by design: its result must
 not depend on the number of shards.
 `
+
+const callsLimits = `
+Every call is on disk before it is answered. Load generator and allocator share the two cores, and other programs used part
+of them; CPU per call is the steadier figure. What limits it: of the CPU of a whole task lifecycle a third is HTTP, mostly system
+calls, and 15 to 25 % is Pebble, which is given about 16 records for each. Fewer records come first: acknowledgements could
+go to agents without an outbox entry, as agents repeat what is not acknowledged.
+`
+
+const stormLimits = `
+One run. What limits it: after a restart each returning agent sends all of its tasks, and every one is decoded and compared, so
+that the agents' return takes longer than the first offer. Memory is some 3.6 KB a task after load; resource lists
+and ids are not yet shared when they are read from the journal.
+`
