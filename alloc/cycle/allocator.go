@@ -53,6 +53,7 @@ type Allocator struct {
 	all        bool // every agent is a candidate
 	candidates *roaring.Bitmap
 
+	rests   restTable
 	lists   listTable // of offers
 	run     run
 	scratch scratch
@@ -167,7 +168,7 @@ func (a *Allocator) split(rs resource.Resources, vec func() []int64) resource.Re
 		return nil
 	}
 	if others == len(rs) {
-		return rs.Unallocate()
+		return a.rests.share(rs.Unallocate())
 	}
 	rest := make(resource.Resources, 0, others)
 	for i := range rs {
@@ -175,7 +176,7 @@ func (a *Allocator) split(rs resource.Resources, vec func() []int64) resource.Re
 			rest = append(rest, rs[i])
 		}
 	}
-	return rest.Unallocate()
+	return a.rests.share(rest.Unallocate())
 }
 
 // splitScratch is split into the zeroed scratch vector.

@@ -92,7 +92,7 @@ func (a *Allocator) recomputeAvail(slot shard.Slot) {
 	if !own.Contains(held) {
 		over = true
 	}
-	sh.Rows[row].AvailRest = own.Minus(held).Plus(total.Shared())
+	sh.Rows[row].AvailRest = a.rests.share(own.Minus(held).Plus(total.Shared()))
 	if len(held) == 0 {
 		sh.Rows[row].AvailRest = total
 	}

@@ -230,8 +230,13 @@ func (o *Offer) listHash() uint64 {
 			h = fold(h^uint64(x), uint64(d))
 		}
 	}
-	for i := range o.rest {
-		r := &o.rest[i]
+	return restHash(h, o.rest) | 1
+}
+
+// restHash adds what is not plain to a hash.
+func restHash(h uint64, rest resource.Resources) uint64 {
+	for i := range rest {
+		r := &rest[i]
 		h = fold(h^uint64(r.ScalarMilli()), uint64(len(r.Name())))
 		ranges := r.Ranges()
 		if n := len(ranges); n > 2*hashedEnds {
@@ -249,7 +254,7 @@ func (o *Offer) listHash() uint64 {
 			}
 		}
 	}
-	return h | 1
+	return h
 }
 
 // fold folds the product of two words, which depends on every bit of both.
