@@ -201,8 +201,7 @@ func (r *round) empty() bool {
 }
 
 // commit appends the round's records as one batch. Its effects wait in the
-// same queue, so they follow those of every earlier round. Volatile records
-// (offers) are left out: a restart withdraws them anyway.
+// same queue, so they follow those of every earlier round.
 func (l *Loop) commit(r *round) error {
 	if r.empty() {
 		l.recycle(r)
@@ -229,7 +228,7 @@ func (l *Loop) commit(r *round) error {
 }
 
 func (l *Loop) write(b *journal.Batch, r *record.Record) error {
-	if r.Kind().Volatile() {
+	if l.opts.ForgetOffers && r.Kind().Volatile() {
 		return nil
 	}
 	if r.Value == nil {

@@ -357,20 +357,25 @@ func TestInboxBoundsBytes(t *testing.T) {
 	}
 }
 
-func TestVolatileRecordsAreNotKept(t *testing.T) {
-	r := start(t, vfs.NewMem(), Options{})
-	id := "o1"
-	r.run(&core.Output{
-		Records: []record.Record{
-			record.Put(record.OfferKey(id), &record.Offer{Id: &id}),
-			record.Put(record.MaintenanceKey(), &record.Maintenance{Down: []*mesos.MachineID{}}),
-		},
-		Effects: []core.Effect{&core.Reply{Text: "done"}},
-	})
-	eventually(t, "released", func() bool { return len(r.sink.snapshot()) == 1 })
-	n := 0
-	if err := r.journal.Load(func(key, _ []byte) error { n++; return nil }); err != nil || n != 1 {
-		t.Fatalf("the journal holds %d records (%v), wanted the one that is not an offer", n, err)
+func TestOffersAreJournalledUnlessToldOtherwise(t *testing.T) {
+	for _, forget := range []bool{false, true} {
+		r := start(t, vfs.NewMem(), Options{ForgetOffers: forget})
+		id := "o1"
+		r.run(&core.Output{
+			Records: []record.Record{
+				record.Put(record.OfferKey(id), &record.Offer{Id: &id}),
+				record.Put(record.MaintenanceKey(), &record.Maintenance{Down: []*mesos.MachineID{}}),
+			},
+			Effects: []core.Effect{&core.Reply{Text: "done"}},
+		})
+		eventually(t, "released", func() bool { return len(r.sink.snapshot()) == 1 })
+		n, want := 0, 2
+		if forget {
+			want = 1
+		}
+		if err := r.journal.Load(func(key, _ []byte) error { n++; return nil }); err != nil || n != want {
+			t.Fatalf("forget=%v: the journal holds %d records (%v), wanted %d", forget, n, err, want)
+		}
 	}
 }
 

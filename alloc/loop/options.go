@@ -27,6 +27,10 @@ type Options struct {
 	// default 8.
 	ReleaseQueue int
 
+	// ForgetOffers leaves offers out of the journal: a restart withdraws them
+	// anyway, so it saves writes and loses the trace of what was on offer.
+	ForgetOffers bool
+
 	// Clock is where time is read; default the machine's.
 	Clock clock.Clock
 

@@ -11,8 +11,9 @@
 // framework and an agent before the tasks that name them.
 //
 // Offers (Kind.Volatile) are the exception to durability: losing one breaks no
-// promise, since a restarted allocator withdraws all offers anyway. A journal
-// may leave them out.
+// promise, since a restarted allocator withdraws all offers anyway. They are
+// journalled with the batch that makes them, and a journal may be told to leave
+// them out.
 //
 // The package knows no policy: which transition is legal is alloc/core's
 // business. Decoding is total: any two byte strings give a record or an error.

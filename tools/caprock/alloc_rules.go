@@ -9,7 +9,7 @@ import (
 )
 
 // allocationFlags choose among the rules of the allocation cycle.
-func allocationFlags(f *pflag.FlagSet, o *core.Options) {
+func allocationFlags(f *pflag.FlagSet, o *core.Options, forgetOffers *bool) {
 	flags.ChoiceVar(f, &o.QuotaScope, "quota-scope", cycle.Subtree,
 		map[string]cycle.QuotaScope{"subtree": cycle.Subtree, "role": cycle.Role},
 		"what a role's quota binds: its whole subtree, or as in Mesos the role alone")
@@ -18,4 +18,6 @@ func allocationFlags(f *pflag.FlagSet, o *core.Options) {
 	flags.ChoiceVar(f, &o.FrameworkSorter, "framework-sorter", cycle.DRF, sorters, "order among the frameworks of a role")
 	f.Float64Var(&o.OfferShareLimit, "offer-share-limit", 0,
 		"largest `part` of an agent's unreserved resources that one offer takes, such as 0.25; 0: all, as in Mesos")
+	f.BoolVar(forgetOffers, "forget-offers", false,
+		"leave offers out of the journal, which saves writes; a restart withdraws them either way")
 }
