@@ -35,9 +35,9 @@ func (w *OfferRecords) ID(master string, number uint64) string {
 		w.text.Grow(offerBatch * n)
 	}
 	at := w.text.Len()
-	var decimal [digits]byte
 	w.text.WriteString(master)
 	w.text.WriteString("-O")
+	var decimal [digits]byte
 	w.text.Write(strconv.AppendUint(decimal[:0], number, 10))
 	return w.text.String()[at:]
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind is the kind of entity a record speaks of, and the first byte of its key.
@@ -85,6 +86,9 @@ func (k Kind) Volatile() bool { return k == KindOffer }
 // Strings in keys end with 0x00 0x01; a 0x00 inside is written 0x00 0xff. So
 // keys sort as their parts do and no part is a prefix of another.
 func appendString(b []byte, s string) []byte {
+	if strings.IndexByte(s, 0) < 0 { // nearly always
+		return append(append(b, s...), 0, 1)
+	}
 	for i := 0; i < len(s); i++ {
 		b = append(b, s[i])
 		if s[i] == 0 {
