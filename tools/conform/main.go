@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caprock/caprock/tools/conform/features"
 	"github.com/caprock/caprock/tools/conform/replay"
 )
 
@@ -27,7 +28,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(clientsCommand(), replay.Command(golden))
+	root.AddCommand(clientsCommand(), replay.Command(golden), features.Command())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "conform:", err)
 		os.Exit(1)

@@ -1,0 +1,191 @@
+package features
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// count is the number of features that the list of Mesos' features has.
+const count = 468
+
+// scenarioFolders are the files that a test plays, by its package.
+var scenarioFolders = map[string]string{
+	"alloc/core":          "alloc/core/testdata",
+	"agent/core":          "agent/core/testdata",
+	"alloc/cycle/history": "alloc/cycle/testdata/histories/rules",
+}
+
+func items(t *testing.T) []Item {
+	t.Helper()
+	all, err := Items()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestPageIsWhatTheListSays(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("../../..", Page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != Render(items(t)) {
+		t.Errorf("%s is not what the list says; go run ./tools/conform features", Page)
+	}
+}
+
+func TestListIsWhole(t *testing.T) {
+	all := items(t)
+	if len(all) != count {
+		t.Errorf("got %d items, want %d", len(all), count)
+	}
+	seen := map[string]bool{}
+	for _, i := range all {
+		name := i.Area + ": " + i.Feature
+		if seen[name] {
+			t.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+	}
+}
+
+func TestNamedTestsExist(t *testing.T) {
+	r := newRepository(t, "../../..")
+	for _, i := range items(t) {
+		for _, ref := range i.Tests {
+			if err := r.find(ref); err != nil {
+				t.Errorf("%d %s: %v", i.ID, i.Feature, err)
+			}
+		}
+	}
+}
+
+// The checks above would pass on anything if these were found.
+func TestMissingTestsAreNoticed(t *testing.T) {
+	r := newRepository(t, "../../..")
+	for _, ref := range []Test{
+		{Package: "alloc/core", Function: "TestNothing"},
+		{Package: "alloc/nothing", Function: "TestScenarios"},
+		{Package: "alloc/core", Function: "newWorld"},
+		{Package: "alloc/core", Function: "TestScenarios", Scenario: "nothing"},
+		{Package: "alloc/core", Function: "TestTaskRules", Scenario: "agents"},
+		{Package: "wire/resource", Function: "TestParseText", Scenario: "agents"},
+		{Client: "nothing"},
+	} {
+		if r.find(ref) == nil {
+			t.Errorf("%v was found", ref)
+		}
+	}
+	for line, want := range map[string]string{
+		"1\ta\tf\tdone\t\t":                      "no test shows it",
+		"1\ta\tf\tpartial\ta TestB\t":            "what lacks",
+		"1\ta\tf\tnot yet\ta TestB\t":            "has tests",
+		"1\ta\tf\tnearly\t\t":                    "status",
+		"2\ta\tf\tnot yet\t\t":                   "id",
+		"1\ta\t\tnot yet\t\t":                    "feature",
+		"1\ta\tf\tnot yet\t":                     "fields",
+		"1\ta\tf\tdone\tTestB\t":                 "want \"package Function\"",
+		"1\ta\tf\tdone\ta TestB scenario\t":      "want \"package Function\"",
+		"1\ta\tf|g\tdone\ta TestB (scenario)\t":  "|",
+		"1\ta\tf\tnot yet\t\tnote\n2\ta\tf\tx\t": "item 2",
+	} {
+		if _, err := parse(line); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want an error with %q", line, err, want)
+		}
+	}
+}
+
+// repository knows the tests and clients that exist.
+type repository struct {
+	root    string
+	tests   map[string]map[string]bool // package → functions, read when asked for
+	clients map[string]bool
+}
+
+func newRepository(t *testing.T, root string) *repository {
+	t.Helper()
+	r := &repository{root: root, tests: map[string]map[string]bool{}, clients: map[string]bool{}}
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "tools/conform/cases.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || spec.Names[0].Name != "cases" || len(spec.Values) != 1 {
+			return true
+		}
+		for _, e := range spec.Values[0].(*ast.CompositeLit).Elts {
+			name, err := strconv.Unquote(e.(*ast.CompositeLit).Elts[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.clients[name] = true
+		}
+		return false
+	})
+	if len(r.clients) == 0 {
+		t.Fatal("found no client in tools/conform/cases.go")
+	}
+	return r
+}
+
+// find says why ref does not exist.
+func (r *repository) find(ref Test) error {
+	if ref.Client != "" {
+		if !r.clients[ref.Client] {
+			return fmt.Errorf("tools/conform has no client %q", ref.Client)
+		}
+		return nil
+	}
+	functions, err := r.functions(ref.Package)
+	if err != nil {
+		return err
+	}
+	if !functions[ref.Function] || !strings.HasPrefix(ref.Function, "Test") && !strings.HasPrefix(ref.Function, "Fuzz") {
+		return fmt.Errorf("%s has no test %s", ref.Package, ref.Function)
+	}
+	if ref.Scenario == "" {
+		return nil
+	}
+	folder := scenarioFolders[ref.Package]
+	if folder == "" || ref.Function != "TestScenarios" && ref.Function != "TestRecordedHistories" {
+		return fmt.Errorf("%s %s plays no scenarios, so not %q", ref.Package, ref.Function, ref.Scenario)
+	}
+	_, err = os.Stat(filepath.Join(r.root, folder, ref.Scenario+".txt"))
+	return err
+}
+
+func (r *repository) functions(pkg string) (map[string]bool, error) {
+	if known := r.tests[pkg]; known != nil {
+		return known, nil
+	}
+	files, err := filepath.Glob(filepath.Join(r.root, filepath.FromSlash(pkg), "*_test.go"))
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, errors.New("no tests in " + pkg)
+	}
+	found := map[string]bool{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				found[f.Name.Name] = true
+			}
+		}
+	}
+	r.tests[pkg] = found
+	return found, nil
+}
