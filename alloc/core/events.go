@@ -73,9 +73,10 @@ func (c *Core) agentViewWithUse(a *agentState) *master.Response_GetAgents_Agent 
 }
 
 // frameworkEventView is the framework as its events show it: unlike answers to
-// reads they always hold unregistered_time.
+// reads they always hold unregistered_time and never offer constraints.
 func frameworkEventView(f *frameworkState) *master.Response_GetFrameworks_Framework {
 	v := FrameworkView(f.cur)
+	v.OfferConstraints = nil
 	if v.UnregisteredTime == nil {
 		v.UnregisteredTime = &mesos.TimeInfo{Nanoseconds: ptr(int64(0))}
 	}

@@ -289,6 +289,9 @@ func printOperatorEvent(e *master.Event) string {
 	case master.Event_FRAMEWORK_ADDED:
 		s += " " + e.FrameworkAdded.Framework.FrameworkInfo.Id.GetValue()
 	case master.Event_FRAMEWORK_UPDATED:
+		if e.GetFrameworkUpdated().GetFramework().GetOfferConstraints() != nil {
+			s += " with constraints"
+		}
 		s += " " + e.FrameworkUpdated.Framework.FrameworkInfo.Id.GetValue()
 	case master.Event_FRAMEWORK_REMOVED:
 		s += " " + e.FrameworkRemoved.FrameworkInfo.Id.GetValue()
