@@ -53,6 +53,17 @@ type Limited struct {
 	UsedBytes int64
 }
 
+// Checked says what came of an earlier Check.
+type Checked struct {
+	ID  string
+	Run uint64
+	// Code is the exit code of a command or the status of an HTTP response. Of a
+	// TCP check 0 says that the connection came about, and 1 that it was refused.
+	Code int
+	// Failure says why there is no result, such as a timeout; "" if there is one.
+	Failure string
+}
+
 // Tick says that time passed; send it when NextDeadline is reached.
 type Tick struct{}
 
@@ -82,6 +93,7 @@ func (Started) command()      {}
 func (LaunchFailed) command() {}
 func (Exited) command()       {}
 func (Limited) command()      {}
+func (Checked) command()      {}
 func (Tick) command()         {}
 func (ExecutorCall) command() {}
 func (ExecutorGone) command() {}
@@ -154,6 +166,36 @@ type Signal struct {
 	Signal int
 }
 
+// Check runs one check of a task; the answer is Checked, with the same Run.
+// Exactly one of Command, URL and Address says how.
+type Check struct {
+	// ID is the container of the task.
+	ID  string
+	Run uint64
+	// Timeout in nanoseconds; 0: as long as it takes.
+	Timeout int64
+	Command *CheckCommand
+	// URL is what to get; redirects are followed. Unverified takes whatever
+	// certificate the server has.
+	URL        string
+	Unverified bool
+	// Address is the host:port to connect to.
+	Address string
+}
+
+// CheckCommand is a process that joins the container of a task, to live no longer
+// than that.
+type CheckCommand struct {
+	Directory string
+	User      string
+	Path      string
+	Args      []string
+	Env       []string
+}
+
+// CancelCheck ends a Check whose answer is not wanted any more.
+type CancelCheck struct{ Run uint64 }
+
 // KillAll ends every process in a container, surely. Exited follows.
 type KillAll struct{ ID string }
 
@@ -198,6 +240,8 @@ func (Nest) effect()         {}
 func (CancelLaunch) effect() {}
 func (Resize) effect()       {}
 func (Signal) effect()       {}
+func (Check) effect()        {}
+func (CancelCheck) effect()  {}
 func (KillAll) effect()      {}
 func (Destroy) effect()      {}
 func (Discard) effect()      {}
