@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/caprock/caprock/agent/api"
+	"github.com/caprock/caprock/agent/check"
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/executor"
 	"github.com/caprock/caprock/agent/fetch"
@@ -177,6 +178,9 @@ func (l *loop) open(meta string) (err error) {
 	l.runner = runner.New(runner.Options{
 		Kernel: l.kernel, Tree: l.tree, Fetcher: fetch.New(o.fetchOptions(l.port)),
 		Report: func(c core.Command) { _ = l.submit(c) }, Logger: o.Logger,
+	})
+	l.checker = check.New(check.Options{
+		Join: l.runner.Join, Report: func(c core.Command) { _ = l.submit(c) }, Logger: o.Logger,
 	})
 	l.gateway = executor.NewGateway(l.submit, l.isRecovered, o.Logger)
 	l.client = httpc.New(httpc.Options{Clock: o.Clock})

@@ -3,7 +3,8 @@
 //
 //	allocator ◄── link ──►┐                      ┌─► agent/runner   processes, sandboxes
 //	executors ◄── HTTP ──►┤ loop ─► agent/core ──┼─► agent/executor streams of executors
-//	processes ── exits ──►┘            │         └─► link           frames to the allocator
+//	processes ── exits ──►┘            │         ├─► agent/check    checks of tasks
+//	                                   │         └─► link           frames to the allocator
 //	                               records
 //	                                   ▼
 //	                        store/checkpoint (fsync), before any effect

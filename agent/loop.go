@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caprock/caprock/agent/check"
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/executor"
 	"github.com/caprock/caprock/agent/runner"
@@ -42,6 +43,7 @@ type loop struct {
 	tree    *sandbox.Tree
 	kernel  runner.Kernel
 	runner  *runner.Runner
+	checker *check.Checker
 	gateway *executor.Gateway
 	server  *httpd.Server
 	client  *httpc.Client
@@ -103,6 +105,7 @@ func (l *loop) read(fn func(*core.Core)) error {
 func (l *loop) run(ctx context.Context) error {
 	defer l.stopOnce.Do(func() { close(l.stopped) })
 	defer l.runner.Stop()
+	defer l.checker.Stop()
 	alarm := l.agent.opts.Clock.NewTimer(time.Hour)
 	defer alarm.Stop()
 	if err := l.turn(); err != nil {
@@ -172,7 +175,7 @@ func (l *loop) turn() error {
 			l.agent.opts.Logger.Info("leaving", "reason", e.Message)
 			exit = errLeft
 		default:
-			if !l.runner.Do(e) && !l.gateway.Do(e) {
+			if !l.runner.Do(e) && !l.checker.Do(e) && !l.gateway.Do(e) {
 				panic(fmt.Sprintf("BUG: nobody carries out %T", e))
 			}
 		}
@@ -235,6 +238,10 @@ func encodeRecord(r core.Record) (checkpoint.Record, error) {
 func (l *loop) close() {
 	l.stopOnce.Do(func() { close(l.stopped) })
 	l.uplink.drop()
+	if l.checker != nil {
+		l.checker.Stop()
+		l.checker.Wait()
+	}
 	log := l.agent.opts.Logger
 	if l.kernel != nil {
 		if err := l.kernel.Close(); err != nil {

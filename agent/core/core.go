@@ -41,6 +41,9 @@ type Core struct {
 	// stopping is set once the agent only ends what it runs.
 	stopping string
 
+	// checkRun numbers the runs of checks.
+	checkRun uint64
+
 	timers     timerHeap
 	timerOrder uint64
 
@@ -106,6 +109,8 @@ func (c *Core) Step(now Time, cmd Command) {
 		c.collected(cmd.ContainerID)
 	case Leave:
 		c.leave(cmd.Message)
+	case Checked:
+		c.checked(cmd)
 	case Tick:
 	default:
 		panic(fmt.Sprintf("BUG: agent core got command %T", cmd))

@@ -22,7 +22,8 @@
 // a task has a stream of status updates. A command task is a container of its own,
 // and the members of a task group run in containers nested in that of their
 // DEFAULT executor; both kinds of executor are played by this package, without a
-// process of their own.
+// process of their own. So the checks of their tasks are this package's too: when
+// one is due, what its result means, and what the scheduler hears of it.
 //
 // The same commands in the same order with the same seed give the same outputs.
 package core

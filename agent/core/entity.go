@@ -58,9 +58,11 @@ type task struct {
 	retryAt     int64
 	retryEvery  int64
 	completeAt  int64
-	dirty       bool
-	fresh       bool
-	gone        bool
+	// checks are those of a task whose executor the agent plays, while it runs.
+	checks []*checker
+	dirty  bool
+	fresh  bool
+	gone   bool
 }
 
 // process is one process tree in a container of its own.

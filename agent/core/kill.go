@@ -72,6 +72,7 @@ func (c *Core) terminateProcess(p *process, grace int64) {
 		return
 	}
 	p.killing = true
+	c.stopChecks(p)
 	c.emit(Signal{ID: p.id, Signal: sigTerm})
 	c.arm(timer{kind: timerKill, proc: p, at: at})
 }
@@ -81,6 +82,7 @@ func (c *Core) killNow(p *process) {
 		return
 	}
 	p.killing = true
+	c.stopChecks(p)
 	c.emit(KillAll{ID: p.id})
 	c.arm(timer{kind: timerKill, proc: p, at: c.now.Mono + killAgainAfter})
 }

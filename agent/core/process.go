@@ -46,6 +46,7 @@ func (c *Core) started(s Started) {
 		c.armCompletion(t)
 		c.update(t, status{state: mesos.TaskState_TASK_STARTING, source: mesos.TaskStatus_SOURCE_EXECUTOR})
 		c.update(t, status{state: mesos.TaskState_TASK_RUNNING, source: mesos.TaskStatus_SOURCE_EXECUTOR})
+		c.armChecks(t)
 	}
 }
 
@@ -102,6 +103,7 @@ func (c *Core) exited(e Exited) {
 	}
 	p.rec.Phase = record.Process_EXITED.Enum()
 	p.killAt = 0
+	c.stopChecks(p)
 	c.touchProcess(p)
 	if p.task == nil {
 		raw := int32(e.WaitStatus)

@@ -387,6 +387,7 @@ func (c *Core) readopt(p *process) {
 		c.terminateProcess(p, graceOf(t, t.prog.KillPolicy))
 	default:
 		c.armCompletion(t)
+		c.armChecks(t)
 	}
 }
 

@@ -117,7 +117,9 @@ func args(words []string) map[string]string {
 //
 //	capabilities A,B                   of the framework, for launches that follow
 //	connect | disconnect | registered [id=] [cluster=] | refused [shutdown]
-//	launch TASK [command=] [grace=] [complete=] [image]
+//	launch TASK [command=] [grace=] [complete=] [image] [health=TYPE] [check=TYPE]
+//	       [delay=] [interval=] [timeout=] [failures=] [graceperiod=] of both kinds of check
+//	result NAME RUN CODE|lost          of a check, RUN as printed
 //	group EXECUTOR TASK… | add-group … | custom EXECUTOR TASK… | add EXECUTOR TASK…
 //	started NAME | failed NAME | exit NAME STATUS | oom NAME      NAME as printed
 //	kill TASK [grace=] | ack TASK | shutdown EXECUTOR | teardown | drain [gone]
@@ -174,6 +176,8 @@ func (s *scene) command(verb string, rest []string, a map[string]string) Command
 		return Limited{ID: s.id(rest[0])}
 	case "subscribe", "update":
 		return s.executorCall(verb, rest, a)
+	case "result":
+		return s.result(rest)
 	case "closed":
 		return ExecutorGone{Token: s.stream}
 	case "leave":
@@ -237,6 +241,7 @@ func (s *scene) task(id string, a map[string]string) *mesos.TaskInfo {
 			Mesos: &mesos.ContainerInfo_MesosInfo{Image: &mesos.Image{Type: mesos.Image_DOCKER.Enum()}},
 		}
 	}
+	s.addChecks(info, a)
 	return info
 }
 
@@ -291,8 +296,12 @@ func (s *scene) executorLaunch(verb string, rest []string) *link.Launch {
 		l.Executor.Type = mesos.ExecutorInfo_CUSTOM.Enum()
 		l.Executor.Command = &mesos.CommandInfo{Value: new("executor")}
 	}
+	a := args(rest)
 	for _, id := range rest[1:] {
-		info := s.task(id, nil)
+		if strings.Contains(id, "=") {
+			continue
+		}
+		info := s.task(id, a)
 		if custom {
 			info.Command = nil
 		}
@@ -407,6 +416,10 @@ func (s *scene) describe(e Effect) string {
 		return fmt.Sprintf("launch %s as %s: %q", s.name(e.ID, wanted), e.User, e.Args)
 	case Signal:
 		return fmt.Sprintf("signal %s %d", s.names[e.ID], e.Signal)
+	case Check:
+		return s.describeCheck(e)
+	case CancelCheck:
+		return fmt.Sprintf("cancel check %d", e.Run)
 	case KillAll:
 		return "kill " + s.names[e.ID]
 	case Destroy:
@@ -470,6 +483,7 @@ func (s *scene) describeUp(up *link.Up) string {
 		if st.Reason != nil {
 			text += " " + st.GetReason().String()
 		}
+		text += describeHealth(st)
 		if st.Message != nil {
 			text += ": " + st.GetMessage()
 		}

@@ -13,6 +13,7 @@ const (
 	timerShutdown
 	timerHeartbeat
 	timerRecovery
+	timerCheck
 )
 
 // timer is an alarm. It is void if the field that it was armed for no longer
@@ -24,6 +25,7 @@ type timer struct {
 	ct    *container
 	proc  *process
 	task  *task
+	check *checker
 }
 
 type timerHeap []timer
@@ -66,6 +68,8 @@ func (c *Core) field(t *timer) *int64 {
 		return &t.ct.shutdownAt
 	case timerHeartbeat:
 		return &t.ct.heartbeatAt
+	case timerCheck:
+		return &t.check.at
 	default:
 		return &c.recoverUntil
 	}
@@ -122,6 +126,8 @@ func (c *Core) fire(t timer) {
 		c.shutdownTimedOut(t.ct)
 	case timerHeartbeat:
 		c.heartbeat(t.ct)
+	case timerCheck:
+		c.runCheck(t.check)
 	case timerRecovery:
 		c.endRecovery()
 	}

@@ -16,6 +16,9 @@ type status struct {
 	reason     *mesos.TaskStatus_Reason
 	message    string
 	limitation *mesos.TaskResourceLimitation
+	healthy    *bool
+	// check is a new result; without one the last stays.
+	check *mesos.CheckStatusInfo
 	// bare leaves container_status out: the container is gone or never was.
 	bare bool
 }
@@ -30,6 +33,13 @@ func (c *Core) update(t *task, s status) {
 		AgentId:    c.agentIDMessage(),
 		Uuid:       c.uuid(),
 		Limitation: s.limitation,
+		Healthy:    s.healthy,
+	}
+	if st.CheckStatus = s.check; s.check == nil {
+		st.CheckStatus = t.checkStatus()
+	}
+	if Terminal(s.state) && t.prog.GetUnhealthy() {
+		st.Healthy = new(false)
 	}
 	if s.message != "" {
 		st.Message = &s.message

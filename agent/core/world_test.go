@@ -196,7 +196,10 @@ func (w *world) do(e Effect) {
 	case OpenStream, Reply, CloseStream:
 	case Event:
 		w.executorEvent(e)
-	case Nest, Resize, Discard:
+	case Check:
+		// Every second check fails, so that some tasks are killed for it.
+		w.inbox = append(w.inbox, Checked{ID: e.ID, Run: e.Run, Code: int(e.Run % 2)})
+	case Nest, Resize, Discard, CancelCheck:
 	default:
 		w.t.Fatalf("unexpected effect %T", e)
 	}

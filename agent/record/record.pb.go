@@ -763,7 +763,9 @@ type Progress struct {
 	// uuids of updates of a custom executor that were taken in, latest last.
 	RecentUuids [][]byte `protobuf:"bytes,10,rep,name=recent_uuids,json=recentUuids" json:"recent_uuids,omitempty"`
 	// The terminal update was acknowledged; the record goes with its container.
-	Closed        *bool `protobuf:"varint,11,opt,name=closed" json:"closed,omitempty"`
+	Closed *bool `protobuf:"varint,11,opt,name=closed" json:"closed,omitempty"`
+	// It is killed because its health check failed too often.
+	Unhealthy     *bool `protobuf:"varint,12,opt,name=unhealthy" json:"unhealthy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -871,6 +873,13 @@ func (x *Progress) GetRecentUuids() [][]byte {
 func (x *Progress) GetClosed() bool {
 	if x != nil && x.Closed != nil {
 		return *x.Closed
+	}
+	return false
+}
+
+func (x *Progress) GetUnhealthy() bool {
+	if x != nil && x.Unhealthy != nil {
+		return *x.Unhealthy
 	}
 	return false
 }
@@ -1063,7 +1072,7 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"\tnested_id\x18\x05 \x01(\tR\bnestedId\x12\x18\n" +
 	"\aordinal\x18\x06 \x01(\x04R\aordinal\x125\n" +
 	"\vexecutor_id\x18\a \x01(\v2\x14.mesos.v1.ExecutorIDR\n" +
-	"executorId\"\xca\x03\n" +
+	"executorId\"\xe8\x03\n" +
 	"\bProgress\x12)\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x13.mesos.v1.TaskStateR\x05state\x120\n" +
 	"\bstatuses\x18\x02 \x03(\v2\x14.mesos.v1.TaskStatusR\bstatuses\x120\n" +
@@ -1078,7 +1087,8 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"nextUpdate\x12!\n" +
 	"\frecent_uuids\x18\n" +
 	" \x03(\fR\vrecentUuids\x12\x16\n" +
-	"\x06closed\x18\v \x01(\bR\x06closed\"6\n" +
+	"\x06closed\x18\v \x01(\bR\x06closed\x12\x1c\n" +
+	"\tunhealthy\x18\f \x01(\bR\tunhealthy\"6\n" +
 	"\x06Update\x12,\n" +
 	"\x06status\x18\x01 \x01(\v2\x14.mesos.v1.TaskStatusR\x06status\"\xc6\x01\n" +
 	"\tCompleted\x126\n" +

@@ -285,6 +285,10 @@ func (m *Progress) CloneVT() *Progress {
 		tmpVal := *rhs
 		r.Closed = &tmpVal
 	}
+	if rhs := m.Unhealthy; rhs != nil {
+		tmpVal := *rhs
+		r.Unhealthy = &tmpVal
+	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -631,6 +635,9 @@ func (this *Progress) EqualVT(that *Progress) bool {
 		}
 	}
 	if p, q := this.Closed, that.Closed; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	if p, q := this.Unhealthy, that.Unhealthy; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -1206,6 +1213,16 @@ func (m *Progress) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Unhealthy != nil {
+		i--
+		if *m.Unhealthy {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x60
+	}
 	if m.Closed != nil {
 		i--
 		if *m.Closed {
@@ -1658,6 +1675,9 @@ func (m *Progress) SizeVT() (n int) {
 		}
 	}
 	if m.Closed != nil {
+		n += 2
+	}
+	if m.Unhealthy != nil {
 		n += 2
 	}
 	n += len(m.unknownFields)
@@ -3378,6 +3398,27 @@ func (m *Progress) UnmarshalVT(dAtA []byte) error {
 			}
 			b := bool(v != 0)
 			m.Closed = &b
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unhealthy", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			b := bool(v != 0)
+			m.Unhealthy = &b
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
