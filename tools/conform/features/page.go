@@ -17,7 +17,8 @@ const Page = "docs/features.md"
 const head = `# Mesos' features, one by one
 
 What users of Apache Mesos 1.12 can see of it from outside, and how much of it Caprock has. **Done** means that a
-test of ours shows it; the test is named. **Partial** says what lacks, or what no test shows yet; **not yet** is the rest.
+test of ours shows it; the test is named. **Partial** says what lacks, or that it is there and no test shows it; **not yet**
+is the rest.
 Where Caprock differs on purpose is told in [compatibility.md](compatibility.md).
 
 Tests are named by package and function; in parentheses is the scenario they play: files of ` + "`testdata`" + ` in
