@@ -8,7 +8,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/cycle"
+	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/resource"
 )
 
@@ -29,6 +31,8 @@ type Report struct {
 	AddAgents      float64  `json:"add_agents_cpu_s"`
 	Decline        float64  `json:"decline_cpu_s"`
 	Materialize    float64  `json:"materialize_cpu_s"`
+	Records        float64  `json:"records_cpu_s"`
+	Encode         float64  `json:"encode_cpu_s"`
 	EventCycle     float64  `json:"event_cycle_cpu_s"`
 	QuietCycle     float64  `json:"quiet_cycle_cpu_s"`
 }
@@ -70,6 +74,11 @@ type bench struct {
 	now    int64
 	report Report
 	sink   int
+
+	offerRecords core.OfferRecords
+	made         []record.Record
+	encoded      []byte
+	ids          uint64
 }
 
 const interval = int64(time.Second)
@@ -196,7 +205,7 @@ func (b *bench) cycles() error {
 	if err := b.decline(b.shape.DeclineSeconds); err != nil {
 		return err
 	}
-	var decline, materialize []float64
+	var decline, materialize, records, encode []float64
 	var allocs []uint64
 	for range b.shape.Cycles {
 		runtime.GC()
@@ -207,10 +216,20 @@ func (b *bench) cycles() error {
 		allocs = append(allocs, m1.Mallocs-m0.Mallocs)
 		b.report.Cycles = append(b.report.Cycles, s)
 		w := start()
+		b.makeRecords()
+		_, cpu := w.seconds()
+		records = append(records, cpu)
+		w = start()
+		if err := b.encode(); err != nil {
+			return err
+		}
+		_, cpu = w.seconds()
+		encode = append(encode, cpu)
+		w = start()
 		for i := range b.result.Offers {
 			b.sink += len(b.result.Offers[i].Resources())
 		}
-		_, cpu := w.seconds()
+		_, cpu = w.seconds()
 		materialize = append(materialize, cpu)
 		w = start()
 		if err := b.decline(b.shape.DeclineSeconds); err != nil {
@@ -221,8 +240,34 @@ func (b *bench) cycles() error {
 	}
 	b.report.Median = medianSample(b.report.Cycles)
 	b.report.Decline, b.report.Materialize = median(decline), median(materialize)
+	b.report.Records, b.report.Encode = median(records), median(encode)
 	slices.Sort(allocs)
 	b.report.AllocsPerCycle = allocs[len(allocs)/2]
+	return nil
+}
+
+// makeRecords does what the allocator service does between the cycle and the journal: it gives
+// each offer an id and makes the record of it. Offers are volatile (record.Kind.Volatile), so
+// that is as far as they go.
+func (b *bench) makeRecords() {
+	b.made = b.made[:0]
+	for i := range b.result.Offers {
+		o := &b.result.Offers[i]
+		b.ids++
+		id := b.offerRecords.ID("2bd7d5c6-4e8c-4a77-9c0e-1d6f0c6c8d3f", b.ids)
+		b.made = append(b.made, b.offerRecords.Make(id, o, o.List(), b.now))
+	}
+}
+
+// encode is what it would cost on top if the journal kept offers: the bytes of all records.
+func (b *bench) encode() error {
+	b.encoded = b.encoded[:0]
+	for i := range b.made {
+		var err error
+		if b.encoded, err = record.AppendValue(b.encoded, b.made[i].Value); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
