@@ -43,8 +43,12 @@ type Options struct {
 	DefaultRole string
 	// Attributes, as "rack:r1;zone:a".
 	Attributes string
-	// Isolation is runner.Cgroups, runner.Posix, or runner.Auto (default).
+	// Isolation is runner.Cgroups, runner.Posix, runner.Auto (default), or a list of
+	// isolators under Mesos' names, such as "cgroups/cpu,cgroups/mem".
 	Isolation string
+	// Rights of tasks; the zero value is the safe default. EnsureDefaults moves what
+	// is set here into Isolation, as settings of that list.
+	Rights runner.Rights
 	// CgroupsRoot is the agent's directory in every cgroup hierarchy; default
 	// "caprock/" and a digest of WorkDir, so that agents on one machine differ.
 	CgroupsRoot string
@@ -94,6 +98,7 @@ func (o *Options) EnsureDefaults() {
 	def(&o.Listen, "127.0.0.1:5051")
 	def(&o.DefaultRole, "*")
 	def(&o.Isolation, runner.Auto)
+	o.Isolation, o.Rights = o.Rights.With(o.Isolation), runner.Rights{}
 	def(&o.Version, "1.12.0")
 	if abs, err := filepath.Abs(o.WorkDir); err == nil && o.WorkDir != "" {
 		o.WorkDir = abs
@@ -173,6 +178,9 @@ func (o *Options) Validate() error {
 	}
 	if _, err := resource.ParseAttributes(o.Attributes); err != nil {
 		errs = append(errs, fmt.Errorf("attributes: %w", err))
+	}
+	if err := runner.CheckIsolation(o.Isolation); err != nil {
+		errs = append(errs, err)
 	}
 	if o.ExecutorReregistrationTimeout > maxReregistrationTimeout {
 		errs = append(errs, fmt.Errorf("executor_reregistration_timeout: got %s, want at most %s",

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -13,6 +14,9 @@ import (
 type cgroupKernel struct {
 	host *isolation.Host
 	log  *slog.Logger
+	// limited are the controllers that tasks are limited by, nil for all. The others
+	// only account.
+	limited []string
 
 	mu     sync.Mutex
 	groups map[string]*isolation.Group // guarded by mu
@@ -35,14 +39,19 @@ func (k *cgroupKernel) group(id string) (*isolation.Group, error) {
 	return g, err
 }
 
-func toLimits(l core.Limits) isolation.Limits {
-	return isolation.Limits{
-		CPUMilli: l.CPUMilli, CPUQuotaMilli: l.QuotaMilli, MemBytes: l.MemBytes, MemSoftBytes: l.MemSoftBytes,
+func (k *cgroupKernel) toLimits(l core.Limits) isolation.Limits {
+	var out isolation.Limits
+	if k.limited == nil || slices.Contains(k.limited, "cpu") {
+		out.CPUMilli, out.CPUQuotaMilli = l.CPUMilli, l.QuotaMilli
 	}
+	if k.limited == nil || slices.Contains(k.limited, "memory") {
+		out.MemBytes, out.MemSoftBytes = l.MemBytes, l.MemSoftBytes
+	}
+	return out
 }
 
 func (k *cgroupKernel) Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error) {
-	g, err := k.host.Create(id, toLimits(limits))
+	g, err := k.host.Create(id, k.toLimits(limits))
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +96,7 @@ func (k *cgroupKernel) Resize(id string, limits core.Limits) error {
 	if err != nil {
 		return err
 	}
-	return g.Update(toLimits(limits))
+	return g.Update(k.toLimits(limits))
 }
 
 func (k *cgroupKernel) Signal(id string, sig syscall.Signal) error {

@@ -1,7 +1,7 @@
 package runner
 
 import (
-	"fmt"
+	"errors"
 	"log/slog"
 	"syscall"
 
@@ -14,8 +14,6 @@ type Kernel interface {
 	// Start makes container id and a process in it. After an error nothing is
 	// left.
 	Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error)
-	// Join starts one more process in container id, which exists.
-	Join(id string, spec isolation.Spec) (*isolation.Process, error)
 	// Adopt returns the process that an earlier agent started; it may be over.
 	Adopt(id string, pid int, startTicks uint64) (*isolation.Process, error)
 	// Find reports whether container id exists, and the process in it that
@@ -55,7 +53,8 @@ const (
 
 // KernelOptions configures OpenKernel.
 type KernelOptions struct {
-	// Isolation is Cgroups, Posix or Auto (also "").
+	// Isolation is Cgroups, Posix or Auto (also ""), or a list of Mesos' isolators;
+	// Rights.With adds what processes may do.
 	Isolation string
 	// CgroupsRoot is the agent's directory in each cgroup hierarchy.
 	CgroupsRoot string
@@ -64,22 +63,20 @@ type KernelOptions struct {
 	Logger    *slog.Logger
 }
 
-// OpenKernel opens this machine.
+// OpenKernel opens this machine. A list of isolators that it cannot honour is an
+// error which says what is missing.
 func OpenKernel(o KernelOptions) (Kernel, error) {
-	switch o.Isolation {
-	case Posix:
-		return newPosix(), nil
-	case "", Auto, Cgroups:
-	default:
-		return nil, fmt.Errorf("isolation is %q, want %s, %s or %s", o.Isolation, Auto, Cgroups, Posix)
+	is, err := parseIsolation(o.Isolation)
+	if err != nil {
+		return nil, err
 	}
-	host, err := isolation.Open(isolation.Options{Root: o.CgroupsRoot, BPFPinDir: o.BPFPinDir, Logger: o.Logger})
-	if err == nil {
-		return newCgroups(host, o.Logger), nil
+	k, err := is.open(o)
+	if err != nil {
+		return nil, err
 	}
-	if o.Isolation == Cgroups {
-		return nil, fmt.Errorf("open cgroups: %w", err)
+	c, err := confine(k, is.rights)
+	if err != nil {
+		return nil, errors.Join(err, k.Close())
 	}
-	o.Logger.Warn("no cgroups: tasks run without limits and accounting", "err", err)
-	return newPosix(), nil
+	return c, nil
 }
