@@ -21,6 +21,7 @@ func agentCommand() *cobra.Command {
 	var log logging
 	var switchUser bool
 	var environment string
+	var rights rightsFlags
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the node agent",
@@ -43,6 +44,9 @@ cgroups removed, and the allocator is told.`,
 				return errors.New("got no --work-dir, want a directory for sandboxes and checkpoints")
 			}
 			if o.ExecutorEnvironment, err = parseEnvironment(environment); err != nil {
+				return err
+			}
+			if o.Rights, err = rights.rights(); err != nil {
 				return err
 			}
 			o.RunAsAgent = !switchUser
@@ -75,7 +79,8 @@ cgroups removed, and the allocator is told.`,
 	f.StringVar(&o.Attributes, "attributes", "", "attributes of the node, such as rack:r1;zone:a")
 	f.StringVar(&o.Hostname, "hostname", "", "name told to others (default: the machine's)")
 	f.StringVar(&o.AdvertiseIP, "advertise-ip", "", "`IP` told to others instead of the one listened on")
-	f.StringVar(&o.Isolation, "isolation", "auto", "auto, cgroups or posix")
+	f.StringVar(&o.Isolation, "isolation", "auto", "auto, cgroups, posix, or a list of Mesos' isolators such as cgroups/cpu,cgroups/mem")
+	rights.flags(f)
 	f.StringVar(&o.CgroupsRoot, "cgroups-root", "", "the agent's directory in every cgroup hierarchy (default: one per work dir)")
 	f.BoolVar(&o.EnableCFS, "cgroups-enable-cfs", false, "make cpus an upper bound too, by CFS quota")
 	f.BoolVar(&switchUser, "switch-user", true, "run tasks as the user they name")

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRightsFlags(t *testing.T) {
+	for _, c := range []struct {
+		flags      rightsFlags
+		list, want string // the list of isolators, or the error
+	}{
+		{rightsFlags{profile: "default", noNewPrivs: true}, "auto", ""},
+		{rightsFlags{profile: "unconfined"}, "auto,seccomp_profile_name=unconfined,no_new_privs=false", ""},
+		{rightsFlags{profile: "default", noNewPrivs: true, effective: `{"capabilities":["KILL"]}`, bounding: `{"capabilities":["CHOWN","KILL"]}`},
+			"auto,effective_capabilities=KILL,bounding_capabilities=CHOWN+KILL", ""},
+		{rightsFlags{profile: "default", noNewPrivs: true, bounding: `{}`}, "auto,bounding_capabilities=none", ""},
+		{rightsFlags{profile: "mine", noNewPrivs: true}, "", `got "mine"`},
+		{rightsFlags{profile: "default"}, "", "new privileges"},
+		{rightsFlags{profile: "default", noNewPrivs: true, effective: `["KILL"]`}, "", "effective_capabilities: got"},
+		{rightsFlags{profile: "default", noNewPrivs: true, bounding: `{"capabilities":["FLY"]}`}, "", "bounding_capabilities"},
+	} {
+		r, err := c.flags.rights()
+		switch {
+		case c.want != "":
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%+v: got %v, want an error with %q", c.flags, err, c.want)
+			}
+		case err != nil:
+			t.Errorf("%+v: %v", c.flags, err)
+		case r.With("auto") != c.list:
+			t.Errorf("%+v: got %s, want %s", c.flags, r.With("auto"), c.list)
+		}
+	}
+}
