@@ -197,8 +197,11 @@ func (w *world) do(e Effect) {
 	case Event:
 		w.executorEvent(e)
 	case Check:
-		// Every second check fails, so that some tasks are killed for it.
-		w.inbox = append(w.inbox, Checked{ID: e.ID, Run: e.Run, Code: int(e.Run % 2)})
+		// Some checks fail, some so often that their tasks are killed for it.
+		if w.procs[e.ID] == nil {
+			w.t.Fatalf("a check of container %s, which is not there", e.ID)
+		}
+		w.inbox = append(w.inbox, Checked{ID: e.ID, Run: e.Run, Code: int(e.Run / 2 % 2)})
 	case Nest, Resize, Discard, CancelCheck:
 	default:
 		w.t.Fatalf("unexpected effect %T", e)
@@ -334,6 +337,13 @@ func (w *world) newTask(kind string) *mesos.TaskInfo {
 	info := &mesos.TaskInfo{Name: &id, TaskId: &mesos.TaskID{Value: &id}, AgentId: &mesos.AgentID{Value: new("S0")}}
 	if kind != "custom" {
 		info.Command = &mesos.CommandInfo{Value: new("run")}
+	}
+	if kind == "cmd" && len(w.order)%2 == 0 {
+		info.HealthCheck = &mesos.HealthCheck{
+			Type: mesos.HealthCheck_TCP.Enum(), Tcp: &mesos.HealthCheck_TCPCheckInfo{Port: new(uint32(80))},
+			DelaySeconds: new(0.5), IntervalSeconds: new(1.0), GracePeriodSeconds: new(0.0), ConsecutiveFailures: new(uint32(2)),
+		}
+		info.Check = &mesos.CheckInfo{Type: mesos.CheckInfo_TCP.Enum(), Tcp: &mesos.CheckInfo_Tcp{Port: new(uint32(80))}}
 	}
 	return info
 }
