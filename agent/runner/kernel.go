@@ -14,6 +14,8 @@ type Kernel interface {
 	// Start makes container id and a process in it. After an error nothing is
 	// left.
 	Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error)
+	// Join starts one more process in container id, which exists.
+	Join(id string, spec isolation.Spec) (*isolation.Process, error)
 	// Adopt returns the process that an earlier agent started; it may be over.
 	Adopt(id string, pid int, startTicks uint64) (*isolation.Process, error)
 	// Find reports whether container id exists, and the process in it that

@@ -63,19 +63,10 @@ func (c *confined) Start(id string, limits core.Limits, spec isolation.Spec) (*i
 	return c.Kernel.Start(id, limits, spec)
 }
 
-// joiner is a Kernel that starts further processes in a container.
-type joiner interface {
-	Join(id string, spec isolation.Spec) (*isolation.Process, error)
-}
-
 // Join gives a further process the rights of the first.
 func (c *confined) Join(id string, spec isolation.Spec) (*isolation.Process, error) {
-	j, ok := c.Kernel.(joiner)
-	if !ok {
-		return nil, fmt.Errorf("container %s: %T starts no further processes in containers", id, c.Kernel)
-	}
 	c.restrict(&spec)
-	return j.Join(id, spec)
+	return c.Kernel.Join(id, spec)
 }
 
 func (c *confined) restrict(spec *isolation.Spec) {
