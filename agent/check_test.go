@@ -44,17 +44,18 @@ func isHealthy(want bool) func(*mesos.TaskStatus) bool {
 	}
 }
 
-// A command checks a task from within: same directory, environment and user. The
+// A command checks a task from within: same directory, environment, user
+// and cgroup. The
 // task is healthy, and then not; the agent restarts in between.
 func TestCommandHealthCheck(t *testing.T) {
 	alloc := newAllocator(t)
 	n := startNode(t, alloc, nil)
-	info := shell("t", "id -u >user; touch well; sleep 1000")
+	info := shell("t", "id -u >user; cat /proc/self/cgroup >cgroup; touch well; sleep 1000")
 	info.Command.Environment = &mesos.Environment{Variables: []*mesos.Environment_Variable{{Name: new("FILE"), Value: new("well")}}}
 	info.HealthCheck = healthCheck(mesos.HealthCheck_COMMAND)
 	// Until the task is so far its failures do not count.
 	info.HealthCheck.GracePeriodSeconds = new(10.0)
-	info.HealthCheck.Command = &mesos.CommandInfo{Value: new(`test -e "$FILE" && test "$(id -u)" = "$(cat user)" && test "$MESOS_EXECUTOR_ID" = t`)}
+	info.HealthCheck.Command = &mesos.CommandInfo{Value: new(`test -e "$FILE" && test "$(id -u)" = "$(cat user)" && test "$MESOS_EXECUTOR_ID" = t && test "$(cat /proc/self/cgroup)" = "$(cat cgroup)"`)}
 	alloc.launch(framework(), info)
 	alloc.awaitStatus("t", "healthy", isHealthy(true))
 	n.halt()
