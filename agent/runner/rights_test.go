@@ -85,15 +85,36 @@ func (r *runs) output(t testing.TB, id, user, line string) string {
 	}
 }
 
-// rightsOf is what the kernel says of a process in container id.
-func (r *runs) rightsOf(t *testing.T, id, user string) map[string]string {
+// check runs cat in container id, as a health check does.
+func (r *runs) check(t *testing.T, id string) map[string]string {
 	t.Helper()
+	file := filepath.Join(r.dir, "of-a-check")
+	p, err := r.runner.Join(t.Context(), id, &core.CheckCommand{Path: "/bin/sh", Directory: r.dir,
+		Args: []string{"sh", "-c", "cat /proc/self/status >" + file}, Env: []string{"PATH=/usr/bin:/bin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-p.Exited()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseStatus(string(b))
+}
+
+func parseStatus(text string) map[string]string {
 	rights := map[string]string{}
-	for line := range strings.Lines(r.output(t, id, user, "cat /proc/self/status")) {
+	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(line, ":")
 		rights[name] = strings.TrimSpace(value)
 	}
 	return rights
+}
+
+// rightsOf is what the kernel says of a process in container id.
+func (r *runs) rightsOf(t *testing.T, id, user string) map[string]string {
+	t.Helper()
+	return parseStatus(r.output(t, id, user, "cat /proc/self/status"))
 }
 
 func expect(t *testing.T, id string, got map[string]string, want map[string]string) {
@@ -134,6 +155,9 @@ func TestDefaultRights(t *testing.T) {
 					"NoNewPrivs": "1", "Seccomp": "2",
 				})
 			}
+			expect(t, "health check", r.check(t, "command"), map[string]string{
+				"CapBnd": hex(all), "CapEff": hex(all), "NoNewPrivs": "1", "Seccomp": "2",
+			})
 			if got := r.output(t, "descriptors", "", "ls /proc/$$/fd"); got != "0\n1\n2\n" {
 				t.Errorf("open descriptors: %q", got)
 			}
