@@ -77,8 +77,8 @@ func print(w io.Writer, r *Report, asJSON bool) error {
 		r.Median.WallSeconds*1e3, r.Median.CPUSeconds*1e3, r.Median.Offers, r.AllocsPerCycle)
 	fmt.Fprintf(w, "add frameworks %.1f ms, add agents %.1f ms (%d bytes each), decline all %.1f ms, resource lists of all offers %.1f ms (CPU)\n",
 		r.AddFrameworks*1e3, r.AddAgents*1e3, r.BytesPerAgent, r.Decline*1e3, r.Materialize*1e3)
-	fmt.Fprintf(w, "records of all offers %.1f ms, cycle and records %.1f ms; encoding them, which the service leaves out, %.1f ms (CPU)\n",
-		r.Records*1e3, (r.Median.CPUSeconds+r.Records)*1e3, r.Encode*1e3)
+	fmt.Fprintf(w, "records of all offers %.1f ms, their bytes %.1f ms; cycle, records and bytes %.1f ms (CPU)\n",
+		r.Records*1e3, r.Encode*1e3, (r.Median.CPUSeconds+r.Records+r.Encode)*1e3)
 	_, err := fmt.Fprintf(w, "cycle with nothing to offer %.1f µs, event-driven cycle for one agent %.1f µs (CPU)\n", r.QuietCycle*1e6, r.EventCycle*1e6)
 	return err
 }

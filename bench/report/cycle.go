@@ -39,11 +39,11 @@ func (r *cycleRun) spread() (low, high float64) {
 }
 
 func writeCycle(w io.Writer, runs []cycleRun) {
-	fmt.Fprintln(w, "| agents × frameworks | offers | cycle and records | Mesos | ratio | of that the cycle, median (least–most) | of that the records | encoding them as well | adding the agents | one agent freed | bytes per agent |")
+	fmt.Fprintln(w, "| agents × frameworks | offers | cycle, records and their bytes | Mesos | ratio | of that the cycle, median (least–most) | of that the records | of that the bytes | adding the agents | one agent freed | bytes per agent |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
 	for i := range runs {
 		r := &runs[i]
-		full := r.Report.Median.CPUS + r.Report.RecordsS
+		full := r.Report.Median.CPUS + r.Report.RecordsS + r.Report.EncodeS
 		mesos, ratio := "", ""
 		if r.MesosS > 0 {
 			mesos = seconds(r.MesosS)

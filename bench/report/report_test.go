@@ -27,7 +27,7 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 10 × 1 | 10 | 10 ms | 500 ms | 50 | 5 ms (4 ms–6 ms) | 5 ms | 7 ms |", "## Scheduler calls", "busy",
+	for _, want := range []string{"| 10 × 1 | 10 | 17 ms | 500 ms | 29 | 5 ms (4 ms–6 ms) | 5 ms | 7 ms |", "## Scheduler calls", "busy",
 		"| accept-1 | 50 (40–60) | 50 | 2 ms | 9 ms | 100 µs | 1 MiB |", "| restart | 7 | 1.5 s |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)

@@ -17,9 +17,8 @@ const cycleText = `
 
 %s. Agents have cpus:24;mem:4096;disk:4096;ports:[31000-32000]; partial ones run a task of cpus:16;mem:2014;disk:1024 and
 16 port ranges. Every cycle offers everything that is free and all of it is declined. The time is that of the cycle,
-and of making the record of every offer as the allocator service does: its id, its key and its resources as
-messages. There it ends: offers are not kept, because a restarted allocator withdraws them all, so the journal is given
-no bytes of them. What encoding them would cost on top is shown. What follows the records, which is the
+and of making the record of every offer as the allocator service does: its id, its key, its resources as
+messages, and the bytes that go into the journal's batch. What follows the records, which is the
 service's own tables of offers and the events for frameworks, is not in these figures.
 
 `
@@ -28,9 +27,10 @@ const cycleLimits = `
 What limits it: at 50,000 agents a cycle is bound by memory, some 240 ns an offer, of which a third is the
 next neediest framework (a tournament tree, compared without branches) and most of the rest the rows of the agent
 tables, which are packed in blocks of 64 and fetched ahead. Records take some
-110 ns more, most of it memory for ids, keys and values; the resources and their messages are shared by all offers that are
-equal, and found in a table. Agents that all differ get lists of their own, some 250 ns each, and messages on top. With its
-records a cycle of 50,000 × 1,000 empty agents is not a hundred times quicker than Mesos'; the cycle alone is.
+110 ns more, most of it memory for ids, keys and values; the resources, their messages and the bytes of those are shared by
+all offers that are equal, and found in a table. Agents that all differ get lists of their own, some 250 ns each, and messages
+and bytes on top. With its records a cycle of 50,000 × 1,000 empty agents is not a hundred times quicker than Mesos'; the
+cycle alone is.
 The cycle is sequential by design: its result must
 not depend on the number of shards.
 `
