@@ -21,7 +21,10 @@ import (
 // is needed again is mapped from the page cache in a microsecond.
 const (
 	trimAfterStart = time.Second
-	trimInterval   = 5 * time.Second
+	trimInterval   = time.Second
+	// trimAbove is how much of the program may be mapped before it is dropped again;
+	// asking how much it is costs microseconds, dropping it a millisecond.
+	trimAbove = 12 << 20
 	// gcPercent keeps the agent's heap close to what lives on it. Its garbage
 	// is little, so collecting it more often costs next to nothing.
 	gcPercent = 50
@@ -45,9 +48,28 @@ func trimWhileIdle(ctx context.Context, ready <-chan struct{}) {
 		if wait == trimAfterStart {
 			debug.FreeOSMemory()
 		}
-		unmapProgram()
+		if mappedBytes() > trimAbove {
+			unmapProgram()
+		}
 		wait = trimInterval
 	}
+}
+
+// mappedBytes is how much memory of this process is pages of files.
+func mappedBytes() int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text)) // size, resident, shared, …
+	if len(fields) < 3 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(fields[2], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
 }
 
 // unmapProgram drops the unwritten read-only mappings of the program from this
