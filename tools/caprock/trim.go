@@ -21,10 +21,10 @@ import (
 // is needed again is mapped from the page cache in a microsecond.
 const (
 	trimAfterStart = time.Second
-	trimInterval   = time.Second
+	trimInterval   = 5 * time.Second
 	// trimAbove is how much of the program may be mapped before it is dropped again;
 	// asking how much it is costs microseconds, dropping it a millisecond.
-	trimAbove = 12 << 20
+	trimAbove = 15 << 20
 	// gcPercent keeps the agent's heap close to what lives on it. Its garbage
 	// is little, so collecting it more often costs next to nothing.
 	gcPercent = 50
