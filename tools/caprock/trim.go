@@ -17,8 +17,9 @@ import (
 // what starting up has touched. Two things are worth it: heap that start-up needed
 // once, and pages of the program itself. The kernel maps 64 KiB around every
 // page that is executed or read first; of 28 MiB mapped after start an idle agent needs
-// a fifth, and what it touches now and then adds up again within seconds. Unmapping them is safe and cheap: they are read-only pages of a file, and one that
-// is needed again is mapped from the page cache in a microsecond.
+// a fifth, and what it touches now and then adds up again within seconds. Unmapping
+// them is safe and cheap: they are read-only pages of a file, and one that is needed
+// again is mapped from the page cache in a microsecond.
 const (
 	trimAfterStart = time.Second
 	trimInterval   = 5 * time.Second

@@ -147,22 +147,6 @@ func waitListening(ctx context.Context, p *process) error {
 // URL of the allocator, such as http://127.0.0.1:5050.
 func (c *Cluster) URL() string { return c.alloc.url() }
 
-// AgentURL is where agent i (from 0) serves, once it listens.
-func (c *Cluster) AgentURL(ctx context.Context, i int) (string, error) {
-	if err := waitListening(ctx, c.agents[i]); err != nil {
-		return "", err
-	}
-	return c.agents[i].url(), nil
-}
-
-// WorkDir is where the cluster keeps its files.
-func (c *Cluster) WorkDir() string { return c.options.WorkDir }
-
-// AllocatorPid and AgentPid are the process ids of the moment, 0 between a
-// death and the restart.
-func (c *Cluster) AllocatorPid() int  { return c.alloc.pid() }
-func (c *Cluster) AgentPid(i int) int { return c.agents[i].pid() }
-
 // AgentCount is how many agents have been started.
 func (c *Cluster) AgentCount() int { return len(c.agents) }
 
