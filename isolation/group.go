@@ -48,6 +48,12 @@ type Scheduling struct {
 // Pressures is a group's pressure stall information.
 type Pressures = cgroup.Pressures
 
+// Pressure is that for one resource, a Stall one line of it.
+type (
+	Pressure = cgroup.Pressure
+	Stall    = cgroup.Stall
+)
+
 // WaitHistogram counts waits for a CPU by length.
 type WaitHistogram = bpf.WaitHistogram
 

@@ -275,7 +275,7 @@ func (a *server) getContainers(r *agent.Response, call *agent.Call_GetContainers
 	r.GetContainers = &agent.Response_GetContainers{}
 	for i := range list {
 		b := &list[i]
-		st, _ := a.usage(b)
+		st := a.measure(b).statistics()
 		out := &agent.Response_GetContainers_Container{
 			ContainerId: b.containerID(), ContainerStatus: b.status(), ResourceStatistics: st,
 		}

@@ -1,11 +1,8 @@
 package api
 
 import (
-	"time"
-
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/record"
-	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
@@ -67,75 +64,6 @@ func (b *box) kernelID() string {
 	return b.id
 }
 
-// usage of a container, summed up over its parts. source is "bpf" only if all CPU
-// times come from there.
-func (a *server) usage(b *box) (st *mesos.ResourceStatistics, source string) {
-	ids := b.parts
-	if b.parent != "" {
-		ids = []string{b.kernelID()}
-	}
-	st = &mesos.ResourceStatistics{Timestamp: new(seconds(a.Clock.Now()))}
-	var sum isolation.Usage
-	known := false
-	source = isolation.SourceBPF
-	for _, id := range ids {
-		u, err := a.Usage(id)
-		if err != nil {
-			continue
-		}
-		known = true
-		if u.Source != isolation.SourceBPF {
-			source = u.Source
-		}
-		addUsage(&sum, u)
-	}
-	if !known {
-		return st, ""
-	}
-	fillStatistics(st, &sum, b.limits)
-	return st, source
-}
-
-func addUsage(sum *isolation.Usage, u isolation.Usage) {
-	// Time by BPF is the total; the split into user and system is the files'.
-	if files := u.User + u.System; files > 0 && u.CPU > 0 {
-		user := float64(u.User) / float64(files) * float64(u.CPU)
-		sum.User += durationOf(user)
-		sum.System += u.CPU - durationOf(user)
-	} else {
-		sum.User += u.CPU
-	}
-	sum.CPU += u.CPU
-	sum.Periods += u.Periods
-	sum.ThrottledPeriods += u.ThrottledPeriods
-	sum.Throttled += u.Throttled
-	sum.MemBytes += u.MemBytes
-	sum.RSSBytes += u.RSSBytes
-	sum.CacheBytes += u.CacheBytes
-	sum.MappedBytes += u.MappedBytes
-	sum.SwapBytes += u.SwapBytes
-	sum.UnevictBytes += u.UnevictBytes
-	sum.Pids += u.Pids
-}
-
-func fillStatistics(st *mesos.ResourceStatistics, u *isolation.Usage, l core.Limits) {
-	st.CpusUserTimeSecs, st.CpusSystemTimeSecs = new(u.User.Seconds()), new(u.System.Seconds())
-	st.CpusSoftLimit = new(float64(l.CPUMilli) / 1000)
-	if l.QuotaMilli > 0 {
-		st.CpusLimit = new(float64(l.QuotaMilli) / 1000)
-		st.CpusNrPeriods, st.CpusNrThrottled = new(uint32(u.Periods)), new(uint32(u.ThrottledPeriods))
-		st.CpusThrottledTimeSecs = new(u.Throttled.Seconds())
-	}
-	if l.MemBytes > 0 {
-		st.MemLimitBytes = new(uint64(l.MemBytes))
-	}
-	st.MemSoftLimitBytes = new(uint64(l.MemSoftBytes))
-	st.MemTotalBytes, st.MemRssBytes, st.MemCacheBytes = &u.MemBytes, &u.RSSBytes, &u.CacheBytes
-	st.MemAnonBytes, st.MemFileBytes, st.MemMappedFileBytes = &u.RSSBytes, &u.CacheBytes, &u.MappedBytes
-	st.MemSwapBytes, st.MemUnevictableBytes = &u.SwapBytes, &u.UnevictBytes
-	st.Processes = new(uint32(u.Pids))
-}
-
 // containers answers /containers?container_id= or ?framework_id=[&executor_id=].
 func (a *server) containers(c *httpd.Ctx) {
 	want := func(name string) string { return string(c.Query(name)) }
@@ -179,13 +107,10 @@ func (a *server) appendBox(b []byte, x *box, status bool) []byte {
 	b = text(b, "executor_name", x.name)
 	b = text(b, "framework_id", x.framework)
 	b = text(b, "source", x.source)
-	st, source := a.usage(x)
+	m := a.measure(x)
 	b = append(json.Key(b, "statistics"), '{')
-	if source != "" {
-		// Where the CPU times come from: ours, beside Mesos' fields.
-		b = text(b, "cpus_time_source", source)
-	}
-	members := st.AppendJSON(nil)
+	b = m.appendOurs(b)
+	members := m.statistics().AppendJSON(nil)
 	b = append(append(b, members[1:]...), ',')
 	if status {
 		b = append(x.status().AppendJSON(json.Key(b, "status")), ',')
@@ -208,5 +133,3 @@ func (b *box) containerID() *mesos.ContainerID {
 	}
 	return id
 }
-
-func durationOf(ns float64) time.Duration { return time.Duration(ns) }

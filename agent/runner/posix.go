@@ -13,8 +13,10 @@ import (
 )
 
 // posixKernel keeps processes apart by session only: a process that leaves its
-// group escapes signals, and nothing is limited.
+// group escapes signals, and nothing is limited. CPU time and memory are read
+// from /proc.
 type posixKernel struct {
+	table processTable
 	mu    sync.Mutex
 	procs map[string]*isolation.Process // guarded by mu
 }
@@ -92,6 +94,14 @@ func (k *posixKernel) Destroy(id string) error {
 	return err
 }
 
-func (k *posixKernel) Usage(string) (isolation.Usage, error) {
-	return isolation.Usage{}, fs.ErrNotExist
+// Usage is what the session of the container's first process uses.
+func (k *posixKernel) Usage(id string) (isolation.Usage, error) {
+	p := k.get(id)
+	if p == nil {
+		return isolation.Usage{}, fs.ErrNotExist
+	}
+	if _, over := p.Status(); over {
+		return isolation.Usage{}, fs.ErrNotExist
+	}
+	return k.table.usage(p.Pid())
 }

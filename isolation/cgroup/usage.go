@@ -28,9 +28,12 @@ type Usage struct {
 	MappedBytes  uint64
 	SwapBytes    uint64
 	UnevictBytes uint64
-	OOMKills     uint64
+	// MemSwapBytes is memory and swap together; KmemBytes and KmemTCPBytes are the
+	// kernel's own memory on the group's account.
+	MemSwapBytes, KmemBytes, KmemTCPBytes uint64
+	OOMKills                              uint64
 
-	Pids uint64
+	Processes, Threads uint64
 }
 
 // counter is a control file that stays open: a reading is one pread.
@@ -142,10 +145,26 @@ func (g *Group) Usage() (Usage, error) {
 	if g.hier("memory") >= 0 {
 		u.OOMKills, _ = g.oomKills()
 	}
-	if p := g.path("pids", "pids.current"); p != "" {
-		u.Pids, _ = readUint(p)
-	}
+	u.Processes, u.Threads = g.countTasks()
 	return u, nil
+}
+
+// countTasks counts processes and threads; the pids controller counts the latter.
+func (g *Group) countTasks() (processes, threads uint64) {
+	if pids, err := g.Pids(); err == nil {
+		processes = uint64(len(pids))
+	}
+	if p := g.path("pids", "pids.current"); p != "" {
+		if threads, err := readUint(p); err == nil {
+			return processes, threads
+		}
+	}
+	file := "cgroup.threads"
+	if !g.core().v2 {
+		file = "tasks"
+	}
+	text, _ := read(g.coreFile(file))
+	return processes, uint64(len(strings.Fields(text)))
 }
 
 func (g *Group) readCPU(u *Usage) {
@@ -170,6 +189,9 @@ func (g *Group) readMemoryV1(u *Usage) {
 	stat := readKeyed(g.path("memory", "memory.stat"))
 	u.RSSBytes, u.CacheBytes, u.MappedBytes = stat["total_rss"], stat["total_cache"], stat["total_mapped_file"]
 	u.SwapBytes, u.UnevictBytes = stat["total_swap"], stat["total_unevictable"]
+	u.MemSwapBytes, _ = readUint(g.path("memory", "memory.memsw.usage_in_bytes"))
+	u.KmemBytes, _ = readUint(g.path("memory", "memory.kmem.usage_in_bytes"))
+	u.KmemTCPBytes, _ = readUint(g.path("memory", "memory.kmem.tcp.usage_in_bytes"))
 	u.MemPeakBytes, _ = readUint(g.path("memory", "memory.max_usage_in_bytes"))
 	// "No limit" is the largest multiple of a page below 2^63.
 	if n, _ := readUint(g.path("memory", "memory.limit_in_bytes")); n < 1<<62 {
@@ -182,6 +204,8 @@ func (g *Group) readMemoryV2(u *Usage) {
 	u.RSSBytes, u.CacheBytes, u.MappedBytes = stat["anon"], stat["file"], stat["file_mapped"]
 	u.UnevictBytes = stat["unevictable"]
 	u.SwapBytes, _ = readUint(g.path("memory", "memory.swap.current"))
+	u.MemSwapBytes = u.MemBytes + u.SwapBytes
+	u.KmemBytes, u.KmemTCPBytes = stat["kernel"], stat["sock"]
 	u.MemPeakBytes, _ = readUint(g.path("memory", "memory.peak"))
 	u.MemLimit, _ = readUint(g.path("memory", "memory.max"))
 }

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/wire/clock"
+)
+
+func names(t *testing.T, text []byte) []string {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return slices.Sorted(maps.Keys(m))
+}
+
+// What a container may use is told of every container, what it uses as far as the
+// host knows.
+func TestStatisticsTellWhatIsKnown(t *testing.T) {
+	limits := core.Limits{CPUMilli: 200, MemBytes: 64 << 20, MemSoftBytes: 64 << 20}
+	bounds := []string{"cpus_soft_limit", "mem_limit_bytes", "mem_soft_limit_bytes", "timestamp"}
+	posix := append([]string{"cpus_system_time_secs", "cpus_user_time_secs", "mem_rss_bytes"}, bounds...)
+	cgroups := append([]string{"mem_anon_bytes", "mem_cache_bytes", "mem_file_bytes", "mem_kmem_tcp_usage_bytes", "mem_kmem_usage_bytes",
+		"mem_mapped_file_bytes", "mem_swap_bytes", "mem_total_bytes", "mem_total_memsw_bytes", "mem_unevictable_bytes", "processes", "threads"}, posix...)
+	withBPF := append([]string{"net_rx_bytes", "net_rx_packets", "net_tx_bytes", "net_tx_packets"}, cgroups...)
+	use := isolation.Usage{}
+	use.CPU, use.MemSwapBytes = time.Second, 1
+	for name, c := range map[string]struct {
+		known  bool
+		source string
+		want   []string
+	}{
+		"nothing known": {false, "", bounds},
+		"no cgroups":    {true, "", posix},
+		"cgroups":       {true, isolation.SourceCgroup, cgroups},
+		"BPF":           {true, isolation.SourceBPF, withBPF},
+	} {
+		u := use
+		u.Source = c.source
+		m := &measurement{limits: limits, known: c.known, use: u}
+		slices.Sort(c.want)
+		if got := names(t, m.statistics().AppendJSON(nil)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v\nwant %v", name, got, c.want)
+		}
+	}
+	m := &measurement{limits: core.Limits{QuotaMilli: 500}, known: true, use: isolation.Usage{Source: isolation.SourceCgroup}}
+	want := []string{"cpus_limit", "cpus_nr_periods", "cpus_nr_throttled", "cpus_throttled_time_secs"}
+	if got := names(t, m.statistics().AppendJSON(nil)); !slices.Equal(slices.DeleteFunc(got, func(n string) bool { return !slices.Contains(want, n) }), want) {
+		t.Errorf("with a quota: got %v, want %v too", got, want)
+	}
+}
+
+// The parts of a pod are summed up, and its waits for a CPU have percentiles.
+func TestStatisticsOfParts(t *testing.T) {
+	part := func(source string, ms int) *isolation.Usage {
+		u := &isolation.Usage{Source: source}
+		u.CPU, u.User, u.System = 4*time.Second, 3*time.Second, time.Second
+		u.RSSBytes, u.Scheduling.Waits = 10, 1
+		u.Scheduling.WaitHist[2*(20+ms)] = 1 // 2^20 ns and more
+		return u
+	}
+	a := &server{Options: Options{Usage: func(id string) (isolation.Usage, error) {
+		return *part(isolation.SourceBPF, map[string]int{"c.a": 0, "c.b": 1}[id]), nil
+	}, Clock: clock.Real()}}
+	m := a.measure(&box{id: "c", parts: []string{"c.a", "c.b"}})
+	if m.use.User != 6*time.Second || m.use.System != 2*time.Second || m.use.RSSBytes != 20 || m.parts != 2 {
+		t.Errorf("got %+v", m)
+	}
+	var got struct {
+		Source     string `json:"cpus_time_source"`
+		Scheduling struct {
+			Waits  uint64  `json:"waits"`
+			Median float64 `json:"wait_p50_secs"`
+			P99    float64 `json:"wait_p99_secs"`
+		}
+		Pressure any
+	}
+	if err := json.Unmarshal(closed(m.appendOurs([]byte{'{'})), &got); err != nil {
+		t.Fatal(err)
+	}
+	if s := got.Scheduling; got.Source != "bpf" || s.Waits != 2 || s.Median < 0.001 || s.P99 < 0.002 || got.Pressure != nil {
+		t.Errorf("got %+v", got)
+	}
+	m = &measurement{parts: 1, known: true, use: isolation.Usage{Source: isolation.SourceCgroup, Pressure: &isolation.Pressures{}}}
+	if got := names(t, closed(m.appendOurs([]byte{'{'}))); !slices.Equal(got, []string{"cpus_time_source", "pressure"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// closed ends an object whose last member has a comma.
+func closed(b []byte) []byte {
+	b[len(b)-1] = '}'
+	return b
+}
