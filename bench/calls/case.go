@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caprock/caprock/bench/world"
 	"github.com/caprock/caprock/wire/codec"
@@ -74,4 +75,13 @@ func (c Case) behaviour() world.Behaviour {
 		return world.Finishing
 	}
 	return world.Silent
+}
+
+// interval between allocation cycles. Calls about offers need one for every agent again and
+// again; lifecycles free a task at a time, and what is offered at once is in pieces.
+func (c Case) interval() time.Duration {
+	if c.kind == lifecycle {
+		return time.Second
+	}
+	return 20 * time.Millisecond
 }

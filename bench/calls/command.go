@@ -54,8 +54,8 @@ temporary directory, whose disk decides what a durable call costs, and loads it 
 	f := cmd.Flags()
 	f.IntVar(&o.Frameworks, "frameworks", 1000, "connected frameworks")
 	f.IntVar(&o.Roles, "roles", 10, "roles they are dealt over")
-	f.IntVar(&o.Agents, "agents", 1000, "simulated agents")
-	f.IntVar(&o.Links, "links", 4, "links that the agents share")
+	f.IntVar(&o.Agents, "agents", 10_000, "simulated agents")
+	f.IntVar(&o.Links, "links", 10, "links that the agents share")
 	f.IntVar(&o.InFlight, "in-flight", 256, "calls that wait for an answer at a time")
 	f.DurationVar(&o.WarmUp, "warm-up", time.Second, "time that is not counted")
 	f.DurationVar(&o.Window, "window", 5*time.Second, "time that is counted")
@@ -69,7 +69,7 @@ temporary directory, whose disk decides what a durable call costs, and loads it 
 	f.BoolVar(&asJSON, "json", false, "print JSON, with every run")
 	f.StringVar(&o.Allocator.URL, "allocator", "", "`URL` of a running allocator, instead of one per case")
 	f.StringVar(&o.Allocator.Dir, "dir", "", "`directory` for the allocators' state (default: the temporary one)")
-	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", []string{"--allocation-interval=20ms"}, "`flags` of the allocators")
+	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocators, after --allocation-interval=20ms (lifecycle: 1s)")
 	f.StringVar(&profile, "cpuprofile", "", "write CPU profiles of the allocators to `PREFIX`-case.pprof")
 	return cmd
 }
@@ -171,6 +171,7 @@ func medians(runs []Row) Row {
 		P50:            median(runs, func(r Row) time.Duration { return r.P50 }),
 		P99:            median(runs, func(r Row) time.Duration { return r.P99 }),
 		Max:            median(runs, func(r Row) time.Duration { return r.Max }),
+		Refused:        median(runs, func(r Row) uint64 { return r.Refused }),
 		Starved:        median(runs, func(r Row) uint64 { return r.Starved }),
 		AllocatorCPU:   median(runs, func(r Row) float64 { return r.AllocatorCPU }),
 		LoadCPU:        median(runs, func(r Row) float64 { return r.LoadCPU }),

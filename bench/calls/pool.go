@@ -22,7 +22,7 @@ type pool struct {
 	arrived *sync.Cond // something may be ready, or the pool is closed
 	desks   map[*world.Framework]*desk
 	ready   []*desk // free and with something to do, longest waiting first
-	parked  []*desk // free and with nothing but offers, while offers are held
+	parked  []*desk // free and with nothing but offers, while offers are held; some have left since
 	held    bool    // offers are not dealt
 	busy    int     // desks with a call in flight
 	closed  bool
@@ -33,7 +33,9 @@ type desk struct {
 	framework *world.Framework
 	offers    []*mesos.Offer
 	statuses  []*mesos.TaskStatus
-	listed    bool // in ready or parked
+	listed    bool // in ready, or parked
+	parked    bool // waits for offers to be dealt again
+	inParked  bool // is in the list of those, perhaps no longer waiting
 	busy      bool // a call is in flight
 }
 
@@ -65,8 +67,8 @@ func (p *pool) putStatus(f *world.Framework, s *mesos.TaskStatus) {
 	defer p.mu.Unlock()
 	d := p.deskLocked(f)
 	d.statuses = append(d.statuses, s)
-	if d.listed && len(d.statuses) == 1 && p.held {
-		p.unparkLocked() // it may be there
+	if d.parked {
+		d.parked, d.listed = false, false
 	}
 	p.listLocked(d)
 }
@@ -82,7 +84,14 @@ func (p *pool) listLocked(d *desk) {
 }
 
 func (p *pool) unparkLocked() {
-	p.ready = append(p.ready, p.parked...)
+	for _, d := range p.parked {
+		d.inParked = false
+		if d.parked {
+			d.parked = false
+			p.ready = append(p.ready, d)
+		}
+	}
+	clear(p.parked)
 	p.parked = p.parked[:0]
 	p.arrived.Broadcast()
 }
@@ -128,7 +137,11 @@ func (p *pool) nextLocked() (item, bool) {
 		d := p.ready[0]
 		p.ready = p.ready[1:]
 		if len(d.statuses) == 0 && p.held {
-			p.parked = append(p.parked, d)
+			d.parked = true
+			if !d.inParked {
+				d.inParked = true
+				p.parked = append(p.parked, d)
+			}
 			continue
 		}
 		d.listed, d.busy = false, true

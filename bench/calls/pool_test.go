@@ -91,6 +91,34 @@ func TestHeldOffers(t *testing.T) {
 	}
 }
 
+// A framework that leaves the parked ones for an update and comes back is dealt once.
+func TestParkedTwice(t *testing.T) {
+	p, a := newPool(), &world.Framework{Number: 1}
+	p.hold(true)
+	p.putOffers(a, offers(2))
+	for range 3 {
+		if it, ok := p.tryTake(); ok {
+			t.Fatalf("got %v while offers are held", it)
+		}
+		p.putStatus(a, &mesos.TaskStatus{})
+		if it, ok := p.tryTake(); !ok || it.status == nil {
+			t.Fatalf("got %v, want the update", it)
+		}
+		p.done(a)
+	}
+	p.tryTake()
+	if len(p.parked) != 1 {
+		t.Errorf("a framework is parked %d times", len(p.parked))
+	}
+	p.hold(false)
+	if _, ok := p.tryTake(); !ok {
+		t.Error("the framework is forgotten")
+	}
+	if it, ok := p.tryTake(); ok {
+		t.Errorf("got %v while the framework has a call in flight", it)
+	}
+}
+
 func TestTakeEndsWhenThePoolIsClosed(t *testing.T) {
 	p := newPool()
 	ended := make(chan bool)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/bench/world"
 	"github.com/caprock/caprock/wire/mesos"
 )
@@ -39,6 +40,8 @@ type Row struct {
 	P50            time.Duration `json:"p50_ns"`
 	P99            time.Duration `json:"p99_ns"`
 	Max            time.Duration `json:"max_ns"`
+	// Refused are tasks that were accepted and then found wanting; they are not in Tasks.
+	Refused uint64 `json:"refused,omitempty"`
 	// Starved are paced calls that were due while there was no offer.
 	Starved uint64 `json:"starved,omitempty"`
 	// CPU seconds of the window, and memory at its end.
@@ -63,7 +66,8 @@ type run struct {
 	stopping  atomic.Bool
 	calls     atomic.Uint64 // answered, recorded or not
 	tasks     atomic.Uint64 // accepted, recorded or not
-	launching atomic.Int64  // of the lifecycle case: sent and perhaps accepted
+	launching atomic.Int64  // of the lifecycle case: sent, perhaps accepted
+	refused   atomic.Uint64 // tasks that were answered with an end instead of a start
 	starved   atomic.Uint64
 	workers   sync.WaitGroup
 
@@ -77,6 +81,7 @@ func Run(ctx context.Context, o Options, c Case, progress *world.Progress) (row 
 	defer cancel()
 	r := &run{o: o, c: c, pool: newPool()}
 	row.Case = c.Name
+	o.Allocator.Flags = append([]string{"--allocation-interval=" + c.interval().String()}, o.Allocator.Flags...)
 	if r.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
 		return row, err
 	}
@@ -102,14 +107,33 @@ func Run(ctx context.Context, o Options, c Case, progress *world.Progress) (row 
 	return row, err
 }
 
-// build brings the fleet and the frameworks on.
+// build brings the frameworks and the fleet on, in this order: the first framework
+// of a cluster of agents would be offered all of them.
 func (r *run) build(ctx context.Context, row *Row, progress *world.Progress) error {
 	shape, err := world.ShapeNamed("plain")
 	if err != nil {
 		return err
 	}
-	r.fleet = world.NewFleet(world.FleetOptions{Agents: r.o.Agents, Links: r.o.Links, Shape: shape, Behaviour: r.c.behaviour()})
 	began := time.Now()
+	progress.Show("%s: subscribing %d frameworks", r.c.Name, r.o.Frameworks)
+	r.frameworks, err = world.Subscribe(ctx, r.allocator.URL(), world.FrameworksOptions{
+		Count: r.o.Frameworks, Roles: r.o.Roles, Codec: r.c.codec, Events: world.Events{
+			Offers: r.pool.putOffers,
+			Update: func(f *world.Framework, s *mesos.TaskStatus) {
+				if len(s.GetUuid()) > 0 {
+					r.pool.putStatus(f, s)
+				} else if core.IsTerminal(s.GetState()) {
+					r.refused.Add(1)
+				}
+			},
+		},
+	})
+	row.Subscribed = time.Since(began).Seconds()
+	if err != nil {
+		return err
+	}
+	r.fleet = world.NewFleet(world.FleetOptions{Agents: r.o.Agents, Links: r.o.Links, Shape: shape, Behaviour: r.c.behaviour()})
+	began = time.Now()
 	progress.Show("%s: registering %d agents", r.c.Name, r.o.Agents)
 	if err := r.fleet.Connect(ctx, r.allocator.URL()); err != nil {
 		return err
@@ -118,20 +142,7 @@ func (r *run) build(ctx context.Context, row *Row, progress *world.Progress) err
 		return err
 	}
 	row.Registered = time.Since(began).Seconds()
-	began = time.Now()
-	progress.Show("%s: subscribing %d frameworks", r.c.Name, r.o.Frameworks)
-	r.frameworks, err = world.Subscribe(ctx, r.allocator.URL(), world.FrameworksOptions{
-		Count: r.o.Frameworks, Roles: r.o.Roles, Codec: r.c.codec, Events: world.Events{
-			Offers: r.pool.putOffers,
-			Update: func(f *world.Framework, s *mesos.TaskStatus) {
-				if len(s.GetUuid()) > 0 {
-					r.pool.putStatus(f, s)
-				}
-			},
-		},
-	})
-	row.Subscribed = time.Since(began).Seconds()
-	return err
+	return nil
 }
 
 // window runs the loop for the warm-up and the window.
@@ -155,19 +166,21 @@ func (r *run) window(ctx context.Context, row *Row, progress *world.Progress) er
 // marks are counters at one moment.
 type marks struct {
 	at                       time.Time
-	calls, tasks, starved    uint64
+	calls, tasks             uint64
+	refused, starved         uint64
 	finished                 int64
 	allocatorCPU, loadCPUNow time.Duration
 }
 
 func (r *run) mark() marks {
-	return marks{time.Now(), r.calls.Load(), r.tasks.Load(), r.starved.Load(), r.fleet.Finished(), r.allocator.Usage().CPU, world.OwnCPU()}
+	return marks{time.Now(), r.calls.Load(), r.tasks.Load(), r.refused.Load(), r.starved.Load(), r.fleet.Finished(), r.allocator.Usage().CPU, world.OwnCPU()}
 }
 
 func (r *run) fill(row *Row, from marks) {
 	to := r.mark()
 	row.Seconds = to.at.Sub(from.at).Seconds()
-	row.Calls, row.Tasks, row.Starved = to.calls-from.calls, to.tasks-from.tasks, to.starved-from.starved
+	row.Calls, row.Refused, row.Starved = to.calls-from.calls, to.refused-from.refused, to.starved-from.starved
+	row.Tasks = to.tasks - from.tasks - min(row.Refused, to.tasks-from.tasks)
 	if r.c.kind == lifecycle {
 		row.Tasks = uint64(to.finished - from.finished)
 	}
@@ -236,7 +249,12 @@ func (r *run) call(it item) (took time.Duration, ok bool) {
 	case r.c.kind == decline:
 		took, err = f.Decline(it.offer)
 	default:
-		tasks = r.c.tasks
+		// A framework that takes an offer for all of its tasks though it holds fewer
+		// gets none: what ended tasks free comes back in small pieces.
+		if tasks = world.TasksThatFit(it.offer, r.c.tasks); tasks == 0 {
+			took, err = f.Decline(it.offer)
+			break
+		}
 		r.limit(int64(tasks))
 		took, err = f.Accept(it.offer, tasks)
 	}
@@ -258,7 +276,7 @@ func (r *run) call(it item) (took time.Duration, ok bool) {
 // limit holds offers while too many tasks of the lifecycle case are under way.
 func (r *run) limit(more int64) {
 	if r.c.kind == lifecycle {
-		r.pool.hold(r.launching.Add(more)-r.fleet.Finished() >= r.o.Outstanding)
+		r.pool.hold(r.launching.Add(more)-r.fleet.Finished()-int64(r.refused.Load()) >= r.o.Outstanding)
 	}
 }
 

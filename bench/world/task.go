@@ -13,6 +13,27 @@ import (
 // thousands, because a run of some seconds launches a million.
 const TaskResources = "cpus:0.01;mem:4"
 
+// What TaskResources says, in numbers.
+const (
+	taskCPUs   = 0.01
+	taskMemMiB = 4
+)
+
+// TasksThatFit is how many simulated tasks an offer has room for, at most most.
+func TasksThatFit(o *mesos.Offer, most int) int {
+	var cpus, mem float64
+	for _, r := range o.GetResources() {
+		switch r.GetName() {
+		case "cpus":
+			cpus += r.GetScalar().GetValue()
+		case "mem":
+			mem += r.GetScalar().GetValue()
+		}
+	}
+	const slack = 1e-4 // sums of decimal fractions are not exact
+	return max(0, min(most, int(cpus/taskCPUs+slack), int(mem/taskMemMiB+slack)))
+}
+
 // calls encodes a framework's calls. Messages are made once and reused; only
 // ids change. It belongs to whoever holds the framework's connection.
 type calls struct {
