@@ -30,6 +30,8 @@ var cases = []clientCase{
 	{"example-scheduler and example-executor: protobuf", exampleScheduler("protobuf")},
 	{"example-scheduler and example-executor: json", exampleScheduler("json")},
 	{"mwatch: the operator event stream", mwatch},
+	{"operator: reservations, volumes, quota, weights, maintenance: protobuf", operator("protobuf")},
+	{"operator: reservations, volumes, quota, weights, maintenance: json", operator("json")},
 	{"npm mesos-framework", npmFramework},
 }
 
@@ -63,6 +65,17 @@ func exampleScheduler(codec string) func(context.Context, *bench) error {
 			"-tasks", "5", "-cpu", "0.1", "-failoverTimeout", "1s")
 		if !strings.Contains(out, "mission accomplished, terminating") {
 			return fmt.Errorf("the scheduler did not finish its mission:\n%s", out)
+		}
+		return nil
+	}
+}
+
+// operator is a person at mesos-go's operator API (clients/operator).
+func operator(codec string) func(context.Context, *bench) error {
+	return func(ctx context.Context, b *bench) error {
+		out, err := b.client(ctx, "operator", "-url", b.cluster.URL()+"/api/v1", "-codec", codec)
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, out)
 		}
 		return nil
 	}

@@ -91,6 +91,11 @@ func (b *bench) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, name := range []string{"operator"} {
+		if err := b.build(ctx, clients, "./"+name); err != nil {
+			return err
+		}
+	}
 	b.npm = b.installNpm(ctx, filepath.Join(clients, "npm"))
 	b.cluster, err = devcluster.Start(ctx, devcluster.Options{
 		Binary: b.bin("caprock"), Listen: "127.0.0.1:0", Log: b.log,
