@@ -97,14 +97,18 @@ func (c frameworkCaps) set() cycle.CapSet {
 
 func (c agentCaps) set() cycle.AgentCapSet {
 	var set cycle.AgentCapSet
-	if c.multiRole {
-		set |= cycle.AgentMultiRole
-	}
-	if c.hierarchicalRole {
-		set |= cycle.AgentHierarchicalRole
-	}
-	if c.refinement || c.resourceProvider || c.resizeVolume || c.operationFeedback || c.draining || c.taskResourceLimits {
-		set |= cycle.AgentOther
+	for _, has := range []struct {
+		bit cycle.AgentCapSet
+		yes bool
+	}{
+		{cycle.AgentMultiRole, c.multiRole}, {cycle.AgentHierarchicalRole, c.hierarchicalRole},
+		{cycle.AgentReservationRefinement, c.refinement}, {cycle.AgentResourceProvider, c.resourceProvider},
+		{cycle.AgentResizeVolume, c.resizeVolume}, {cycle.AgentOperationFeedback, c.operationFeedback},
+		{cycle.AgentDraining, c.draining}, {cycle.AgentTaskResourceLimits, c.taskResourceLimits},
+	} {
+		if has.yes {
+			set |= has.bit
+		}
 	}
 	return set
 }

@@ -99,7 +99,7 @@ func (a *Allocator) AddAgent(now int64, info Agent, used map[string]resource.Res
 	if a.paused && a.expected >= 0 && a.space.Len() >= a.expected {
 		a.expected = -1
 		a.paused = false
-		a.resumeAt = 0
+		a.resume = moment{}
 	}
 	a.candidate(slot)
 	return nil
@@ -240,11 +240,13 @@ func (a *Allocator) UpdateAgent(now int64, info Agent) error {
 	return nil
 }
 
-// sameAttributes compares attributes as sets, as Mesos does.
+// sameAttributes compares attributes as Mesos does: equally many, and each of one
+// list is somewhere in the other.
 func sameAttributes(x, y []*mesos.Attribute) bool {
-	if len(x) != len(y) {
-		return false
-	}
+	return len(x) == len(y) && allIn(x, y) && allIn(y, x)
+}
+
+func allIn(x, y []*mesos.Attribute) bool {
 	for _, p := range x {
 		if !slices.ContainsFunc(y, func(q *mesos.Attribute) bool { return p.EqualVT(q) }) {
 			return false

@@ -47,8 +47,8 @@ type Allocator struct {
 	periodic    int64 // when the next periodic cycle is due
 	periodicGen int64 // number of periodic timers made so far
 	paused      bool
-	expected    int   // agents to wait for, -1: not waiting
-	resumeAt    int64 // 0: no recovery timer
+	expected    int    // agents to wait for, -1: not waiting
+	resume      moment // zero: no recovery timer
 
 	all        bool // every agent is a candidate
 	candidates *roaring.Bitmap

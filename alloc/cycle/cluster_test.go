@@ -30,7 +30,7 @@ func (c *cluster) framework(id string, roles ...string) {
 	c.must(c.a.AddFramework(c.now, Framework{ID: id, Roles: roles, Capabilities: MultiRole | ReservationRefinement, Active: true}, nil))
 }
 
-const everyAgentCap = AgentMultiRole | AgentHierarchicalRole | AgentOther
+const everyAgentCap = AllAgentCaps
 
 func (c *cluster) agent(id, res string) {
 	c.t.Helper()

@@ -176,7 +176,7 @@ func compilePattern(pattern string, limits RegexpLimits) (*regexp.Regexp, error)
 		return nil, fmt.Errorf("regular expression %q has %d instructions, at most %d are allowed",
 			pattern, n, limits.MaxProgramSize)
 	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+	return regexp.Compile(`\A(?:` + parsed.String() + `)\z`) // not pattern: its end may be open, as in \Qa.b
 }
 
 func (c *Constraints) forRole(role string) *expression {

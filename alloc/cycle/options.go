@@ -144,16 +144,32 @@ const (
 // Has says whether all of want are there.
 func (c CapSet) Has(want CapSet) bool { return c&want == want }
 
-// AgentCapSet is the capabilities of an agent that matter for who is offered it.
-type AgentCapSet uint8
+// AgentCapSet is the capabilities of an agent. Two of them matter for who is
+// offered it; the rest are there because a change of any is a change of the
+// agent, which makes it a candidate.
+type AgentCapSet uint16
 
 const (
 	AgentMultiRole AgentCapSet = 1 << iota
 	AgentHierarchicalRole
-	// AgentOther stands for the capabilities that do not matter to offers, so
-	// that a change of them is seen as a change of the agent.
-	AgentOther
+	AgentReservationRefinement
+	AgentResourceProvider
+	AgentResizeVolume
+	AgentOperationFeedback
+	AgentDraining
+	AgentTaskResourceLimits
+	// AllAgentCaps is what an agent of the newest version has.
+	AllAgentCaps = 1<<iota - 1
 )
+
+// AgentCapability returns the bit of a capability, none for unknown ones, which
+// Mesos does not look at either.
+func AgentCapability(t mesos.AgentInfo_Capability_Type) AgentCapSet {
+	if t <= mesos.AgentInfo_Capability_UNKNOWN || t > mesos.AgentInfo_Capability_TASK_RESOURCE_LIMITS {
+		return 0
+	}
+	return 1 << (t - 1)
+}
 
 // Has says whether all of want are there.
 func (c AgentCapSet) Has(want AgentCapSet) bool { return c&want == want }

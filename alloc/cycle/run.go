@@ -57,8 +57,8 @@ func (a *Allocator) Dirty() bool {
 // NextDeadline returns when the next periodic cycle is due, or the end of the
 // wait for agents.
 func (a *Allocator) NextDeadline() int64 {
-	if a.paused && a.resumeAt > 0 {
-		return min(a.periodic, a.resumeAt)
+	if a.paused && a.resume.nanos > 0 {
+		return min(a.periodic, a.resume.nanos)
 	}
 	return a.periodic
 }
@@ -81,14 +81,14 @@ func (a *Allocator) RunCycle(now int64, dst *Result) {
 		m, ok := a.wheel.next()
 		periodic := moment{a.periodic, a.periodicGen}
 		duePeriodic := !ran && a.periodic <= a.now
-		dueResume := a.resumeAt > 0 && a.resumeAt <= a.now
+		dueResume := a.resume.nanos > 0 && a.resume.nanos <= a.now
 		switch {
-		case ok && m.nanos <= a.now && (!duePeriodic || m.before(periodic)) && (!dueResume || m.nanos <= a.resumeAt):
+		case ok && m.nanos <= a.now && (!duePeriodic || m.before(periodic)) && (!dueResume || m.nanos <= a.resume.nanos):
 			for _, g := range a.wheel.pop() {
 				a.end(g)
 			}
-		case dueResume && (!duePeriodic || a.resumeAt <= a.periodic):
-			a.resumeAt = 0
+		case dueResume && (!duePeriodic || a.resume.before(periodic)):
+			a.resume = moment{}
 			a.paused = false
 		case duePeriodic:
 			ran = true
@@ -439,6 +439,6 @@ func (a *Allocator) Recover(now int64, expectedAgents int, quotas map[string]Quo
 		return nil
 	}
 	a.paused = true
-	a.resumeAt = a.now + a.opts.RecoveryTimeoutNanos
+	a.resume = moment{a.now + a.opts.RecoveryTimeoutNanos, a.periodicGen}
 	return nil
 }

@@ -17,7 +17,7 @@ type Snapshot struct {
 	Random                     uint64
 	Paused                     bool
 	Expected                   int
-	ResumeAt                   int64
+	ResumeAt, ResumeGen        int64
 	AllCandidates              bool
 	Candidates                 []string // agent ids
 	Whitelist                  []string
@@ -98,7 +98,7 @@ type UseState struct {
 func (a *Allocator) Snapshot() *Snapshot {
 	s := &Snapshot{
 		Now: a.now, Periodic: a.periodic, PeriodicGen: a.periodicGen, Random: a.rng.state,
-		Paused: a.paused, Expected: a.expected, ResumeAt: a.resumeAt, AllCandidates: a.all,
+		Paused: a.paused, Expected: a.expected, ResumeAt: a.resume.nanos, ResumeGen: a.resume.gen, AllCandidates: a.all,
 		HasWhitelist: a.whitelist != nil, Whitelist: sortedKeys(a.whitelist), Names: a.DimensionNames(),
 	}
 	for _, slot := range a.candidates.ToArray() {
@@ -227,7 +227,8 @@ func Restore(opts Options, s *Snapshot) (*Allocator, error) {
 	}
 	a.roleTree.SetState(s.Order, s.Weights)
 	a.space.WakeAll()
-	a.paused, a.expected, a.resumeAt, a.all = s.Paused, s.Expected, s.ResumeAt, s.AllCandidates
+	a.paused, a.expected, a.all = s.Paused, s.Expected, s.AllCandidates
+	a.resume = moment{s.ResumeAt, s.ResumeGen}
 	a.candidates.Clear()
 	for _, id := range s.Candidates {
 		a.candidates.Add(a.agents[id])

@@ -94,7 +94,7 @@ func (s *Shape) agent(i int, total resource.Resources) cycle.Agent {
 	g := cycle.Agent{
 		ID:           fmt.Sprintf("6c1b6d0e-8f0c-4d57-9c1a-2f8a3f3d5e11-S%d", i),
 		Hostname:     fmt.Sprintf("host-%d.example.org", i),
-		Capabilities: cycle.AgentMultiRole | cycle.AgentHierarchicalRole | cycle.AgentOther,
+		Capabilities: cycle.AllAgentCaps,
 		Total:        total,
 	}
 	if s.Rich {

@@ -40,23 +40,29 @@ difference of each file and then how many are the same.`,
 	return cmd
 }
 
-// Dir replays every .txt file below a directory, in the order of their paths,
-// and prints the first difference of each.
+// Dir replays every .txt file below a directory, or the one file, in the order of
+// their paths, and prints the first difference of each. A file that cannot be read
+// as a history counts as different, and the others are still replayed.
 func Dir(w io.Writer, dir string, configure func(*cycle.Options)) (same, different int, err error) {
-	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".txt") {
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path != root && !strings.HasSuffix(path, ".txt") {
 			return err
 		}
 		d, err := file(path, configure)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		if d == nil {
+		switch {
+		case err != nil:
+			different++
+			_, err = fmt.Fprintf(w, "%s: %v\n", path, err)
+		case d != nil:
+			different++
+			_, err = fmt.Fprintf(w, "%s: %v", path, d)
+		default:
 			same++
-			return nil
 		}
-		different++
-		_, err = fmt.Fprintf(w, "%s: %v", path, d)
 		return err
 	})
 	if err == nil {

@@ -30,7 +30,11 @@ func Operations(text, role string) ([]resource.Conversion, error) {
 		if role != "" {
 			res = res.Allocate(role)
 		}
-		c, err := resource.OperationConversions(operation(op[0], res.ToProto(resource.PostRefinement)))
+		message, err := operation(op[0], res.ToProto(resource.PostRefinement))
+		if err != nil {
+			return nil, err
+		}
+		c, err := resource.OperationConversions(message)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", op[0], op[1], err)
 		}
@@ -39,7 +43,7 @@ func Operations(text, role string) ([]resource.Conversion, error) {
 	return out, nil
 }
 
-func operation(kind string, res []*mesos.Resource) *mesos.Offer_Operation {
+func operation(kind string, res []*mesos.Resource) (*mesos.Offer_Operation, error) {
 	op := &mesos.Offer_Operation{}
 	switch kind {
 	case "reserve":
@@ -54,8 +58,10 @@ func operation(kind string, res []*mesos.Resource) *mesos.Offer_Operation {
 	case "destroy":
 		op.Type = mesos.Offer_Operation_DESTROY.Enum()
 		op.Destroy = &mesos.Offer_Operation_Destroy{Volumes: res}
+	default:
+		return nil, fmt.Errorf("unknown operation %q, want reserve, unreserve, create or destroy", kind)
 	}
-	return op
+	return op, nil
 }
 
 // launch is one task of an accepted offer.

@@ -49,11 +49,13 @@ func (p *Player) frameworkOf(w words) (cycle.Framework, error) {
 		Active: w.named["active"] != "false",
 	}
 	for _, c := range list(w.named["caps"]) {
-		bit, ok := frameworkCaps[c]
-		if !ok && c != "PARTITION_AWARE" && c != "TASK_KILLING_STATE" {
-			return f, fmt.Errorf("unknown capability %q", c)
+		if _, ok := mesos.FrameworkInfo_Capability_Type_value[c]; !ok {
+			return f, fmt.Errorf("unknown capability %q of a framework", c)
 		}
-		f.Capabilities |= bit
+		f.Capabilities |= frameworkCaps[c] // others do not matter to offers
+	}
+	if len(f.Roles) == 0 && !f.Capabilities.Has(cycle.MultiRole) {
+		f.Roles = []string{"*"} // what a single role is if it is not given
 	}
 	if text := w.named["min"]; text != "" {
 		var alternatives map[string][]string
@@ -109,6 +111,9 @@ func constraints(text string) (*scheduler.OfferConstraints, error) {
 }
 
 func constraint(c []string) (*scheduler.AttributeConstraint, error) {
+	if len(c) < 2 {
+		return nil, fmt.Errorf("constraint %q: want a selector and a predicate", c)
+	}
 	x := &scheduler.AttributeConstraint{
 		Selector: &scheduler.AttributeConstraint_Selector{}, Predicate: &scheduler.AttributeConstraint_Predicate{},
 	}
@@ -177,14 +182,11 @@ func describeAgent(g *cycle.Agent, w words) error {
 	if text, ok := w.named["caps"]; ok {
 		g.Capabilities = 0
 		for _, c := range list(text) {
-			switch c {
-			case "MULTI_ROLE":
-				g.Capabilities |= cycle.AgentMultiRole
-			case "HIERARCHICAL_ROLE":
-				g.Capabilities |= cycle.AgentHierarchicalRole
-			default:
-				g.Capabilities |= cycle.AgentOther
+			t, ok := mesos.AgentInfo_Capability_Type_value[c]
+			if !ok {
+				return fmt.Errorf("unknown capability %q of an agent", c)
 			}
+			g.Capabilities |= cycle.AgentCapability(mesos.AgentInfo_Capability_Type(t))
 		}
 	}
 	return nil

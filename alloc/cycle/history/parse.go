@@ -2,9 +2,13 @@ package history
 
 import (
 	"bufio"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/caprock/caprock/alloc/cycle"
 )
 
 // History is one file.
@@ -12,7 +16,10 @@ type History struct {
 	Scenario, Rule string
 	// Counts compares sums instead of offers.
 	Counts bool
-	Steps  []Step
+	// BySlot visits agents in the order of their slots instead of a random one, and
+	// Subtree lets quotas bind subtrees: for histories made here and not by Mesos.
+	BySlot, Subtree bool
+	Steps           []Step
 }
 
 // Step is a command and what was answered.
@@ -30,24 +37,34 @@ func Parse(r io.Reader) (*History, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 1<<16), maxLineBytes)
 	for n := 1; in.Scan(); n++ {
-		line := in.Text()
+		line := strings.TrimRight(in.Text(), " \t\r")
 		switch {
 		case line == "":
-		case strings.HasPrefix(line, "# "):
-			if err := h.header(line[2:]); err != nil {
+		case line[0] == '#':
+			if err := h.header(strings.TrimPrefix(line[1:], " ")); err != nil {
 				return nil, fmt.Errorf("line %d: %w", n, err)
 			}
-		case strings.HasPrefix(line, "> "):
+		case line[0] == '>':
 			if len(h.Steps) == 0 {
 				return nil, fmt.Errorf("line %d: an answer before any command", n)
 			}
 			s := &h.Steps[len(h.Steps)-1]
-			s.Answers = append(s.Answers, line[2:])
+			answer := strings.TrimPrefix(line[1:], " ")
+			if !json.Valid([]byte(answer)) {
+				return nil, fmt.Errorf("line %d: the answer is no JSON: %.100s", n, answer)
+			}
+			s.Answers = append(s.Answers, answer)
 		default:
 			h.Steps = append(h.Steps, Step{Line: n, Command: line})
 		}
 	}
-	return h, in.Err()
+	if err := in.Err(); err != nil {
+		return nil, err
+	}
+	if len(h.Steps) == 0 {
+		return nil, errors.New("no command: this is no history")
+	}
+	return h, nil
 }
 
 func (h *History) header(text string) error {
@@ -62,8 +79,31 @@ func (h *History) header(text string) error {
 			return fmt.Errorf("compare is %q, want exact or counts", value)
 		}
 		h.Counts = value == "counts"
+	case "agents":
+		if value != "by slot" {
+			return fmt.Errorf("agents is %q, want by slot", value)
+		}
+		h.BySlot = true
+	case "quota":
+		if value != "subtree" {
+			return fmt.Errorf("quota is %q, want subtree", value)
+		}
+		h.Subtree = true
 	}
 	return nil
+}
+
+// Configure returns configure preceded by what the header asks for. configure may be nil.
+func (h *History) Configure(configure func(*cycle.Options)) func(*cycle.Options) {
+	return func(o *cycle.Options) {
+		o.ShuffleOff = h.BySlot
+		if h.Subtree {
+			o.QuotaScope = cycle.Subtree
+		}
+		if configure != nil {
+			configure(o)
+		}
+	}
 }
 
 // words is a command taken apart.

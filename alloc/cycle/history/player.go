@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -96,11 +97,14 @@ func (p *Player) use(a *cycle.Allocator) {
 func (p *Player) Do(command string) (answers []string, err error) {
 	w := split(command)
 	p.answers = nil
-	do, ok := verbs[w.verb]
+	v, ok := verbs[w.verb]
 	if !ok {
 		return nil, fmt.Errorf("command %q: unknown verb", command)
 	}
-	if err := do(p, w); err != nil {
+	if err = v.check(w); err == nil {
+		err = v.do(p, w)
+	}
+	if err != nil {
 		return p.answers, fmt.Errorf("command %q: %w", command, err)
 	}
 	p.settle()
@@ -268,7 +272,7 @@ func filterOf(w words, missing *cycle.Filter) (*cycle.Filter, error) {
 		return nil, nil
 	}
 	secs, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // too large: infinite
 		return nil, err
 	}
 	return &cycle.Filter{RefuseSeconds: secs}, nil

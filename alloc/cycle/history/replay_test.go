@@ -1,7 +1,6 @@
 package history_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -19,15 +18,7 @@ func TestRecordedHistories(t *testing.T) {
 	for _, shards := range []int{1, 4, 64} {
 		different := 0
 		for _, file := range files {
-			f, err := os.Open(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			h, err := history.Parse(f)
-			f.Close()
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
+			h := open(t, file)
 			if d := history.Replay(h, func(o *cycle.Options) { o.Shards = shards }); d != nil {
 				different++
 				if different <= 10 {
@@ -47,15 +38,7 @@ func TestRecordedHistoriesByReference(t *testing.T) {
 	}
 	different := 0
 	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		h, err := history.Parse(f)
-		f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := open(t, file)
 		if d := history.ReplayWith(h, history.NewPlayerOf(h.Counts, nil, newReference)); d != nil {
 			if different++; different <= 8 {
 				t.Errorf("%s: %v", file, d)

@@ -1,7 +1,6 @@
 package history_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -17,15 +16,7 @@ func TestRecordedHistoriesWithRestores(t *testing.T) {
 	}
 	different := 0
 	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		h, err := history.Parse(f)
-		f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := open(t, file)
 		p := history.NewPlayer(h.Counts, nil)
 		p.AfterCycle = func(p *history.Player) {
 			if err := p.Restart(16); err != nil {

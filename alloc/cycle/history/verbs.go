@@ -3,6 +3,7 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,23 +14,68 @@ import (
 	"github.com/caprock/caprock/wire/resource/notation"
 )
 
-var verbs map[string]func(*Player, words) error
+// verb is what a command may be given: how many positional words, at least and at
+// most, and which named ones.
+type verb struct {
+	do        func(*Player, words) error
+	min, most int
+	names     string // separated by blanks
+}
+
+var verbs map[string]verb
 
 func init() {
-	verbs = map[string]func(*Player, words) error{
-		"options": (*Player).doOptions, "recover": (*Player).doRecover,
-		"framework": (*Player).doFramework, "updateframework": (*Player).doUpdateFramework,
-		"activate": (*Player).doActivate, "deactivate": (*Player).doDeactivate, "removeframework": (*Player).doRemoveFramework,
-		"suppress": (*Player).doSuppress, "revive": (*Player).doRevive,
-		"agent": (*Player).doAgent, "updateagent": (*Player).doUpdateAgent, "provider": (*Player).doProvider,
-		"removeagent": (*Player).doRemoveAgent, "deactivateagent": (*Player).doDeactivateAgent, "activateagent": (*Player).doActivateAgent,
-		"weights": (*Player).doWeights, "quota": (*Player).doQuota, "removequota": (*Player).doQuota,
-		"decline": (*Player).doDecline, "accept": (*Player).doAccept, "finish": (*Player).doFinish,
-		"available": (*Player).doAvailable, "unavailable": (*Player).doUnavailable,
-		"inverse": (*Player).doInverse, "inversestatus": (*Player).doInverseStatus,
-		"whitelist": (*Player).doWhitelist, "tick": (*Player).doTick, "jump": (*Player).doJump,
-		"declineall": (*Player).doDeclineAll, "acceptall": (*Player).doAcceptAll, "finishall": (*Player).doFinishAll,
+	verbs = map[string]verb{
+		"options":         {(*Player).doOptions, 0, 0, "min exclude filter_gpu domain interval recovery_factor recovery_timeout"},
+		"recover":         {(*Player).doRecover, 1, 2, ""},
+		"framework":       {(*Player).doFramework, 1, 1, "roles caps suppressed active min constraints"},
+		"updateframework": {(*Player).doUpdateFramework, 1, 1, "roles caps suppressed active min constraints"},
+		"activate":        {(*Player).doActivate, 1, 1, ""},
+		"deactivate":      {(*Player).doDeactivate, 1, 1, ""},
+		"removeframework": {(*Player).doRemoveFramework, 1, 1, ""},
+		"suppress":        {(*Player).doSuppress, 1, 1, "roles"},
+		"revive":          {(*Player).doRevive, 1, 1, "roles"},
+		"agent":           {(*Player).doAgent, 1, 1, "res attrs domain caps hostname unavailable used"},
+		"updateagent":     {(*Player).doUpdateAgent, 1, 1, "res attrs domain caps hostname"},
+		"provider":        {(*Player).doProvider, 1, 1, "res"},
+		"removeagent":     {(*Player).doRemoveAgent, 1, 1, ""},
+		"deactivateagent": {(*Player).doDeactivateAgent, 1, 1, ""},
+		"activateagent":   {(*Player).doActivateAgent, 1, 1, ""},
+		"weights":         {(*Player).doWeights, 1, 1, ""},
+		"quota":           {(*Player).doQuota, 1, 1, "guarantee limit"},
+		"removequota":     {(*Player).doQuota, 1, 1, ""},
+		"decline":         {(*Player).doDecline, 1, 1, "filter"},
+		"accept":          {(*Player).doAccept, 1, 1, "ops filter"},
+		"finish":          {(*Player).doFinish, 1, 1, "res filter"},
+		"available":       {(*Player).doAvailable, 1, 1, "ops"},
+		"unavailable":     {(*Player).doUnavailable, 1, 2, ""},
+		"inverse":         {(*Player).doInverse, 2, 2, "filter"},
+		"inversestatus":   {(*Player).doInverseStatus, 0, 0, ""},
+		"whitelist":       {(*Player).doWhitelist, 0, 1, ""},
+		"tick":            {(*Player).doTick, 1, 1, ""},
+		"jump":            {(*Player).doJump, 1, 1, ""},
+		"declineall":      {(*Player).doDeclineAll, 1, 1, "role max filter"},
+		"acceptall":       {(*Player).doAcceptAll, 1, 1, "role max each filter"},
+		"finishall":       {(*Player).doFinishAll, 1, 1, "max"},
 	}
+}
+
+// check refuses a command with words that its verb does not know: guessing would
+// make a difference look like one of the allocator's.
+func (v verb) check(w words) error {
+	if n := len(w.positional); n < v.min || n > v.most {
+		return fmt.Errorf("%s has %d words %q, want %d to %d", w.verb, n, w.positional, v.min, v.most)
+	}
+	known := strings.Fields(v.names)
+	for _, name := range slices.Sorted(maps.Keys(w.named)) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%s has unknown word %s=, known are %q", w.verb, name, known)
+		}
+	}
+	if len(w.tasks) > 0 && w.verb != "accept" {
+		return fmt.Errorf("%s has a task=, which only accept has", w.verb)
+	}
+	return nil
 }
 
 func (p *Player) doOptions(w words) error {
@@ -77,8 +123,10 @@ func (p *Player) doRecover(w words) error {
 		return err
 	}
 	var texts map[string]quotaText
-	if err := json.Unmarshal([]byte(w.arg(1)), &texts); err != nil {
-		return err
+	if text := w.arg(1); text != "" {
+		if err := json.Unmarshal([]byte(text), &texts); err != nil {
+			return err
+		}
 	}
 	quotas := make(map[string]cycle.Quota)
 	for role, text := range texts {
@@ -152,7 +200,7 @@ func (p *Player) doRevive(w words) error {
 func (p *Player) doAgent(w words) error {
 	g := &cycle.Agent{
 		ID: w.arg(0), Hostname: w.arg(0),
-		Capabilities: cycle.AgentMultiRole | cycle.AgentHierarchicalRole | cycle.AgentOther,
+		Capabilities: cycle.AllAgentCaps,
 	}
 	if err := describeAgent(g, w); err != nil {
 		return err
@@ -169,7 +217,8 @@ func (p *Player) doAgent(w words) error {
 		if err := json.Unmarshal([]byte(text), &tasks); err != nil {
 			return err
 		}
-		for name, t := range tasks {
+		for _, name := range slices.Sorted(maps.Keys(tasks)) {
+			t := tasks[name]
 			res, err := notation.Parse(t[2])
 			if err != nil {
 				return err
@@ -301,7 +350,7 @@ func (p *Player) doUnavailable(w words) error {
 func (p *Player) doInverse(w words) error {
 	x, ok := p.inverse[w.arg(0)]
 	if !ok {
-		return nil
+		return nil // forgotten with its agent
 	}
 	delete(p.inverse, x.name)
 	filter, err := filterOf(w, defaultFilter())
@@ -309,8 +358,12 @@ func (p *Player) doInverse(w words) error {
 		return err
 	}
 	var status *cycle.InverseStatus
-	if answer := w.arg(1); answer != "none" {
+	switch answer := w.arg(1); answer {
+	case "accept", "decline":
 		status = &cycle.InverseStatus{Accepted: answer == "accept", Nanos: p.Now}
+	case "none":
+	default:
+		return fmt.Errorf("answer %q to an inverse offer, want accept, decline or none", answer)
 	}
 	return p.target.UpdateInverseOffer(p.Now, x.agent, x.framework, status, filter)
 }
