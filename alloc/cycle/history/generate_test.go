@@ -24,6 +24,7 @@ type generator struct {
 	tasks      int
 	volumes    int
 	domain     bool
+	nested     bool   // nested roles may have guarantees
 	on         string // agent of the offer being accepted
 }
 
@@ -49,7 +50,7 @@ var (
 	roleNames = []string{"a", "b", "c", "a/x", "a/y", "a/x/1", "b/x", "*"}
 	topRoles  = []string{"a", "b", "c", "*"}
 	capNames  = []string{"RESERVATION_REFINEMENT", "REVOCABLE_RESOURCES", "SHARED_RESOURCES", "GPU_RESOURCES", "REGION_AWARE"}
-	filters   = []string{"-", "0", "1", "2", "3.5", "10", "-1", "60"}
+	filters   = []string{"-", "0", "1", "2", "3.5", "10", "-1", "60", "nan", "inf", "-inf", "1e-10", "0.0004", "31536000", "31536001"}
 )
 
 // options is the first command.
@@ -70,10 +71,23 @@ func (g *generator) options() string {
 	if g.domain = g.chance(30); g.domain {
 		w = append(w, "domain=r1/z1")
 	}
-	if g.chance(15) {
-		w = append(w, "interval=3")
+	if g.chance(25) {
+		w = append(w, "interval="+pick(g, []string{"3", "0.5", "2.5"}))
+	}
+	if g.chance(25) {
+		w = append(w, "recovery_timeout="+pick(g, []string{"1", "2", "3", "0.5", "7"}))
+	}
+	if g.chance(25) {
+		w = append(w, "recovery_factor="+pick(g, []string{"1", "0.5", "0.01"}))
 	}
 	return strings.Join(w, " ")
+}
+
+// recover is the second command of histories of a restarted master.
+func (g *generator) recover() string {
+	return fmt.Sprintf("recover %d %s", g.rng.IntN(5), pick(g, []string{
+		`{}`, `{"a":{"guarantee":"cpus:2;mem:100"}}`, `{"b":{"limit":"cpus:4"},"c":{"guarantee":"mem:256","limit":"mem:700"}}`,
+	}))
 }
 
 // command makes up the next command.
@@ -93,7 +107,7 @@ func (g *generator) attempt() string {
 		{12, g.tick}, {6, g.addAgent}, {4, g.addFramework}, {14, g.decline}, {10, g.accept}, {8, g.finish},
 		{3, g.updateAgent}, {2, g.removeAgent}, {1, g.parkAgent}, {2, g.updateFramework}, {1, g.removeFramework},
 		{2, g.switchFramework}, {3, g.suppress}, {4, g.revive}, {2, g.weights}, {5, g.quota}, {2, g.whitelist},
-		{2, g.available}, {1, g.unavailable}, {2, g.inverse},
+		{2, g.available}, {1, g.unavailable}, {2, g.inverse}, {1, g.provider}, {1, g.jump},
 	}
 	sum := 0
 	for _, m := range makers {
@@ -109,6 +123,8 @@ func (g *generator) attempt() string {
 }
 
 func (g *generator) tick() string { return "tick " + pick(g, []string{"1", "1", "2", "3", "5", "0.5"}) }
+
+func (g *generator) jump() string { return "jump " + pick(g, []string{"1", "4", "20"}) }
 
 func (g *generator) amount() string {
 	return pick(g, []string{"0.1", "0.5", "1", "2", "4", "8", "0.3", "1.5"})
@@ -143,6 +159,9 @@ func (g *generator) resources() string {
 }
 
 func (g *generator) attributes() string {
+	if g.chance(15) {
+		return pick(g, []string{"rack:r1;rack:r1;level:1", "rack:r1;level:1;level:1", "rack:r1;rack:r2", "rack:r2;rack:r1", "level:[1-3];rack:5"})
+	}
 	return fmt.Sprintf("rack:r%d;level:%d;kind:%s", g.rng.IntN(3), g.rng.IntN(2), pick(g, []string{"ssd", "hdd", "5"}))
 }
 
@@ -154,7 +173,8 @@ func (g *generator) agentWords(w []string) []string {
 		w = append(w, "domain="+pick(g, []string{"r1/z1", "r1/z2", "r2/z1"}))
 	}
 	if g.chance(8) {
-		w = append(w, "caps="+pick(g, []string{"", "MULTI_ROLE", "MULTI_ROLE,HIERARCHICAL_ROLE"}))
+		w = append(w, "caps="+pick(g, []string{"", "MULTI_ROLE", "MULTI_ROLE,HIERARCHICAL_ROLE",
+			"MULTI_ROLE,HIERARCHICAL_ROLE,RESIZE_VOLUME", "MULTI_ROLE,HIERARCHICAL_ROLE,AGENT_DRAINING"}))
 	}
 	return w
 }
@@ -181,6 +201,13 @@ func (g *generator) addAgent() string {
 		}
 	}
 	return strings.Join(w, " ")
+}
+
+func (g *generator) provider() string {
+	if g.agent() == "" {
+		return ""
+	}
+	return "provider " + g.agent() + " res=" + g.resources()
 }
 
 func (g *generator) agent() string {
@@ -353,6 +380,9 @@ func (g *generator) quota() string {
 	}
 	if limit != "" {
 		c += " limit=" + limit
+	}
+	if g.nested && g.chance(10) { // refused by the master, known to its allocator
+		c = "quota " + pick(g, []string{"a/x", "b/x"}) + " guarantee=cpus:1"
 	}
 	return c
 }
@@ -533,5 +563,5 @@ func (g *generator) inverse() string {
 	if len(open) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("inverse %s %s filter=%s", pick(g, open).Name, pick(g, []string{"accept", "decline", "none"}), pick(g, []string{"-", "0", "3.2"}))
+	return fmt.Sprintf("inverse %s %s filter=%s", pick(g, open).Name, pick(g, []string{"accept", "decline", "none"}), pick(g, []string{"-", "0", "3.2", "nan", "inf"}))
 }

@@ -32,7 +32,12 @@ func satisfied(ac *scheduler.AttributeConstraint, g *cycle.Agent) bool {
 			text = fd.GetZone().GetName()
 		}
 	}
-	full := func(re string) bool { return regexp.MustCompile("^(?:" + re + ")$").MatchString(text) }
+	full := func(pattern string) bool {
+		re := regexp.MustCompile(pattern)
+		re.Longest()
+		at := re.FindStringIndex(text)
+		return at != nil && at[0] == 0 && at[1] == len(text)
+	}
 	switch p := ac.GetPredicate().GetPredicate().(type) {
 	case *scheduler.AttributeConstraint_Predicate_Exists_:
 		return present

@@ -412,20 +412,25 @@ func (r *reference) removeFilters(agent string) {
 	}
 }
 
-func attributeSet(g cycle.Agent) []string {
-	var out []string
-	for _, x := range g.Attributes {
-		out = append(out, x.String())
+// alike says whether two agents have equally many attributes and each of one is
+// somewhere in the other.
+func alike(x, y cycle.Agent) bool {
+	in := func(x, y cycle.Agent) bool {
+		for _, p := range x.Attributes {
+			if !slices.ContainsFunc(y.Attributes, func(q *mesos.Attribute) bool { return p.String() == q.String() }) {
+				return false
+			}
+		}
+		return true
 	}
-	slices.Sort(out)
-	return out
+	return len(x.Attributes) == len(y.Attributes) && in(x, y) && in(y, x)
 }
 
 func (r *reference) UpdateAgent(now int64, info cycle.Agent) error {
 	r.at(now)
 	g := r.agents[info.ID]
 	updated := false
-	if !slices.Equal(attributeSet(g.info), attributeSet(info)) {
+	if !alike(g.info, info) {
 		updated = true
 		r.removeFilters(info.ID)
 	}
