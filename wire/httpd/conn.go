@@ -26,6 +26,9 @@ type conn struct {
 	// mode is serving, draining or detached. The connection's goroutine moves it on; Shutdown and
 	// the owner of a stream may close the connection at the same time.
 	mode atomic.Uint32
+	// incoming is the body of a request that its handler reads as it comes. Set
+	// before the handler runs; the connection takes no further request.
+	incoming *Incoming
 	// stream is set when the connection has become one; Shutdown ends it.
 	stream atomic.Pointer[Stream]
 	// idle: no request is being answered. Only Shutdown reads it.
@@ -54,11 +57,19 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.framer.refusal != nil {
 		return 0, errRefused
 	}
+	if c.incoming != nil {
+		return c.incoming.pretend(p)
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		if k := c.framer.accept(p[:n]); c.framer.refusal != nil {
+		k := c.framer.accept(p[:n])
+		if c.framer.refusal != nil {
 			c.srv.metrics.refused.Add(1)
 			return k, errRefused
+		}
+		if c.framer.phase == atIncoming {
+			c.incoming = newIncoming(c, p[k:n])
+			return k, nil
 		}
 	}
 	return n, err
@@ -83,7 +94,7 @@ func (c *conn) Close() error {
 	if c.mode.Load() == detached {
 		return nil
 	}
-	if c.framer.refusal != nil && !c.closed.Load() {
+	if (c.framer.refusal != nil || c.incoming != nil && c.incoming.unread()) && !c.closed.Load() {
 		c.linger()
 	}
 	return c.closeNow()
@@ -100,7 +111,7 @@ func (c *conn) closeNow() error {
 	return err
 }
 
-// linger lets a refused peer read its answer: closing a socket with unread bytes
+// linger lets a peer that is still sending read its answer: closing a socket with unread bytes
 // makes the kernel send a reset, which can overtake the answer.
 func (c *conn) linger() {
 	half, ok := c.Conn.(interface{ CloseWrite() error })

@@ -16,6 +16,9 @@ func (s *Server) dispatch(rc *fasthttp.RequestCtx) {
 	if conn := connOf(rc); conn != nil {
 		conn.idle.Store(false)
 		defer conn.idle.Store(true)
+		if conn.incoming != nil {
+			rc.SetConnectionClose()
+		}
 	}
 	defer s.finish(c)
 	if !knownMethod(rc.Method()) {

@@ -20,6 +20,7 @@
 //	  - stream.go turns a connection into an endless chunked response. The stream
 //	    costs no goroutine: one watcher (watch_linux.go) notices when peers
 //	    close. upgrade.go turns a connection into a two-way byte channel.
+//	  - incoming.go gives a handler the body of a request while it still comes.
 //
 // Limits are on by default: body, header, inflated body, read and idle time,
 // number of connections, time for one send to a stream. A handler that panics

@@ -34,6 +34,9 @@ type framer struct {
 	bodyBytes    int64
 	hasLength    bool
 	chunked      bool
+	// streams: a chunked body of records is left for the handler (see Incoming).
+	streams  bool
+	recordIO bool
 
 	refusal *Refusal
 }
@@ -47,6 +50,8 @@ const (
 	atChunkSize
 	inChunk
 	atTrailer
+	// atIncoming: the header of a request is over whose body is not the parser's.
+	atIncoming
 )
 
 // accept examines the next bytes of the connection and returns how many of them
@@ -58,6 +63,9 @@ func (f *framer) accept(p []byte) int {
 		return 0
 	}
 	for pos := 0; pos < len(p); {
+		if f.phase == atIncoming {
+			return pos
+		}
 		if f.phase == inBody || f.phase == inChunk {
 			pos += f.skip(int64(len(p) - pos))
 			continue
@@ -103,7 +111,7 @@ func (f *framer) skip(n int64) int {
 
 // next makes ready for the next request of the connection.
 func (f *framer) next() {
-	*f = framer{maxHeader: f.maxHeader, maxBody: f.maxBody, carry: f.carry[:0]}
+	*f = framer{maxHeader: f.maxHeader, maxBody: f.maxBody, streams: f.streams, carry: f.carry[:0]}
 }
 
 // carryOver keeps the beginning of a line, if it may still become a good one.
@@ -194,6 +202,8 @@ func (f *framer) headerLine(line []byte) {
 	case 'c', 'C':
 		if v, ok := headerValue(line, "content-length"); ok {
 			f.contentLength(v)
+		} else if v, ok := headerValue(line, "content-type"); ok && f.streams {
+			f.recordIO = equalFold(v, "application/recordio")
 		}
 	case 't', 'T':
 		if v, ok := headerValue(line, "transfer-encoding"); ok {
@@ -274,6 +284,8 @@ func (f *framer) refuseBody(n int64) {
 
 func (f *framer) endOfHeader() {
 	switch {
+	case f.chunked && f.recordIO:
+		f.phase = atIncoming
 	case f.chunked:
 		f.phase = atChunkSize
 	case f.left > 0:

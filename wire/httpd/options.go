@@ -51,6 +51,11 @@ type Options struct {
 	// price of one more read call per request. For the agent; default off.
 	ReduceMemory bool
 
+	// StreamRecordIO lets handlers read chunked request bodies of the type
+	// application/recordio while they arrive, by Ctx.Incoming: without MaxBodyBytes
+	// and ReadTimeout, which such a body has its own rules for. Default off.
+	StreamRecordIO bool
+
 	// StreamSendTimeout is the longest that a peer may leave a send to its
 	// stream unread before it is cut; it takes effect between half this value
 	// and this value. Default 5 s.

@@ -135,6 +135,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		s := l.srv
 		c := &conn{Conn: raw, srv: s, remote: remoteHost(raw)}
 		c.framer.maxHeader, c.framer.maxBody = s.opts.MaxHeaderBytes, s.opts.MaxBodyBytes
+		c.framer.streams = s.opts.StreamRecordIO
 		c.idle.Store(true)
 		refusal := s.conns.add(c)
 		if refusal == nil {
