@@ -63,7 +63,6 @@ func BenchmarkUpdateAndAck(b *testing.B) {
 	w, f, a := benchWorld(b)
 	w.execute("launch f1 t1 cpus:1;mem:32 refuse=0")
 	states := []mesos.TaskState{mesos.TaskState_TASK_STARTING, mesos.TaskState_TASK_RUNNING}
-	var seq uint64 = 1
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
@@ -78,8 +77,6 @@ func BenchmarkUpdateAndAck(b *testing.B) {
 		w.out.Reset()
 		w.core.Step(w.now, &AgentFrame{Channel: a.channel, Up: up}, &w.out)
 		w.core.Step(w.now, &SchedulerCall{StreamID: f.streamID, Call: ack, Reply: 1}, &w.out)
-		seq++
-		w.core.Step(w.now, &AgentFrame{Channel: a.channel, Up: &link.Up{Body: &link.Up_Applied{Applied: &link.Applied{Seq: ptr(seq)}}}}, &w.out)
 	}
 }
 

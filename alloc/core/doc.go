@@ -33,8 +33,8 @@
 //
 // What an agent must do is an outbox record, numbered per agent, in the same
 // batch as the decision. It is sent when durable, sent again after a reconnect,
-// and deleted when the agent says Applied. Pings and answers to Register are not
-// kept.
+// and deleted when the agent says Applied. Pings, answers to Register, and
+// acknowledgements of status updates, which agents repeat, are not kept.
 //
 // # Reading order
 //

@@ -58,9 +58,10 @@ func isCheckUpdate(s *mesos.TaskStatus) bool {
 		s.GetReason() == mesos.TaskStatus_REASON_TASK_HEALTH_CHECK_STATUS_UPDATED)
 }
 
-// acknowledge passes an acknowledgement on to the agent. It is dropped if the agent
-// is away, since the agent will repeat the update, and if nothing was ever
-// forwarded for the task. The acknowledged end of a task completes it.
+// acknowledge passes an acknowledgement on to the agent, outside of its outbox: if it
+// is lost, or the agent is away, the agent repeats the update and the framework its
+// acknowledgement. It is dropped if nothing was ever forwarded for the task. The
+// acknowledged end of a task completes it.
 func (c *Core) acknowledge(f *frameworkState, call *scheduler.Call_Acknowledge) {
 	a := c.agents[call.GetAgentId().GetValue()]
 	if a == nil || !a.registered() || !a.cur.Connected {
@@ -75,7 +76,7 @@ func (c *Core) acknowledge(f *frameworkState, call *scheduler.Call_Acknowledge) 
 			c.completeTask(f, t)
 		}
 	}
-	c.order(a, &link.Down{Body: &link.Down_Acknowledge{Acknowledge: &link.Acknowledge{
+	c.tell(a, &link.Down{Body: &link.Down_Acknowledge{Acknowledge: &link.Acknowledge{
 		FrameworkId: f.info().Id, TaskId: call.TaskId, Uuid: call.Uuid}}})
 }
 
