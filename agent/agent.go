@@ -135,7 +135,7 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 	}
 	copts := core.Options{
 		WorkDir: o.WorkDir, IP: ip, Port: port, Hostname: o.Hostname,
-		Resources: total.ToProto(resource.PostRefinement), Attributes: attributes,
+		Resources: total.ToProto(resource.PostRefinement), Attributes: attributes, Domain: o.Domain,
 		Version: o.Version, Instance: randomText(), BootID: bootID(),
 		KeepUser: o.RunAsAgent || os.Geteuid() != 0, EnableCFS: o.EnableCFS,
 		Environment:           o.ExecutorEnvironment,

@@ -17,6 +17,7 @@ import (
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/wire/clock"
+	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
 )
 
@@ -43,6 +44,8 @@ type Options struct {
 	DefaultRole string
 	// Attributes, as "rack:r1;zone:a".
 	Attributes string
+	// Domain is the fault domain of the node; nil: none.
+	Domain *mesos.DomainInfo
 	// Isolation is runner.Cgroups, runner.Posix, runner.Auto (default), or a list of
 	// isolators under Mesos' names, such as "cgroups/cpu,cgroups/mem".
 	Isolation string

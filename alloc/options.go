@@ -15,6 +15,7 @@ import (
 	"github.com/caprock/caprock/store/kv"
 	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/httpd"
+	"github.com/caprock/caprock/wire/mesos"
 )
 
 // Options configure the service. WorkDir is required; the zero value of any
@@ -33,6 +34,14 @@ type Options struct {
 	// that Listen says; default those.
 	AdvertiseIP   string
 	AdvertisePort int
+
+	// Whitelist is a file with the names of the hosts whose agents are offered, one a
+	// line, read again every five seconds; "" or "*" offers all.
+	Whitelist string
+
+	// Domain is the fault domain of this process: agents in other regions are offered
+	// to REGION_AWARE frameworks only. nil: none, and agents with one are refused.
+	Domain *mesos.DomainInfo
 
 	// Cluster is a name for people; may be empty.
 	Cluster string

@@ -33,6 +33,7 @@ type Service struct {
 	loop      *loop.Loop
 	api       *api.Server
 	http      *httpd.Server
+	whitelist *whitelist
 	ready     chan struct{}
 }
 
@@ -78,6 +79,7 @@ func (s *Service) assemble() error {
 	me := s.opts.identify(s.addr)
 	co := s.opts.Core
 	co.MasterInfo = masterInfo(me, co.YoungCapabilities)
+	co.MasterInfo.Domain = s.opts.Domain
 	co.ClusterID = uuid.NewString()
 	co.Allocator = net.JoinHostPort(me.hostname, strconv.Itoa(me.port))
 	if co.Seed == 0 {
@@ -89,7 +91,7 @@ func (s *Service) assemble() error {
 		return err
 	}
 	shown := masterInfo(me, true)
-	shown.Id = co.MasterInfo.Id
+	shown.Id, shown.Domain = co.MasterInfo.Id, co.MasterInfo.Domain
 	s.api, err = api.New(api.Options{
 		MasterInfo: shown, Term: s.journal.Term(), Version: s.opts.Version, Cluster: s.opts.Cluster,
 		Flags: s.opts.Flags, LogFile: s.opts.LogFile, Fanout: s.opts.Fanout, Internals: s.internals,
@@ -103,6 +105,8 @@ func (s *Service) assemble() error {
 	if s.loop, err = loop.New(c, s.journal, s.api, lo); err != nil {
 		return err
 	}
+	s.whitelist = newWhitelist(s.opts.Whitelist, s.opts.Clock, s.opts.Logger)
+	s.whitelist.notify = s.loop.Notify
 	ho := s.opts.HTTP
 	ho.Actor, ho.Clock, ho.Logger = "master", s.opts.Clock, s.opts.Logger
 	ho.EnsureDefaults()
@@ -180,6 +184,8 @@ func (s *Service) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.Background())
 	defer stopWork()
 	s.api.Start(work, s.loop)
+	s.whitelist.look() // before there is an agent, so that none is offered that should not be
+	go s.whitelist.watch(work)
 	looped, served := make(chan error, 1), make(chan error, 1)
 	go func() { looped <- s.loop.Run(work, &s.recovered) }()
 	listener := s.listener
@@ -277,6 +283,8 @@ func (s *Service) internals(put func(name string, value float64)) {
 	put("caprock/journal/commit_ms/max", ms(j.LatencyMax))
 	put("caprock/store/disk_bytes", float64(k.DiskBytes))
 	put("caprock/store/compactions", float64(k.Compactions))
+	put("caprock/whitelist/hosts", float64(s.whitelist.size.Load()))
+	put("caprock/whitelist/read_errors", float64(s.whitelist.failed.Load()))
 	put("caprock/http/connections", float64(h.OpenConns))
 	put("caprock/http/requests", float64(h.Requests))
 	put("caprock/http/refused", float64(h.Refused))

@@ -89,6 +89,8 @@ func (c *Core) Step(now Time, cmd Command, out *Output) {
 		c.keep(cmd)
 	case *Explain:
 		c.explain(cmd)
+	case *SetWhitelist:
+		c.engine.a.SetWhitelist(cmd.Hosts)
 	default:
 		panic(fmt.Sprintf("BUG: unknown command %T", cmd))
 	}

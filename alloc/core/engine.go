@@ -29,12 +29,16 @@ const noFilter = -1
 func newEngine(o *Options) (*engine, error) {
 	options := cycle.Options{
 		ExcludeNames: o.ExcludeNames, ShowGPUsToAll: o.ShowGPUsToAll, Domain: o.MasterInfo.GetDomain(),
-		IntervalNanos: int64(o.AllocationInterval), RecoveryTimeoutNanos: int64(o.AgentReregisterTimeout),
+		IntervalNanos: int64(o.AllocationInterval), RecoveryFactor: o.RecoveryFactor, RecoveryTimeoutNanos: int64(o.RecoveryTimeout),
 		Shards: o.Shards, Seed: o.Seed, QuotaScope: o.QuotaScope,
 		RoleSorter: o.RoleSorter, FrameworkSorter: o.FrameworkSorter, ShuffleOff: o.ShuffleOff,
 		OfferShareLimit: o.OfferShareLimit,
 	}
-	if o.MinAllocatable != "" {
+	switch o.MinAllocatable {
+	case "":
+	case NoMinimum:
+		options.MinAllocatable = []resource.Quantities{}
+	default:
 		for _, text := range splitAlternatives(o.MinAllocatable) {
 			q, err := resource.ParseQuantities(text)
 			if err != nil {
@@ -56,6 +60,8 @@ func (e *engine) check(err error) {
 		e.onMisuse(err)
 	}
 }
+
+const maxInt32 = 1<<31 - 1
 
 func (c *Core) engineFramework(f *frameworkState) cycle.Framework {
 	return cycle.Framework{
@@ -89,12 +95,13 @@ func minAllocatable(info *mesos.FrameworkInfo) map[string][]resource.Quantities 
 	return all
 }
 
-// compiled are constraints that were validated when the framework gave them.
+// compiled are constraints that were validated when the framework gave them, under
+// limits that may have been wider then.
 func compiled(oc *scheduler.OfferConstraints) *cycle.Constraints {
 	if oc == nil {
 		return nil
 	}
-	constraints, err := cycle.CompileConstraints(oc, cycle.RegexpLimits{})
+	constraints, err := cycle.CompileConstraints(oc, cycle.RegexpLimits{MaxMemBytes: maxInt32, MaxProgramSize: maxInt32})
 	if err != nil {
 		panic("BUG: offer constraints were not validated: " + err.Error())
 	}

@@ -23,6 +23,10 @@ const (
 	DefaultAllocationInterval       = time.Second
 	DefaultFrameworkRecoveryTimeout = 10 * time.Minute
 	DefaultRecoveryRemovalLimit     = 50.0
+	DefaultRecoveryFactor           = 0.8
+	DefaultRecoveryTimeout          = 10 * time.Minute
+	// NoMinimum as MinAllocatable offers whatever there is.
+	NoMinimum = "none"
 	// HeartbeatInterval is what SUBSCRIBED promises; fixed, as in Mesos.
 	HeartbeatInterval = 15 * time.Second
 	// MesosVersion is the version of Mesos whose behaviour this is.
@@ -56,6 +60,11 @@ type Options struct {
 	// OfferTimeout rescinds unanswered offers; 0 lets them live forever.
 	OfferTimeout       time.Duration
 	AllocationInterval time.Duration
+	// RecoveryFactor is the part of the agents known at the start that must be back
+	// before a restarted allocator with quotas makes offers, and RecoveryTimeout
+	// ends that wait.
+	RecoveryFactor  float64
+	RecoveryTimeout time.Duration
 
 	MaxCompletedFrameworks int
 	MaxCompletedTasks      int // per framework
@@ -80,8 +89,11 @@ type Options struct {
 	// GPU_RESOURCES capability too (--filter_gpu_resources=false).
 	ShowGPUsToAll bool
 	// MinAllocatable is the least an offer holds: one of these sets of
-	// quantities, e.g. "cpus:0.01|mem:32". Empty means that, Mesos' default.
+	// quantities, e.g. "cpus:0.01|mem:32". Empty means that, Mesos' default;
+	// NoMinimum means that any offer is enough.
 	MinAllocatable string
+	// ConstraintLimits bound regular expressions in offer constraints.
+	ConstraintLimits cycle.RegexpLimits
 	// ExcludeNames are resource names that fair sharing does not look at.
 	ExcludeNames []string
 	// QuotaScope, sorters, shards, order and bounds are passed to alloc/cycle.
@@ -104,6 +116,8 @@ func (o *Options) EnsureDefaults() {
 	def(&o.FrameworkRecoveryTimeout, DefaultFrameworkRecoveryTimeout)
 	def(&o.RecoveryRemovalLimit, DefaultRecoveryRemovalLimit)
 	def(&o.AllocationInterval, DefaultAllocationInterval)
+	def(&o.RecoveryFactor, DefaultRecoveryFactor)
+	def(&o.RecoveryTimeout, DefaultRecoveryTimeout)
 	def(&o.MaxCompletedFrameworks, DefaultMaxCompletedFrameworks)
 	def(&o.MaxCompletedTasks, DefaultMaxCompletedTasks)
 	def(&o.MaxUnreachableTasks, DefaultMaxUnreachableTasks)
@@ -130,7 +144,7 @@ func (o *Options) Validate() error {
 	}{
 		{"PingInterval", o.PingInterval}, {"AgentReregisterTimeout", o.AgentReregisterTimeout},
 		{"FrameworkRecoveryTimeout", o.FrameworkRecoveryTimeout}, {"OfferTimeout", o.OfferTimeout},
-		{"AllocationInterval", o.AllocationInterval},
+		{"AllocationInterval", o.AllocationInterval}, {"RecoveryTimeout", o.RecoveryTimeout},
 	} {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("%s: got %v, want 0 or more", d.name, d.value))
@@ -138,6 +152,15 @@ func (o *Options) Validate() error {
 	}
 	if p := o.RecoveryRemovalLimit; !(p > 0 && p <= 100) {
 		errs = append(errs, fmt.Errorf("RecoveryRemovalLimit: got %v %%, want more than 0 and at most 100", p))
+	}
+	if f := o.RecoveryFactor; !(f > 0 && f <= 1) {
+		errs = append(errs, fmt.Errorf("RecoveryFactor: got %v, want more than 0 and at most 1", f))
+	}
+	if d := o.MasterInfo.GetDomain(); d != nil && (d.GetFaultDomain().GetRegion().GetName() == "" || d.GetFaultDomain().GetZone().GetName() == "") {
+		errs = append(errs, fmt.Errorf("MasterInfo.domain: got %v, want a fault domain with the names of a region and a zone", d))
+	}
+	if l := o.ConstraintLimits; l.MaxMemBytes < 0 || l.MaxProgramSize < 0 {
+		errs = append(errs, fmt.Errorf("ConstraintLimits: got %+v, want 0 or more", l))
 	}
 	return errors.Join(errs...)
 }

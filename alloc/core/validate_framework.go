@@ -33,7 +33,7 @@ func (c *Core) validateFramework(info *mesos.FrameworkInfo, suppressed []string,
 	if err := validateSuppressed(info, suppressed); err != nil {
 		return err
 	}
-	return validateConstraints(info, constraints)
+	return validateConstraints(info, constraints, c.opts.ConstraintLimits)
 }
 
 // roleAllowed applies the whitelist of --roles, which "*" is always in.
@@ -156,7 +156,7 @@ func validateSuppressed(info *mesos.FrameworkInfo, suppressed []string) error {
 
 // validateConstraints checks the names of roles here and has the rest checked by
 // compiling the constraints as the allocation will.
-func validateConstraints(info *mesos.FrameworkInfo, constraints *scheduler.OfferConstraints) error {
+func validateConstraints(info *mesos.FrameworkInfo, constraints *scheduler.OfferConstraints, limits cycle.RegexpLimits) error {
 	if constraints == nil {
 		return nil
 	}
@@ -166,7 +166,7 @@ func validateConstraints(info *mesos.FrameworkInfo, constraints *scheduler.Offer
 			return faultf("Offer constraints name role '%s', to which the framework is not subscribed", role)
 		}
 	}
-	if _, err := cycle.CompileConstraints(constraints, cycle.RegexpLimits{}); err != nil {
+	if _, err := cycle.CompileConstraints(constraints, limits); err != nil {
 		return faultf("Offer constraints are not valid: %w", err)
 	}
 	return nil

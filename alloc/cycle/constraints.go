@@ -64,13 +64,19 @@ type condition struct {
 // fields mean the defaults of Mesos.
 type RegexpLimits struct {
 	// MaxMemBytes bounds the compiled program, at 16 bytes per instruction of
-	// which two thirds of the memory are for. 0: 4096.
+	// which two thirds of the memory are for. 0: DefaultMaxMemBytes.
 	MaxMemBytes int
-	// MaxProgramSize bounds the number of instructions. 0: 100.
+	// MaxProgramSize bounds the number of instructions. 0: DefaultMaxProgramSize.
 	MaxProgramSize int
 }
 
 const instructionBytes = 16
+
+// Defaults of RegexpLimits.
+const (
+	DefaultMaxMemBytes    = 4096
+	DefaultMaxProgramSize = 100
+)
 
 // CompileConstraints checks and compiles the offer constraints of a framework.
 // The error is for the framework to read.
@@ -79,10 +85,10 @@ func CompileConstraints(oc *scheduler.OfferConstraints, limits RegexpLimits) (*C
 		return nil, nil
 	}
 	if limits.MaxMemBytes == 0 {
-		limits.MaxMemBytes = 4096
+		limits.MaxMemBytes = DefaultMaxMemBytes
 	}
 	if limits.MaxProgramSize == 0 {
-		limits.MaxProgramSize = 100
+		limits.MaxProgramSize = DefaultMaxProgramSize
 	}
 	c := &Constraints{roles: make(map[string]*expression), source: oc, limits: limits}
 	for _, role := range sortedKeys(oc.GetRoleConstraints()) {

@@ -77,6 +77,7 @@ cgroups removed, and the allocator is told.`,
 	f.StringVar(&o.Resources, "resources", "", "what the agent has to give, such as cpus:4;mem:8192;ports:[31000-32000]; what is missing is detected")
 	f.StringVar(&o.DefaultRole, "default-role", "*", "role of resources that name none")
 	f.StringVar(&o.Attributes, "attributes", "", "attributes of the node, such as rack:r1;zone:a")
+	domainFlag(f, &o.Domain, "fault domain of the node, as JSON or a file; the allocator needs one too")
 	f.StringVar(&o.Hostname, "hostname", "", "name told to others (default: the machine's)")
 	f.StringVar(&o.AdvertiseIP, "advertise-ip", "", "`IP` told to others instead of the one listened on")
 	f.StringVar(&o.Isolation, "isolation", "auto", "auto, cgroups, posix, or a list of Mesos' isolators such as cgroups/cpu,cgroups/mem")

@@ -12,6 +12,7 @@ import (
 	"github.com/caprock/caprock/alloc"
 	"github.com/caprock/caprock/alloc/api"
 	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/tools/flags"
 )
 
@@ -84,6 +85,8 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 	f.IntVar(&o.AdvertisePort, "advertise-port", 0, "port told to clients instead of the one listened on")
 	f.StringVar(&logDir, "log-dir", "", "`directory` of a log file, caprock-alloc.log, that is also served as /master/log")
 	f.StringVar(&o.LogFile, "external-log-file", "", "`file`, written by others, that is served as /master/log instead")
+	f.StringVar(&o.Whitelist, "whitelist", "", "`file` with the hosts whose agents are offered, one a line; read again every 5 seconds (default: all hosts)")
+	domainFlag(f, &o.Domain, "fault domain of the allocator, as JSON or a file: {\"fault_domain\": {\"region\": {\"name\": \"r1\"}, \"zone\": {\"name\": \"z1\"}}}")
 	f.StringVar(&o.Cluster, "cluster", "", "name of the cluster, for people")
 	coreFlags(cmd, &o.Core)
 	allocationFlags(f, &o.Core, &o.Loop.ForgetOffers)
@@ -101,7 +104,17 @@ func coreFlags(cmd *cobra.Command, o *core.Options) {
 	f.IntVar(&o.MaxPingTimeouts, "max-agent-ping-timeouts", core.DefaultMaxPingTimeouts, "unanswered pings in a row that make an agent unreachable")
 	flags.DurationVar(f, &o.AgentReregisterTimeout, "agent-reregister-timeout", core.DefaultAgentReregisterTimeout, "time agents have to come back after a restart of the allocator")
 	flags.DurationVar(f, &o.OfferTimeout, "offer-timeout", 0, "age at which an unanswered offer is rescinded (0ns: never)")
-	f.StringVar(&o.MinAllocatable, "min-allocatable-resources", "cpus:0.01|mem:32", "least an offer holds: alternatives separated by |")
+	f.Float64Var(&o.RecoveryFactor, "allocator-agent-recovery-factor", core.DefaultRecoveryFactor,
+		"`part` of the known agents that must be back after a restart before offers are made, if there are quotas")
+	flags.DurationVar(f, &o.RecoveryTimeout, "allocator-recovery-timeout", core.DefaultRecoveryTimeout, "longest wait for those agents")
+	flags.PercentVar(f, &o.RecoveryRemovalLimit, "recovery-agent-removal-limit", core.DefaultRecoveryRemovalLimit,
+		"part of the known agents that may be missing after --agent-reregister-timeout; while more are, none is declared unreachable")
+	f.StringVar(&o.MinAllocatable, "min-allocatable-resources", "cpus:0.01|mem:32",
+		"least an offer holds: alternatives separated by |; none: anything is offered")
+	flags.BytesVar(f, &o.ConstraintLimits.MaxMemBytes, "offer-constraints-re2-max-mem", cycle.DefaultMaxMemBytes,
+		"memory that a regular expression in offer constraints may need")
+	f.IntVar(&o.ConstraintLimits.MaxProgramSize, "offer-constraints-re2-max-program-size", cycle.DefaultMaxProgramSize,
+		"instructions that a regular expression in offer constraints may have")
 	f.StringSliceVar(&o.ExcludeNames, "fair-sharing-excluded-resource-names", nil, "`resources` that fair sharing does not look at")
 	f.StringSliceVar(&o.RoleWhitelist, "roles", nil, "`roles` that frameworks may use (default: any)")
 	f.BoolVar(&o.RequireAgentDomain, "require-agent-domain", false, "refuse agents without a fault domain")
