@@ -42,16 +42,19 @@ func (a *Allocator) free(slot shard.Slot, vec []int64, rest resource.Resources) 
 		return
 	}
 	avail := sh.AvailRow(row, a.space.Stride())
+	has := sh.IsAvailable(row)
 	for d, x := range vec {
 		avail[d] += x
+		has = has || x != 0
 	}
 	if len(rest) > 0 {
-		if rest = rest.NonShared(); len(rest) > 0 {
+		if rest = rest.NonShared(); len(rest) > 0 { // shared ones are available as long as the agent has them
 			sh.Rows[row].AvailRest = sh.Rows[row].AvailRest.Plus(rest)
 			a.classify(sh, row)
+			has = true
 		}
 	}
-	sh.Note(row, true, true)
+	sh.Note(row, has, true)
 	a.checkRoof(slot)
 }
 

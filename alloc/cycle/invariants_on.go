@@ -75,7 +75,7 @@ func (a *Allocator) checkAgent(slot shard.Slot, total []int64, held map[int32]in
 		}
 	}
 	if has := !drf.IsZero(sh.AvailRow(row, stride)) || len(r.AvailRest) > 0; has != sh.IsAvailable(row) {
-		panic(fmt.Sprintf("BUG: agent %s: the mask of available agents is wrong", r.ID))
+		panic(fmt.Sprintf("BUG: agent %s: the mask of available agents says %t, available are %v %v", r.ID, sh.IsAvailable(row), sh.AvailRow(row, stride), r.AvailRest))
 	}
 	if len(r.AvailRest) > 0 && slices.ContainsFunc(r.AvailRest, func(x resource.Resource) bool {
 		return x.IsReserved() || x.IsRevocable() || x.IsShared() || x.Type() == scalarType
