@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -86,10 +87,11 @@ func newPlan(s *Spec, g Groups) (*plan, error) {
 	}
 	b.addSession(s)
 	b.addMounts(s)
-	if err := b.addDescriptors(s); err != nil {
+	if err := errors.Join(b.addDescriptors(s), b.addKept(s)); err != nil {
 		b.release()
 		return nil, err
 	}
+	b.addTerminal(s)
 	b.addLimits(s)
 	b.addIdentity(s)
 	b.addExec(s)
@@ -212,8 +214,7 @@ func (b *planner) addExec(s *Spec) {
 	b.add("empty signal mask", op{nr: unix.SYS_RT_SIGPROCMASK, a: [6]uintptr{unix.SIG_SETMASK, keep(b, new(uint64)), 0, 8}})
 
 	// Before execve: it must flag even what the plan itself has opened.
-	b.add("close descriptors", op{nr: unix.SYS_CLOSE_RANGE,
-		a: [6]uintptr{uintptr(3 + len(s.ExtraFiles)), uintptr(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC}})
+	b.addCloseRange(s, 3+len(s.ExtraFiles))
 	if s.NoNewPrivs || len(s.Seccomp) > 0 {
 		b.add("set no_new_privs", op{nr: unix.SYS_PRCTL, a: [6]uintptr{unix.PR_SET_NO_NEW_PRIVS, 1}})
 	}

@@ -34,8 +34,14 @@ type Spec struct {
 	// ExtraFiles become descriptors 3, 4, …. All others are closed.
 	ExtraFiles []*os.File
 
+	// Keep is held open by the process at KeepFD for whoever comes after this
+	// agent; nil for none.
+	Keep *os.File
+
 	// Setsid makes the process leader of its own session.
 	Setsid bool
+	// Terminal makes Stdin, which is a terminal, that of the session.
+	Terminal bool
 	// Rlimits to set; Mesos' RLimitInfo names are resolved by the agent.
 	Rlimits []Rlimit
 	// OOMScoreAdj is written to oom_score_adj; nil inherits.
@@ -115,6 +121,12 @@ func (s *Spec) Validate() error {
 	}
 	if s.Dir != "" && !filepath.IsAbs(s.Dir) {
 		fault("launch: working directory %q is not absolute", s.Dir)
+	}
+	if s.Terminal && (!s.Setsid || s.Stdin == nil) {
+		fault("launch: a terminal without a session and a Stdin")
+	}
+	if len(s.ExtraFiles) > KeepFD-3 && s.Keep != nil {
+		fault("launch: %d extra files reach to descriptor %d, which is kept", len(s.ExtraFiles), KeepFD)
 	}
 	// A working directory below /proc/self/fd would escape a changed root.
 	if strings.HasPrefix(filepath.Clean(s.Dir)+"/", "/proc/") {
