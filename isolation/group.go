@@ -71,7 +71,8 @@ func (g *Group) Usage() (Usage, error) {
 		return full, err
 	}
 	if a, ok := g.host.bpf.Read(g.V2ID()); ok {
-		full.CPU, full.Source = a.CPU, SourceBPF
+		// BPF counts by the innermost group, files count those below too.
+		full.CPU, full.Source = max(full.CPU, a.CPU), SourceBPF
 		full.OOMKills = max(full.OOMKills, a.OOMKills)
 		full.Scheduling = Scheduling{Switches: a.Switches, Waits: a.Waits, Wait: a.Wait, WaitHist: a.WaitHist, Forks: a.Forks, Exits: a.Exits}
 		full.Network = Network{RxPackets: a.RxPackets, RxBytes: a.RxBytes, TxPackets: a.TxPackets, TxBytes: a.TxBytes}

@@ -120,6 +120,16 @@ func (h *Host) Create(id string, l Limits) (*Group, error) {
 	return h.wrap(cg, 0), nil
 }
 
+// CreateBelow makes a group inside of another whose limits it shares; see
+// cgroup.Tree.CreateBelow.
+func (h *Host) CreateBelow(parent, name string) (*Group, error) {
+	cg, err := h.tree.CreateBelow(parent, name)
+	if err != nil {
+		return nil, err
+	}
+	return h.wrap(cg, 0), nil
+}
+
 // Group returns an existing group; fs.ErrNotExist if there is none.
 func (h *Host) Group(id string) (*Group, error) {
 	cg, err := h.tree.Reopen(id)

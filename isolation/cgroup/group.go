@@ -93,11 +93,11 @@ func (g *Group) setUp(l Limits) error {
 }
 
 // Reopen returns the group that exists under id, perhaps made by an earlier
-// process; fs.ErrNotExist if it is in no hierarchy. Directories that are
+// process, or CreateBelow; fs.ErrNotExist if it is in no hierarchy. Directories that are
 // missing in some hierarchy, after a crash, are tolerated: such a group can be
 // destroyed. Its Limits are unknown until the next Update.
 func (t *Tree) Reopen(id string) (*Group, error) {
-	if err := ValidateID(id); err != nil {
+	if err := validatePath(id); err != nil {
 		return nil, err
 	}
 	g := t.handle(id)
@@ -112,6 +112,9 @@ func (t *Tree) Reopen(id string) (*Group, error) {
 	}
 	if err := g.identify(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if g.below() {
+		return g, nil
 	}
 	if err := g.watchOOM(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -262,10 +265,10 @@ func (g *Group) Enter() (v2 *os.File, tasks []*os.File, err error) {
 			file = "cgroup.procs"
 		}
 		if h.v2 && probe.Host().CloneIntoCgroup.OK() {
-			v2, err = os.Open(g.dir(i))
+			v2, err = os.Open(g.entry(i))
 		} else {
 			var f *os.File
-			if f, err = os.OpenFile(filepath.Join(g.dir(i), file), os.O_WRONLY, 0); err == nil {
+			if f, err = os.OpenFile(filepath.Join(g.entry(i), file), os.O_WRONLY, 0); err == nil {
 				tasks = append(tasks, f)
 			}
 		}

@@ -87,6 +87,10 @@ func (g *Group) Sample(skipCPU bool) (cpu time.Duration, memBytes uint64, err er
 	if g.mu.gone {
 		return 0, 0, fmt.Errorf("cgroup: %s: %w", g.id, fs.ErrClosed)
 	}
+	if g.below() {
+		u, err := g.usageBelow()
+		return u.CPU, 0, err
+	}
 	if !skipCPU {
 		if g.mu.cpu == nil {
 			path, key := g.cpuFile()
@@ -131,6 +135,9 @@ func (g *Group) cpuFile() (path, key string) {
 // Usage reads everything, from files opened for the purpose: some ten of them, so
 // this is for a question asked, not for every second.
 func (g *Group) Usage() (Usage, error) {
+	if g.below() {
+		return g.usageBelow()
+	}
 	var u Usage
 	var err error
 	if u.CPU, u.MemBytes, err = g.Sample(false); err != nil {
