@@ -14,6 +14,7 @@ const (
 	progressPrefix  = "progress/"
 	updatePrefix    = "update/"
 	completedPrefix = "completed/"
+	annexPrefix     = "annex/"
 )
 
 // FrameworkKey is the key of a Framework.
@@ -35,6 +36,9 @@ func UpdateKey(framework, task string, n uint64) string {
 
 // CompletedKey is the key of a Completed.
 func CompletedKey(container string) string { return completedPrefix + container }
+
+// AnnexKey is the key of an Annex, by its names with dots between.
+func AnnexKey(id string) string { return annexPrefix + id }
 
 // Message is a record's value.
 type Message interface {
@@ -62,6 +66,8 @@ func New(key string) Message {
 		return new(Update)
 	case completedPrefix:
 		return new(Completed)
+	case annexPrefix:
+		return new(Annex)
 	}
 	return nil
 }

@@ -998,6 +998,231 @@ func (x *Completed) GetEndedAtNanos() int64 {
 	return 0
 }
 
+// Annex is a container that was launched through the operator API: nested in that
+// of an executor or a task or in another annex, or standing alone.
+type Annex struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names from the root down to its own.
+	Path []string `protobuf:"bytes,1,rep,name=path" json:"path,omitempty"`
+	// What the kernel's side knows it by.
+	KernelId  *string                        `protobuf:"bytes,2,opt,name=kernel_id,json=kernelId" json:"kernel_id,omitempty"`
+	Command   *mesos.CommandInfo             `protobuf:"bytes,3,opt,name=command" json:"command,omitempty"`
+	Container *mesos.ContainerInfo           `protobuf:"bytes,4,opt,name=container" json:"container,omitempty"`
+	Resources []*mesos.Resource              `protobuf:"bytes,5,rep,name=resources" json:"resources,omitempty"`
+	Limits    map[string]*mesos.Value_Scalar `protobuf:"bytes,6,rep,name=limits" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// It ends with the connection that it was launched on, and with the agent.
+	Session   *bool    `protobuf:"varint,7,opt,name=session" json:"session,omitempty"`
+	Directory *string  `protobuf:"bytes,8,opt,name=directory" json:"directory,omitempty"`
+	User      *string  `protobuf:"bytes,9,opt,name=user" json:"user,omitempty"`
+	Process   *Process `protobuf:"bytes,10,opt,name=process" json:"process,omitempty"`
+	// How it ended; unset while it lives.
+	Termination *Termination `protobuf:"bytes,11,opt,name=termination" json:"termination,omitempty"`
+	Ordinal     *uint64      `protobuf:"varint,12,opt,name=ordinal" json:"ordinal,omitempty"`
+	// What it ends with if its process is killed for that.
+	Ending        *Ending `protobuf:"bytes,13,opt,name=ending" json:"ending,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Annex) Reset() {
+	*x = Annex{}
+	mi := &file_agent_record_record_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Annex) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Annex) ProtoMessage() {}
+
+func (x *Annex) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_record_record_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Annex.ProtoReflect.Descriptor instead.
+func (*Annex) Descriptor() ([]byte, []int) {
+	return file_agent_record_record_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Annex) GetPath() []string {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Annex) GetKernelId() string {
+	if x != nil && x.KernelId != nil {
+		return *x.KernelId
+	}
+	return ""
+}
+
+func (x *Annex) GetCommand() *mesos.CommandInfo {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *Annex) GetContainer() *mesos.ContainerInfo {
+	if x != nil {
+		return x.Container
+	}
+	return nil
+}
+
+func (x *Annex) GetResources() []*mesos.Resource {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
+}
+
+func (x *Annex) GetLimits() map[string]*mesos.Value_Scalar {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Annex) GetSession() bool {
+	if x != nil && x.Session != nil {
+		return *x.Session
+	}
+	return false
+}
+
+func (x *Annex) GetDirectory() string {
+	if x != nil && x.Directory != nil {
+		return *x.Directory
+	}
+	return ""
+}
+
+func (x *Annex) GetUser() string {
+	if x != nil && x.User != nil {
+		return *x.User
+	}
+	return ""
+}
+
+func (x *Annex) GetProcess() *Process {
+	if x != nil {
+		return x.Process
+	}
+	return nil
+}
+
+func (x *Annex) GetTermination() *Termination {
+	if x != nil {
+		return x.Termination
+	}
+	return nil
+}
+
+func (x *Annex) GetOrdinal() uint64 {
+	if x != nil && x.Ordinal != nil {
+		return *x.Ordinal
+	}
+	return 0
+}
+
+func (x *Annex) GetEnding() *Ending {
+	if x != nil {
+		return x.Ending
+	}
+	return nil
+}
+
+// Termination is what WAIT_CONTAINER tells.
+type Termination struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As wait(2) gives it; unset if nobody knows.
+	ExitStatus    *int32                        `protobuf:"varint,1,opt,name=exit_status,json=exitStatus" json:"exit_status,omitempty"`
+	State         *mesos.TaskState              `protobuf:"varint,2,opt,name=state,enum=mesos.v1.TaskState" json:"state,omitempty"`
+	Reason        *mesos.TaskStatus_Reason      `protobuf:"varint,3,opt,name=reason,enum=mesos.v1.TaskStatus_Reason" json:"reason,omitempty"`
+	Limitation    *mesos.TaskResourceLimitation `protobuf:"bytes,4,opt,name=limitation" json:"limitation,omitempty"`
+	Message       *string                       `protobuf:"bytes,5,opt,name=message" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Termination) Reset() {
+	*x = Termination{}
+	mi := &file_agent_record_record_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Termination) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Termination) ProtoMessage() {}
+
+func (x *Termination) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_record_record_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Termination.ProtoReflect.Descriptor instead.
+func (*Termination) Descriptor() ([]byte, []int) {
+	return file_agent_record_record_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Termination) GetExitStatus() int32 {
+	if x != nil && x.ExitStatus != nil {
+		return *x.ExitStatus
+	}
+	return 0
+}
+
+func (x *Termination) GetState() mesos.TaskState {
+	if x != nil && x.State != nil {
+		return *x.State
+	}
+	return mesos.TaskState(6)
+}
+
+func (x *Termination) GetReason() mesos.TaskStatus_Reason {
+	if x != nil && x.Reason != nil {
+		return *x.Reason
+	}
+	return mesos.TaskStatus_Reason(0)
+}
+
+func (x *Termination) GetLimitation() *mesos.TaskResourceLimitation {
+	if x != nil {
+		return x.Limitation
+	}
+	return nil
+}
+
+func (x *Termination) GetMessage() string {
+	if x != nil && x.Message != nil {
+		return *x.Message
+	}
+	return ""
+}
+
 var File_agent_record_record_proto protoreflect.FileDescriptor
 
 const file_agent_record_record_proto_rawDesc = "" +
@@ -1095,7 +1320,34 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"\tcontainer\x18\x01 \x01(\v2\x18.caprock.agent.ContainerR\tcontainer\x125\n" +
 	"\tframework\x18\x02 \x01(\v2\x17.mesos.v1.FrameworkInfoR\tframework\x12$\n" +
 	"\x05tasks\x18\x03 \x03(\v2\x0e.mesos.v1.TaskR\x05tasks\x12$\n" +
-	"\x0eended_at_nanos\x18\x04 \x01(\x03R\fendedAtNanosB)Z'github.com/caprock/caprock/agent/record"
+	"\x0eended_at_nanos\x18\x04 \x01(\x03R\fendedAtNanos\"\xe4\x04\n" +
+	"\x05Annex\x12\x12\n" +
+	"\x04path\x18\x01 \x03(\tR\x04path\x12\x1b\n" +
+	"\tkernel_id\x18\x02 \x01(\tR\bkernelId\x12/\n" +
+	"\acommand\x18\x03 \x01(\v2\x15.mesos.v1.CommandInfoR\acommand\x125\n" +
+	"\tcontainer\x18\x04 \x01(\v2\x17.mesos.v1.ContainerInfoR\tcontainer\x120\n" +
+	"\tresources\x18\x05 \x03(\v2\x12.mesos.v1.ResourceR\tresources\x128\n" +
+	"\x06limits\x18\x06 \x03(\v2 .caprock.agent.Annex.LimitsEntryR\x06limits\x12\x18\n" +
+	"\asession\x18\a \x01(\bR\asession\x12\x1c\n" +
+	"\tdirectory\x18\b \x01(\tR\tdirectory\x12\x12\n" +
+	"\x04user\x18\t \x01(\tR\x04user\x120\n" +
+	"\aprocess\x18\n" +
+	" \x01(\v2\x16.caprock.agent.ProcessR\aprocess\x12<\n" +
+	"\vtermination\x18\v \x01(\v2\x1a.caprock.agent.TerminationR\vtermination\x12\x18\n" +
+	"\aordinal\x18\f \x01(\x04R\aordinal\x12-\n" +
+	"\x06ending\x18\r \x01(\v2\x15.caprock.agent.EndingR\x06ending\x1aQ\n" +
+	"\vLimitsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.mesos.v1.Value.ScalarR\x05value:\x028\x01\"\xea\x01\n" +
+	"\vTermination\x12\x1f\n" +
+	"\vexit_status\x18\x01 \x01(\x05R\n" +
+	"exitStatus\x12)\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x13.mesos.v1.TaskStateR\x05state\x123\n" +
+	"\x06reason\x18\x03 \x01(\x0e2\x1b.mesos.v1.TaskStatus.ReasonR\x06reason\x12@\n" +
+	"\n" +
+	"limitation\x18\x04 \x01(\v2 .mesos.v1.TaskResourceLimitationR\n" +
+	"limitation\x12\x18\n" +
+	"\amessage\x18\x05 \x01(\tR\amessageB)Z'github.com/caprock/caprock/agent/record"
 
 var (
 	file_agent_record_record_proto_rawDescOnce sync.Once
@@ -1110,7 +1362,7 @@ func file_agent_record_record_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_record_record_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_agent_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_agent_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_agent_record_record_proto_goTypes = []any{
 	(Process_Phase)(0),                   // 0: caprock.agent.Process.Phase
 	(Container_Kind)(0),                  // 1: caprock.agent.Container.Kind
@@ -1124,52 +1376,69 @@ var file_agent_record_record_proto_goTypes = []any{
 	(*Progress)(nil),                     // 9: caprock.agent.Progress
 	(*Update)(nil),                       // 10: caprock.agent.Update
 	(*Completed)(nil),                    // 11: caprock.agent.Completed
-	(*mesos.Resource)(nil),               // 12: mesos.v1.Resource
-	(*mesos.DrainConfig)(nil),            // 13: mesos.v1.DrainConfig
-	(*mesos.FrameworkInfo)(nil),          // 14: mesos.v1.FrameworkInfo
-	(*mesos.FrameworkID)(nil),            // 15: mesos.v1.FrameworkID
-	(*mesos.ExecutorInfo)(nil),           // 16: mesos.v1.ExecutorInfo
-	(mesos.TaskState)(0),                 // 17: mesos.v1.TaskState
-	(mesos.TaskStatus_Reason)(0),         // 18: mesos.v1.TaskStatus.Reason
-	(*mesos.TaskResourceLimitation)(nil), // 19: mesos.v1.TaskResourceLimitation
-	(*mesos.TaskInfo)(nil),               // 20: mesos.v1.TaskInfo
-	(*mesos.ExecutorID)(nil),             // 21: mesos.v1.ExecutorID
-	(*mesos.TaskStatus)(nil),             // 22: mesos.v1.TaskStatus
-	(*mesos.KillPolicy)(nil),             // 23: mesos.v1.KillPolicy
-	(*mesos.Task)(nil),                   // 24: mesos.v1.Task
+	(*Annex)(nil),                        // 12: caprock.agent.Annex
+	(*Termination)(nil),                  // 13: caprock.agent.Termination
+	nil,                                  // 14: caprock.agent.Annex.LimitsEntry
+	(*mesos.Resource)(nil),               // 15: mesos.v1.Resource
+	(*mesos.DrainConfig)(nil),            // 16: mesos.v1.DrainConfig
+	(*mesos.FrameworkInfo)(nil),          // 17: mesos.v1.FrameworkInfo
+	(*mesos.FrameworkID)(nil),            // 18: mesos.v1.FrameworkID
+	(*mesos.ExecutorInfo)(nil),           // 19: mesos.v1.ExecutorInfo
+	(mesos.TaskState)(0),                 // 20: mesos.v1.TaskState
+	(mesos.TaskStatus_Reason)(0),         // 21: mesos.v1.TaskStatus.Reason
+	(*mesos.TaskResourceLimitation)(nil), // 22: mesos.v1.TaskResourceLimitation
+	(*mesos.TaskInfo)(nil),               // 23: mesos.v1.TaskInfo
+	(*mesos.ExecutorID)(nil),             // 24: mesos.v1.ExecutorID
+	(*mesos.TaskStatus)(nil),             // 25: mesos.v1.TaskStatus
+	(*mesos.KillPolicy)(nil),             // 26: mesos.v1.KillPolicy
+	(*mesos.Task)(nil),                   // 27: mesos.v1.Task
+	(*mesos.CommandInfo)(nil),            // 28: mesos.v1.CommandInfo
+	(*mesos.ContainerInfo)(nil),          // 29: mesos.v1.ContainerInfo
+	(*mesos.Value_Scalar)(nil),           // 30: mesos.v1.Value.Scalar
 }
 var file_agent_record_record_proto_depIdxs = []int32{
-	12, // 0: caprock.agent.Agent.total:type_name -> mesos.v1.Resource
-	12, // 1: caprock.agent.Agent.configured:type_name -> mesos.v1.Resource
-	13, // 2: caprock.agent.Agent.drain_config:type_name -> mesos.v1.DrainConfig
-	14, // 3: caprock.agent.Framework.info:type_name -> mesos.v1.FrameworkInfo
+	15, // 0: caprock.agent.Agent.total:type_name -> mesos.v1.Resource
+	15, // 1: caprock.agent.Agent.configured:type_name -> mesos.v1.Resource
+	16, // 2: caprock.agent.Agent.drain_config:type_name -> mesos.v1.DrainConfig
+	17, // 3: caprock.agent.Framework.info:type_name -> mesos.v1.FrameworkInfo
 	0,  // 4: caprock.agent.Process.phase:type_name -> caprock.agent.Process.Phase
-	15, // 5: caprock.agent.Container.framework_id:type_name -> mesos.v1.FrameworkID
-	16, // 6: caprock.agent.Container.executor:type_name -> mesos.v1.ExecutorInfo
+	18, // 5: caprock.agent.Container.framework_id:type_name -> mesos.v1.FrameworkID
+	19, // 6: caprock.agent.Container.executor:type_name -> mesos.v1.ExecutorInfo
 	1,  // 7: caprock.agent.Container.kind:type_name -> caprock.agent.Container.Kind
 	2,  // 8: caprock.agent.Container.state:type_name -> caprock.agent.Container.State
 	5,  // 9: caprock.agent.Container.process:type_name -> caprock.agent.Process
 	7,  // 10: caprock.agent.Container.ending:type_name -> caprock.agent.Ending
-	17, // 11: caprock.agent.Ending.state:type_name -> mesos.v1.TaskState
-	18, // 12: caprock.agent.Ending.reason:type_name -> mesos.v1.TaskStatus.Reason
-	19, // 13: caprock.agent.Ending.limitation:type_name -> mesos.v1.TaskResourceLimitation
-	15, // 14: caprock.agent.Task.framework_id:type_name -> mesos.v1.FrameworkID
-	20, // 15: caprock.agent.Task.info:type_name -> mesos.v1.TaskInfo
-	21, // 16: caprock.agent.Task.executor_id:type_name -> mesos.v1.ExecutorID
-	17, // 17: caprock.agent.Progress.state:type_name -> mesos.v1.TaskState
-	22, // 18: caprock.agent.Progress.statuses:type_name -> mesos.v1.TaskStatus
+	20, // 11: caprock.agent.Ending.state:type_name -> mesos.v1.TaskState
+	21, // 12: caprock.agent.Ending.reason:type_name -> mesos.v1.TaskStatus.Reason
+	22, // 13: caprock.agent.Ending.limitation:type_name -> mesos.v1.TaskResourceLimitation
+	18, // 14: caprock.agent.Task.framework_id:type_name -> mesos.v1.FrameworkID
+	23, // 15: caprock.agent.Task.info:type_name -> mesos.v1.TaskInfo
+	24, // 16: caprock.agent.Task.executor_id:type_name -> mesos.v1.ExecutorID
+	20, // 17: caprock.agent.Progress.state:type_name -> mesos.v1.TaskState
+	25, // 18: caprock.agent.Progress.statuses:type_name -> mesos.v1.TaskStatus
 	5,  // 19: caprock.agent.Progress.process:type_name -> caprock.agent.Process
-	23, // 20: caprock.agent.Progress.kill_policy:type_name -> mesos.v1.KillPolicy
+	26, // 20: caprock.agent.Progress.kill_policy:type_name -> mesos.v1.KillPolicy
 	7,  // 21: caprock.agent.Progress.ending:type_name -> caprock.agent.Ending
-	22, // 22: caprock.agent.Update.status:type_name -> mesos.v1.TaskStatus
+	25, // 22: caprock.agent.Update.status:type_name -> mesos.v1.TaskStatus
 	6,  // 23: caprock.agent.Completed.container:type_name -> caprock.agent.Container
-	14, // 24: caprock.agent.Completed.framework:type_name -> mesos.v1.FrameworkInfo
-	24, // 25: caprock.agent.Completed.tasks:type_name -> mesos.v1.Task
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	17, // 24: caprock.agent.Completed.framework:type_name -> mesos.v1.FrameworkInfo
+	27, // 25: caprock.agent.Completed.tasks:type_name -> mesos.v1.Task
+	28, // 26: caprock.agent.Annex.command:type_name -> mesos.v1.CommandInfo
+	29, // 27: caprock.agent.Annex.container:type_name -> mesos.v1.ContainerInfo
+	15, // 28: caprock.agent.Annex.resources:type_name -> mesos.v1.Resource
+	14, // 29: caprock.agent.Annex.limits:type_name -> caprock.agent.Annex.LimitsEntry
+	5,  // 30: caprock.agent.Annex.process:type_name -> caprock.agent.Process
+	13, // 31: caprock.agent.Annex.termination:type_name -> caprock.agent.Termination
+	7,  // 32: caprock.agent.Annex.ending:type_name -> caprock.agent.Ending
+	20, // 33: caprock.agent.Termination.state:type_name -> mesos.v1.TaskState
+	21, // 34: caprock.agent.Termination.reason:type_name -> mesos.v1.TaskStatus.Reason
+	22, // 35: caprock.agent.Termination.limitation:type_name -> mesos.v1.TaskResourceLimitation
+	30, // 36: caprock.agent.Annex.LimitsEntry.value:type_name -> mesos.v1.Value.Scalar
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_agent_record_record_proto_init() }
@@ -1183,7 +1452,7 @@ func file_agent_record_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_record_record_proto_rawDesc), len(file_agent_record_record_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   9,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
