@@ -24,9 +24,9 @@ func (c *Core) makeOffers(decided []cycle.Offer) {
 	batches := map[*frameworkState][]*mesos.Offer{}
 	for i := range decided {
 		d := &decided[i]
-		f, a := c.frameworks[d.Framework], c.agents[d.Agent]
+		f, a := c.frameworks[d.Framework()], c.agents[d.Agent()]
 		if f == nil || a == nil || !f.cur.Active || !a.cur.Active {
-			c.engine.recover(c.now.Mono, d.Framework, d.Agent, d.Resources(), noFilter, false)
+			c.engine.recover(c.now.Mono, d.Framework(), d.Agent(), d.Resources(), noFilter, false)
 			continue
 		}
 		if batches[f] == nil {
@@ -41,8 +41,8 @@ func (c *Core) makeOffers(decided []cycle.Offer) {
 
 func (c *Core) makeOffer(f *frameworkState, a *agentState, d *cycle.Offer) *Offer {
 	id, list := c.newOfferID(), d.List()
-	wire := c.formatOffer(id, f, a, d.Role, list)
-	o := c.putOffer(c.engine.records.Make(id, d, list, c.now.Wall), wire, list.Resources)
+	wire := c.formatOffer(id, f, a, d.Role(), list)
+	o := c.putOffer(c.engine.records.Make(id, d, list, c.now.Wall), wire, list.Resources())
 	if c.opts.OfferTimeout > 0 {
 		c.timers.arm(c.now.Mono+int64(c.opts.OfferTimeout), timerOffer, id)
 	}

@@ -50,7 +50,7 @@ func (w *OfferRecords) Make(id string, d *cycle.Offer, list *cycle.List, madeNan
 	}
 	p := &w.parts[0]
 	w.parts = w.parts[1:]
-	p.id, p.framework, p.agent, p.role, p.made = id, d.Framework, d.Agent, d.Role, madeNanos
+	p.id, p.framework, p.agent, p.role, p.made = id, d.Framework(), d.Agent(), d.Role(), madeNanos
 	v := &p.value
 	v.Id, v.FrameworkId, v.AgentId, v.Role, v.MadeNanos = &p.id, &p.framework, &p.agent, &p.role, &p.made
 	v.Resources = list.Messages(resource.PostRefinement, visibleMessages)

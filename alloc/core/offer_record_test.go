@@ -46,7 +46,7 @@ func TestOfferRecords(t *testing.T) {
 	}
 	for i, r := range made {
 		v, d, id := r.Value.(*record.Offer), &decided.Offers[i], fmt.Sprintf("m\x00-O%d", uint64(i)*1e17)
-		if v.GetId() != id || v.GetFrameworkId() != "f" || v.GetAgentId() != d.Agent || v.GetRole() != "r" || v.GetMadeNanos() != int64(i) {
+		if v.GetId() != id || v.GetFrameworkId() != "f" || v.GetAgentId() != d.Agent() || v.GetRole() != "r" || v.GetMadeNanos() != int64(i) {
 			t.Errorf("offer %d: got %v", i, v)
 		}
 		if !bytes.Equal(r.Key, record.OfferKey(id)) {

@@ -90,7 +90,7 @@ func BenchmarkEventCycle(b *testing.B) {
 	for i := range b.N {
 		o := c.res.Offers[i%len(c.res.Offers)]
 		c.must(c.a.DeclineOffer(c.now, &o, nil))
-		c.must(c.a.UpdateUnavailability(c.now, o.Agent, nil))
+		c.must(c.a.UpdateUnavailability(c.now, o.Agent(), nil))
 		c.a.RunCycle(c.now, &c.res)
 	}
 }
@@ -109,7 +109,7 @@ func BenchmarkRecoverAsList(b *testing.B) {
 	for range b.N {
 		for i := range c.res.Offers {
 			o := &c.res.Offers[i]
-			c.must(c.a.RecoverResources(c.now, o.Framework, o.Agent, o.Resources(), nil, false))
+			c.must(c.a.RecoverResources(c.now, o.Framework(), o.Agent(), o.Resources(), nil, false))
 		}
 		c.now += 1e9
 		c.a.RunCycle(c.now, &c.res)

@@ -145,17 +145,17 @@ func (a *Allocator) RecoverResources(now int64, fwID, agentID string, res resour
 func (a *Allocator) DeclineOffer(now int64, o *Offer, filter *Filter) error {
 	a.at(now)
 	sh, row := a.space.At(o.slot)
-	if row >= len(sh.Rows) || sh.Rows[row].ID != o.Agent || sh.Rows[row].Gen != o.gen {
+	if row >= len(sh.Rows) || sh.Rows[row].ID != o.agent || sh.Rows[row].Gen != o.gen {
 		return nil
 	}
 	if int(o.claim) >= len(a.claims) {
 		return nil
 	}
 	cl := &a.claims[o.claim]
-	if cl.framework < 0 || a.fws[cl.framework].info.ID != o.Framework || a.roles[cl.role].name != o.Role {
+	if cl.party != o.party {
 		return nil
 	}
-	return a.recover(o.slot, o.claim, o.plain, o.rest, filter, false)
+	return a.recover(o.slot, o.claim, o.list.plain, o.list.rest, filter, false)
 }
 
 func (a *Allocator) recover(slot shard.Slot, c int32, vec []int64, rest resource.Resources, filter *Filter, allocated bool) error {

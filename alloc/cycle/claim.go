@@ -15,6 +15,7 @@ import (
 type claim struct {
 	framework  int32
 	role       int32
+	party      *party
 	leaf       drf.Leaf // in the role's tree; NoLeaf: not tracked
 	subscribed bool
 	suppressed bool
@@ -80,6 +81,7 @@ func (a *Allocator) claimOf(fw, roleID int32) int32 {
 		return c
 	}
 	cl := claim{framework: fw, role: roleID, leaf: drf.NoLeaf, lastOffer: a.now}
+	cl.party = &party{framework: f.info.ID, role: a.roles[roleID].name, number: fw}
 	var c int32
 	if n := len(a.freeClaim); n > 0 {
 		c = a.freeClaim[n-1]
@@ -201,12 +203,13 @@ func (a *Allocator) isActive(c int32) bool { return a.active[c>>6]&(1<<(c&63)) !
 // constraints of the claim keep it.
 func (a *Allocator) bar(c int32, slot shard.Slot) {
 	sh, row := a.space.At(slot)
-	b := sh.Rows[row].Blocked
+	b := sh.Blocked[row]
 	if w := int(c >> 6); len(b) <= w {
 		grown := make([]uint64, max(len(a.active), w+1))
 		copy(grown, b)
 		b = grown
-		sh.Rows[row].Blocked = b
+		sh.Blocked[row] = b
+		sh.Rows[row].Traits |= shard.Barred
 	}
 	b[c>>6] |= 1 << (c & 63)
 }
@@ -216,7 +219,7 @@ func (a *Allocator) unbar(c int32, slot shard.Slot) {
 		return
 	}
 	sh, row := a.space.At(slot)
-	if b := sh.Rows[row].Blocked; int(c>>6) < len(b) {
+	if b := sh.Blocked[row]; int(c>>6) < len(b) {
 		b[c>>6] &^= 1 << (c & 63)
 	}
 	sh.Wake(row)

@@ -59,7 +59,7 @@ func (c *cluster) run() []string {
 	var out []string
 	for i := range c.res.Offers {
 		o := &c.res.Offers[i]
-		out = append(out, fmt.Sprintf("%s %s %s %s", o.Framework, o.Role, o.Agent, notation.Format(o.Resources().Unallocate())))
+		out = append(out, fmt.Sprintf("%s %s %s %s", o.Framework(), o.Role(), o.Agent(), notation.Format(o.Resources().Unallocate())))
 	}
 	return out
 }

@@ -201,7 +201,7 @@ func (a *Allocator) removeFilters(slot shard.Slot) {
 	a.clearInverseFilters(slot)
 	sh, row := a.space.At(slot)
 	if sh.Rows[row].Covers > 0 {
-		for w, word := range sh.Rows[row].Blocked {
+		for w, word := range sh.Blocked[row] {
 			for ; word != 0; word &= word - 1 {
 				c := int32(w*64 + trailingZeros(word))
 				f := &a.claims[c].filters

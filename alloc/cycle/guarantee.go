@@ -10,7 +10,9 @@ func (a *Allocator) serveGuarantees(slot shard.Slot) {
 	sh, row := a.space.At(slot)
 	v := visit{a: a, slot: slot, sh: sh, row: row, lots: a.run.lots.of(slot)}
 	v.eligible = a.classes.list[sh.Rows[row].Class-1].eligible
-	v.blocked = sh.Rows[row].Blocked
+	if sh.Rows[row].Traits&shard.Barred != 0 {
+		v.blocked = sh.Blocked[row]
+	}
 	a.roleTree.Refresh()
 	if a.opts.RoleSorter == Random {
 		a.run.drawn = a.roleTree.Shuffle(a.run.drawn[:0], v.lots.unit)

@@ -77,6 +77,9 @@ func (a *Allocator) checkAgent(slot shard.Slot, total []int64, held map[int32]in
 	if has := !drf.IsZero(sh.AvailRow(row, stride)) || len(r.AvailRest) > 0; has != sh.IsAvailable(row) {
 		panic(fmt.Sprintf("BUG: agent %s: the mask of available agents says %t, available are %v %v", r.ID, sh.IsAvailable(row), sh.AvailRow(row, stride), r.AvailRest))
 	}
+	if (sh.Blocked[row] != nil) != (r.Traits&shard.Barred != 0) {
+		panic(fmt.Sprintf("BUG: agent %s: the trait Barred is wrong", r.ID))
+	}
 	if len(r.AvailRest) > 0 && slices.ContainsFunc(r.AvailRest, func(x resource.Resource) bool {
 		return x.IsReserved() || x.IsRevocable() || x.IsShared() || x.Type() == scalarType
 	}) != (r.Traits&shard.Complex != 0) {
@@ -138,6 +141,6 @@ func (a *Allocator) checkFilters() {
 
 func (a *Allocator) barred(c int32, slot shard.Slot) bool {
 	sh, row := a.space.At(slot)
-	b := sh.Rows[row].Blocked
+	b := sh.Blocked[row]
 	return int(c>>6) < len(b) && b[c>>6]&(1<<(c&63)) != 0
 }

@@ -2,6 +2,7 @@ package cycle
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
@@ -11,12 +12,25 @@ import (
 // lists of resources. Equal offers share one List, and whatever is derived from
 // it is derived once.
 
-// List is the resources of offers that are equal, allocated to their role. It is
-// immutable and stays valid for as long as it is kept.
+// List is the resources of offers that are equal, in one role. It is immutable, but for what
+// is derived when somebody asks, and stays valid for as long as it is kept.
 type List struct {
-	Resources resource.Resources
+	role  *roleLists
+	plain []int64            // plain scalars, by dimension
+	rest  resource.Resources // before it was allocated to the role
+	cycle uint32             // in which it was last used
 
-	messages *[listFormats][]*mesos.Resource // nil: nobody asked yet
+	resources resource.Resources              // nil: nobody asked yet
+	messages  *[listFormats][]*mesos.Resource // the same
+}
+
+// Resources returns the list, allocated to its role. It must not be written to. Only the
+// allocator's goroutine may call it.
+func (l *List) Resources() resource.Resources {
+	if l.resources == nil {
+		l.resources = l.materialize()
+	}
+	return l.resources
 }
 
 // listFormats is the number of formats that messages are kept in: three, each with
@@ -35,7 +49,7 @@ func (l *List) Messages(f resource.Format, make func(resource.Resources, resourc
 		l.messages = new([listFormats][]*mesos.Resource)
 	}
 	if l.messages[at] == nil {
-		l.messages[at] = make(l.Resources, f)
+		l.messages[at] = make(l.Resources(), f)
 	}
 	return l.messages[at]
 }
@@ -44,24 +58,18 @@ func (l *List) Messages(f resource.Format, make func(resource.Resources, resourc
 // that a look takes one or two cache lines, hit or miss.
 type listTable struct {
 	hashes  []uint64 // of the place; 0: empty
-	entries []listEntry
+	entries []*List
 	cycle   uint32 // number of the cycle
 	roles   uint64 // how many have had lists
 	wanting int    // lists that found no place since the table was sized or swept
 }
 
-type listEntry struct {
-	list  *List
-	rest  resource.Resources // before it was allocated to the role
-	role  *roleLists
-	cycle uint32 // in which it was last used
-}
-
-// roleLists is what offers know of their role.
+// roleLists is what the lists of a role share.
 type roleLists struct {
-	table *listTable
 	id    uint64           // never used again
+	name  string           // of the role
 	kinds []*resource.Kind // of plain scalars allocated to the role, one per dimension
+	last  *List            // the one used last, which is mostly the next one too; nil: none
 }
 
 const (
@@ -82,8 +90,11 @@ func (t *listTable) nextCycle() {
 		t.grow()
 	case t.cycle%listSweep == 0:
 		for i := range t.entries {
-			if t.entries[i].list != nil && t.cycle-t.entries[i].cycle >= listSweep {
-				t.hashes[i], t.entries[i] = 0, listEntry{}
+			if l := t.entries[i]; l != nil && t.cycle-l.cycle >= listSweep {
+				t.hashes[i], t.entries[i] = 0, nil
+				if l.role.last == l {
+					l.role.last = nil
+				}
 			}
 		}
 		t.wanting = 0
@@ -94,9 +105,9 @@ func (t *listTable) nextCycle() {
 func (t *listTable) grow() {
 	n := min(maxListPlaces, max(minListPlaces, 4*len(t.entries), 1<<bits.Len(uint(2*t.wanting))))
 	old, hashes := t.entries, t.hashes
-	t.entries, t.hashes, t.wanting = make([]listEntry, n), make([]uint64, n), 0
+	t.entries, t.hashes, t.wanting = make([]*List, n), make([]uint64, n), 0
 	for i := range old {
-		if old[i].list == nil {
+		if old[i] == nil {
 			continue
 		}
 		if at := t.room(hashes[i]); at >= 0 {
@@ -125,8 +136,8 @@ func (t *listTable) room(hash uint64) int {
 	return best
 }
 
-// find returns the list of an offer, nil if the table has none.
-func (t *listTable) find(o *Offer, hash uint64) *List {
+// find returns the list of a hash that is for these resources, nil if the table has none.
+func (t *listTable) find(hash uint64, r *roleLists, vec []int64, rest resource.Resources) *List {
 	if len(t.entries) == 0 {
 		return nil
 	}
@@ -135,48 +146,36 @@ func (t *listTable) find(o *Offer, hash uint64) *List {
 		if h != hash {
 			continue
 		}
-		if e := &t.entries[at+i]; e.role == o.lists && e.isFor(o) {
-			if e.cycle != t.cycle {
-				e.cycle = t.cycle
-			}
-			return e.list
+		if l := t.entries[at+i]; l.role == r && l.isOf(vec, rest) {
+			return l
 		}
 	}
 	return nil
 }
 
-// place is where a new list may be kept, or -1: nowhere.
-func (t *listTable) place(hash uint64) int {
+// keep puts a new list into the table if there is room.
+func (t *listTable) keep(hash uint64, l *List) {
 	if len(t.entries) == 0 {
 		t.grow()
 	}
-	at := t.room(hash)
-	if at < 0 {
+	if at := t.room(hash); at >= 0 {
+		t.hashes[at], t.entries[at] = hash, l
+	} else {
 		t.wanting++
 	}
-	return at
 }
 
-func (t *listTable) put(at int, hash uint64, o *Offer, l *List) {
-	t.hashes[at] = hash
-	t.entries[at] = listEntry{list: l, rest: o.rest, role: o.lists, cycle: t.cycle}
-}
-
-// isFor compares the list, which starts with the plain scalars in the order of dimensions,
-// with an offer of the same role.
-func (e *listEntry) isFor(o *Offer) bool {
-	res := e.list.Resources
-	n := 0
-	for d, x := range o.plain {
-		if x == 0 {
-			continue
-		}
-		if n >= len(res) || res[n].Kind != o.lists.kinds[d] || res[n].ScalarMilli() != x {
+// isOf compares the list with resources for the same role.
+func (l *List) isOf(vec []int64, rest resource.Resources) bool {
+	if len(l.plain) != len(vec) || len(l.rest) != len(rest) {
+		return false
+	}
+	for d, x := range l.plain {
+		if vec[d] != x {
 			return false
 		}
-		n++
 	}
-	return len(res)-n == len(o.rest) && sameEntries(e.rest, o.rest)
+	return sameSlice(l.rest, rest) || sameEntries(l.rest, rest)
 }
 
 // sameEntries compares entry by entry: stricter than Equal, and quick if the
@@ -222,15 +221,15 @@ const setType = mesos.Value_SET
 // told apart by isFor.
 const hashedEnds = 8
 
-// listHash is a hash of what an offer consists of, its role included, never 0.
-func (o *Offer) listHash() uint64 {
-	h := fold(o.lists.id, uint64(len(o.rest)))
-	for d, x := range o.plain {
+// listHash is a hash of what a list consists of, its role included, never 0.
+func listHash(r *roleLists, vec []int64, rest resource.Resources) uint64 {
+	h := fold(r.id, uint64(len(rest)))
+	for d, x := range vec {
 		if x != 0 {
 			h = fold(h^uint64(x), uint64(d))
 		}
 	}
-	return restHash(h, o.rest) | 1
+	return restHash(h, rest) | 1
 }
 
 // restHash adds what is not plain to a hash.
@@ -263,63 +262,55 @@ func fold(a, b uint64) uint64 {
 	return high ^ low
 }
 
-// List returns what is offered, allocated to Role, shared with equal offers. Only the
-// allocator's goroutine may call it.
-func (o *Offer) List() *List {
-	t, hash := o.lists.table, o.listHash()
-	if l := t.find(o, hash); l != nil {
+// listFor returns the list of resources for a role. vec and rest may change afterwards.
+func (a *Allocator) listFor(id int32, vec []int64, rest resource.Resources) *List {
+	r := a.roles[id].lists
+	if r == nil {
+		a.lists.roles++
+		r = &roleLists{id: a.lists.roles, name: a.roles[id].name}
+		a.roles[id].lists = r
+	}
+	t := &a.lists
+	if l := r.last; l != nil && l.isOf(vec, rest) {
+		if l.cycle != t.cycle {
+			l.cycle = t.cycle
+		}
 		return l
 	}
-	l := &List{Resources: o.materialize()}
-	if at := t.place(hash); at >= 0 {
-		t.put(at, hash, o, l)
+	hash := listHash(r, vec, rest)
+	l := t.find(hash, r, vec, rest)
+	if l == nil {
+		a.kindsOf(r)
+		l = &List{role: r, plain: slices.Clone(vec), rest: rest}
+		t.keep(hash, l)
 	}
+	l.cycle, r.last = t.cycle, l
 	return l
 }
 
-// Resources returns what is offered, allocated to Role. Only the allocator's goroutine may
-// call it.
-func (o *Offer) Resources() resource.Resources {
-	t, hash := o.lists.table, o.listHash()
-	if l := t.find(o, hash); l != nil {
-		return l.Resources
+// kindsOf gives a role's lists a kind for every dimension.
+func (a *Allocator) kindsOf(r *roleLists) {
+	for d := len(r.kinds); d < a.names.Len(); d++ {
+		one := resource.Of(resource.NewScalar(a.names.Name(d), 1)).Allocate(r.name)
+		r.kinds = append(r.kinds, one[0].Kind)
 	}
-	res := o.materialize()
-	if at := t.place(hash); at >= 0 {
-		t.put(at, hash, o, &List{Resources: res})
-	}
-	return res
 }
 
-func (o *Offer) materialize() resource.Resources {
-	n := len(o.rest)
-	for _, x := range o.plain {
+func (l *List) materialize() resource.Resources {
+	n := len(l.rest)
+	for _, x := range l.plain {
 		if x != 0 {
 			n++
 		}
 	}
 	out := make(resource.Resources, 0, n)
-	for d, x := range o.plain {
+	for d, x := range l.plain {
 		if x != 0 {
-			out = append(out, resource.ScalarOf(o.lists.kinds[d], x))
+			out = append(out, resource.ScalarOf(l.role.kinds[d], x))
 		}
 	}
-	if len(o.rest) > 0 {
-		out.AddInPlace(o.rest.Allocate(o.Role))
+	if len(l.rest) > 0 {
+		out.AddInPlace(l.rest.Allocate(l.role.name))
 	}
 	return out
-}
-
-// listsOf returns what offers of a role need, with a kind for every dimension.
-func (a *Allocator) listsOf(id int32) *roleLists {
-	r := &a.roles[id]
-	if r.lists == nil {
-		a.lists.roles++
-		r.lists = &roleLists{table: &a.lists, id: a.lists.roles}
-	}
-	for d := len(r.lists.kinds); d < a.names.Len(); d++ {
-		one := resource.Of(resource.NewScalar(a.names.Name(d), 1)).Allocate(r.name)
-		r.lists.kinds = append(r.lists.kinds, one[0].Kind)
-	}
-	return r.lists
 }

@@ -42,12 +42,12 @@ func TestListsAreSharedByEqualOffers(t *testing.T) {
 		for i := range c.res.Offers {
 			o := &c.res.Offers[i]
 			l := o.List()
-			if want := o.materialize(); !l.Resources.Equal(want) || !sameEntries(l.Resources, want) {
-				t.Fatalf("cycle %d, agent %s: got %s, want %s", cycle, o.Agent, l.Resources, want)
+			if want := l.materialize(); !l.Resources().Equal(want) || !sameEntries(l.Resources(), want) {
+				t.Fatalf("cycle %d, agent %s: got %s, want %s", cycle, o.Agent(), l.Resources(), want)
 			}
-			text := o.Role + l.Resources.String()
+			text := o.Role() + l.Resources().String()
 			if other := byText[text]; cycle < 2 && other != nil && other != l {
-				t.Errorf("agent %s: %s has two lists", o.Agent, text)
+				t.Errorf("agent %s: %s has two lists", o.Agent(), text)
 			}
 			byText[text] = l
 		}
@@ -66,7 +66,7 @@ func TestUnusedListsAreForgotten(t *testing.T) {
 	c.run()
 	held := func() (n int) {
 		for i := range c.a.lists.entries {
-			if c.a.lists.entries[i].list != nil {
+			if c.a.lists.entries[i] != nil {
 				n++
 			}
 		}
@@ -126,12 +126,15 @@ func BenchmarkLists(b *testing.B) {
 		}
 		c.now += 1e9
 		c.a.RunCycle(c.now, &c.res)
-		for name, list := range map[string]func(*Offer) resource.Resources{"table": (*Offer).Resources, "none": (*Offer).materialize} {
+		for name, list := range map[string]func(*List) resource.Resources{
+			"table": func(l *List) resource.Resources { return c.a.listFor(c.a.roleIDs["r"], l.plain, l.rest).Resources() },
+			"none":  (*List).materialize,
+		} {
 			b.Run(agents+"/"+name, func(b *testing.B) {
 				b.ReportAllocs()
 				for range b.N {
 					for i := range c.res.Offers {
-						list(&c.res.Offers[i])
+						list(c.res.Offers[i].list)
 					}
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(c.res.Offers)), "ns/offer")

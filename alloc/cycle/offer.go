@@ -12,22 +12,46 @@ import (
 type Result struct {
 	Offers  []Offer
 	Inverse []InverseOffer
-
-	arena []int64 // what the plain parts of offers are cut from
 }
 
-// Offer is resources of one agent for one framework in one role. What they are
-// is worked out when asked for; see List.
+// Offer is resources of one agent for one framework in one role. It is small, since
+// a cycle may make as many as there are agents.
 type Offer struct {
-	Framework, Role, Agent string
-
-	plain []int64 // plain scalars, by dimension
-	rest  resource.Resources
-	lists *roleLists
+	agent string
+	party *party
+	list  *List
 	slot  shard.Slot
 	gen   uint32
 	claim int32
 }
+
+// party is to whom a claim's offers go. A claim keeps its party, and nobody else
+// has the same.
+type party struct {
+	framework, role string
+	number          int32 // of the framework in the table
+}
+
+// Framework is the id of the framework that is offered something.
+func (o *Offer) Framework() string { return o.party.framework }
+
+// FrameworkNumber is a small number that among the offers of one Result stands for the
+// framework.
+func (o *Offer) FrameworkNumber() int { return int(o.party.number) }
+
+// Role is the role that the resources are allocated to.
+func (o *Offer) Role() string { return o.party.role }
+
+// Agent is the id of the agent whose resources they are.
+func (o *Offer) Agent() string { return o.agent }
+
+// List returns what is offered, allocated to Role, shared with equal offers. Only the
+// allocator's goroutine may use it.
+func (o *Offer) List() *List { return o.list }
+
+// Resources returns what is offered, allocated to Role. Only the allocator's goroutine may
+// call it.
+func (o *Offer) Resources() resource.Resources { return o.list.Resources() }
 
 // InverseOffer asks a framework to give up an agent that will be unavailable.
 type InverseOffer struct {
@@ -35,34 +59,15 @@ type InverseOffer struct {
 	Unavailability   *mesos.Unavailability
 }
 
-const arenaElements = 1 << 13
-
-// cut copies vec into memory that outlives the Result.
-func (r *Result) cut(vec []int64) []int64 {
-	if len(r.arena)+len(vec) > cap(r.arena) {
-		r.arena = make([]int64, 0, max(arenaElements, len(vec)))
-	}
-	at := len(r.arena)
-	r.arena = append(r.arena, vec...)
-	return r.arena[at:len(r.arena):len(r.arena)]
-}
-
 // make offers resources of an agent to a claim and books them. vec may be the
 // available row itself.
 func (a *Allocator) makeOffer(slot shard.Slot, c int32, vec []int64, rest resource.Resources) {
 	cl := &a.claims[c]
 	sh, row := a.space.At(slot)
+	l := a.listFor(cl.role, vec, rest)
 	dst := a.run.dst
 	dst.Offers = append(dst.Offers, Offer{
-		Framework: a.fws[cl.framework].info.ID,
-		Role:      a.roles[cl.role].name,
-		Agent:     sh.Rows[row].ID,
-		plain:     dst.cut(vec),
-		rest:      rest,
-		lists:     a.listsOf(cl.role),
-		slot:      slot,
-		gen:       sh.Rows[row].Gen,
-		claim:     c,
+		agent: sh.Rows[row].ID, party: cl.party, list: l, slot: slot, gen: sh.Rows[row].Gen, claim: c,
 	})
 	cl.lastOffer = a.now
 	if sh.Rows[row].Traits&shard.Complex == 0 {
@@ -70,7 +75,7 @@ func (a *Allocator) makeOffer(slot shard.Slot, c int32, vec []int64, rest resour
 	} else {
 		a.book(c, slot, vec, rest)
 	}
-	a.addHolding(slot, c, vec, rest)
+	a.addHolding(slot, c, vec, l.rest)
 	a.take(slot, vec, rest)
 	a.run.made++
 }

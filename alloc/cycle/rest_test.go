@@ -24,7 +24,7 @@ func TestRestsAreShared(t *testing.T) {
 	c.run()
 	for i := range c.res.Offers {
 		o := &c.res.Offers[i]
-		c.must(c.a.RecoverResources(c.now, o.Framework, o.Agent, o.materialize(), nil, false))
+		c.must(c.a.RecoverResources(c.now, o.Framework(), o.Agent(), o.list.materialize(), nil, false))
 	}
 	check("returned")
 }

@@ -97,7 +97,7 @@ func (a *Allocator) checkRoof(slot shard.Slot) {
 func (a *Allocator) breakRoof(slot shard.Slot) {
 	sh, row := a.space.At(slot)
 	roof := sh.Roof[row]
-	for w, word := range sh.Rows[row].Blocked {
+	for w, word := range sh.Blocked[row] {
 		for ; word != 0; word &= word - 1 {
 			c := int32(w*64 + trailingZeros(word))
 			f := &a.claims[c].filters

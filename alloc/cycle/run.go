@@ -167,7 +167,7 @@ func (a *Allocator) wanted(slots []shard.Slot) []shard.Slot {
 	kept := slots[:0]
 	for _, slot := range slots {
 		sh, row := a.space.At(slot)
-		if r := &sh.Rows[row]; r.Blocked != nil && !a.anyoneMay(r) {
+		if r := &sh.Rows[row]; r.Traits&shard.Barred != 0 && !a.anyoneMay(r.Class, sh.Blocked[row]) {
 			sh.Rest(row)
 			continue
 		}
@@ -178,11 +178,11 @@ func (a *Allocator) wanted(slots []shard.Slot) []shard.Slot {
 
 // anyoneMay says whether there is a claim that takes part, suits the agent's
 // class and is not barred.
-func (a *Allocator) anyoneMay(r *shard.Row) bool {
-	eligible := a.classes.list[r.Class-1].eligible
+func (a *Allocator) anyoneMay(class int32, blocked []uint64) bool {
+	eligible := a.classes.list[class-1].eligible
 	for w, word := range a.active[:min(len(a.active), len(eligible))] {
-		if word &= eligible[w]; w < len(r.Blocked) {
-			word &^= r.Blocked[w]
+		if word &= eligible[w]; w < len(blocked) {
+			word &^= blocked[w]
 		}
 		if word != 0 {
 			return true
@@ -377,6 +377,7 @@ func (a *Allocator) secondStage() {
 	a.shuffle(1)
 	a.run.few = rootOf(a.activeClaims())
 	hinted := a.hintedOrder()
+	first := a.firstTakesAll() && !hinted
 	order := a.run.order
 	for i, slot := range order {
 		if i%warmed == 0 {
@@ -384,6 +385,9 @@ func (a *Allocator) secondStage() {
 		}
 		sh, row := a.space.At(slot)
 		if !sh.IsOfferable(row) {
+			continue
+		}
+		if first && a.serveFirst(slot, sh, row) {
 			continue
 		}
 		before := a.run.made

@@ -23,7 +23,9 @@ func (a *Allocator) serve(slot shard.Slot) {
 	sh, row := a.space.At(slot)
 	v := visit{a: a, slot: slot, sh: sh, row: row, lots: a.run.lots.of(slot)}
 	v.eligible = a.classes.list[sh.Rows[row].Class-1].eligible
-	v.blocked = sh.Rows[row].Blocked
+	if sh.Rows[row].Traits&shard.Barred != 0 {
+		v.blocked = sh.Blocked[row]
+	}
 	v.narrow = sh.Rows[row].Traits&shard.Complex != 0 && v.onlyReserved()
 	a.roleTree.Refresh()
 	if a.opts.RoleSorter == Random {
@@ -49,6 +51,38 @@ func (a *Allocator) serve(slot shard.Slot) {
 			return
 		}
 	}
+}
+
+// firstTakesAll says whether in this cycle the neediest claim of all takes all that a
+// plain agent has, if it may have it and finds it enough.
+func (a *Allocator) firstTakesAll() bool {
+	return a.opts.RoleSorter == DRF && a.opts.FrameworkSorter == DRF && a.opts.OfferShareLimit == 0 && len(a.run.quotaRoles) == 0
+}
+
+// serveFirst is serve for the usual case, that the neediest claim takes all. It says
+// whether that was so; otherwise it has done nothing.
+func (a *Allocator) serveFirst(slot shard.Slot, sh *shard.Shard, row int) bool {
+	g := &sh.Rows[row]
+	if g.Traits&(shard.Complex|shard.Over|shard.Barred) != 0 || g.Partials > 0 {
+		return false
+	}
+	a.roleTree.Refresh()
+	leaf := a.roleTree.First()
+	if leaf == drf.NoLeaf {
+		return false
+	}
+	r := &a.roles[a.roleTree.Client(leaf)]
+	t := r.tree
+	if leaf = t.Sole(); leaf == drf.NoLeaf {
+		leaf = a.treeOf(r).First() // there is one, or the role would not have been first
+	}
+	c := t.Client(leaf)
+	avail := sh.AvailRow(row, a.space.Stride())
+	if a.classes.list[g.Class-1].eligible[c>>6]&(1<<(c&63)) == 0 || !enough(a.claims[c].min, avail, g.AvailRest) {
+		return false
+	}
+	a.makeOffer(slot, c, avail, g.AvailRest)
+	return true
 }
 
 // visit is one agent in one stage.

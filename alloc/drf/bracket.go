@@ -1,6 +1,9 @@
 package drf
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // key orders the children of one inner node; the position breaks what is left.
 // share is the bits of a double that is not negative, which order as it does.
@@ -101,12 +104,30 @@ func (b *bracket) replay(win []int32, pos int32, takesPart bool) {
 		}
 		win[i] = none
 	}
-	for i > 1 {
-		i /= 2
-		w := b.play(win[2*i], win[2*i+1])
-		if w == win[i] && w != pos {
+	// Matches of the winner so far are played against the other side of each node,
+	// whose places depend on pos alone: they are read while the last match is played.
+	w, k := pos, key{math.MaxUint64, math.MaxUint64}
+	if takesPart {
+		k = b.keys[pos]
+	} else {
+		w = none
+	}
+	for ; i > 1; i /= 2 {
+		if x := win[i^1]; x != none {
+			o := &b.keys[x]
+			// At equal keys the lower position wins, which is that of the left side.
+			beats := o.before(&k)
+			if i&1 != 0 {
+				beats = 1 - k.before(o)
+			}
+			mask := -beats
+			w ^= (w ^ x) & int32(mask)
+			k.share ^= (k.share ^ o.share) & mask
+			k.count ^= (k.count ^ o.count) & mask
+		}
+		if win[i/2] == w && w != pos {
 			return
 		}
-		win[i] = w
+		win[i/2] = w
 	}
 }

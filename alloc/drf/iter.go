@@ -51,6 +51,20 @@ func (it *Iter) push(b *bracket) {
 	}
 }
 
+// First returns the neediest active claimant of a refreshed Tree: what Next of a
+// fresh Iter would, NoLeaf if there is none.
+func (t *Tree) First() Leaf {
+	v := &t.nodes[root]
+	for v.kind == inner {
+		b := &v.bracket
+		if len(b.kids) == 0 || b.win[1] == none {
+			return NoLeaf
+		}
+		v = &t.nodes[b.kids[b.win[1]]]
+	}
+	return v.leaf
+}
+
 // Next returns the next claimant, or NoLeaf after the last one.
 func (it *Iter) Next() Leaf {
 	for it.depth > 0 {

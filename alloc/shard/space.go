@@ -32,20 +32,20 @@ type Shard struct {
 	Total     []int64 // plain scalars of the agent
 	Avail     []int64 // of those, what is neither offered nor allocated
 	TotalRest []resource.Resources
-	Roof      []*Roof // what refusals of everything cover, see Row.Covers
-	Cold      []any   // what the cycle does not look at
+	Blocked   [][]uint64 // bitset of claims that may not get the agent; nil: none
+	Roof      []*Roof    // what refusals of everything cover, see Row.Covers
+	Cold      []any      // what the cycle does not look at
 
 	Used, HasAvail, Idle, Offerable []uint64
 
 	Index Index
 }
 
-// Row is what the cycle looks at for every agent besides its available vector,
-// together so that a visit touches few cache lines.
+// Row is what the cycle looks at for every agent besides its available vector. It is
+// 64 bytes, so that a visit touches one cache line of it.
 type Row struct {
 	ID        string
 	AvailRest resource.Resources
-	Blocked   []uint64 // bitset of claims that may not get the agent; nil: none
 	Class     int32
 	Holdings  int32  // first of the chain of what frameworks hold here; -1: none
 	Covers    uint32 // number of claims blocked by a refusal of everything that is available
@@ -65,6 +65,8 @@ const (
 	GPU
 	// Over rows are held to more than the agent has.
 	Over
+	// Barred rows have a bitset in Shard.Blocked, which may be empty by now.
+	Barred
 )
 
 // Roof is a set of resources that the available ones of a row have not grown
@@ -215,6 +217,7 @@ func (sh *Shard) grow(stride int) {
 		sh.Avail = append(sh.Avail, 0)
 	}
 	sh.TotalRest = append(sh.TotalRest, nil)
+	sh.Blocked = append(sh.Blocked, nil)
 	sh.Roof = append(sh.Roof, nil)
 	sh.Cold = append(sh.Cold, nil)
 	if len(sh.Used)*64 < len(sh.Rows) {
@@ -234,7 +237,7 @@ func (s *Space) Remove(slot Slot) {
 	sh.Rows[row] = Row{Holdings: -1, Gen: sh.Rows[row].Gen + 1}
 	clear(sh.TotalRow(row, s.stride))
 	clear(sh.AvailRow(row, s.stride))
-	sh.TotalRest[row], sh.Roof[row], sh.Cold[row] = nil, nil, nil
+	sh.TotalRest[row], sh.Blocked[row], sh.Roof[row], sh.Cold[row] = nil, nil, nil, nil
 	unset(sh.Used, row)
 	unset(sh.HasAvail, row)
 	unset(sh.Idle, row)

@@ -303,7 +303,7 @@ func (b *bench) event() error {
 			return err
 		}
 		w := start()
-		if err := b.a.UpdateUnavailability(b.now, offers[i].Agent, nil); err != nil {
+		if err := b.a.UpdateUnavailability(b.now, offers[i].Agent(), nil); err != nil {
 			return err
 		}
 		b.a.RunCycle(b.now, &b.result)

@@ -58,7 +58,7 @@ func (r *real) Run(now int64) ([]Decided, []cycle.InverseOffer) {
 	made := make([]Decided, 0, len(r.result.Offers))
 	for i := range r.result.Offers {
 		o := &r.result.Offers[i]
-		made = append(made, Decided{o.Framework, o.Role, o.Agent, o.Resources()})
+		made = append(made, Decided{o.Framework(), o.Role(), o.Agent(), o.Resources()})
 	}
 	return made, r.result.Inverse
 }
