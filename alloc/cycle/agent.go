@@ -118,7 +118,7 @@ func (a *Allocator) occupy(slot shard.Slot, id string, used resource.Resources) 
 			a.book(c, slot, vec, rest)
 		}
 		i := a.addHolding(slot, c, vec, rest)
-		a.hold.tracked[i] = known
+		a.hold.entries[i].tracked = known
 		if known {
 			a.bookAllocated(slot, c, vec, rest, 1)
 		}
@@ -265,7 +265,7 @@ func (a *Allocator) RemoveAgent(id string) error {
 	a.dropUses(slot)
 	sh, row := a.space.At(slot)
 	for i := sh.Rows[row].Holdings; i != noHolding; i = sh.Rows[row].Holdings {
-		c, tracked := a.hold.claim[i], a.hold.tracked[i]
+		c, tracked := a.hold.entries[i].claim, a.hold.entries[i].tracked
 		vec, rest := slices.Clone(a.hold.row(i)), a.hold.rest[i]
 		a.dropHolding(slot, i)
 		if tracked {

@@ -79,7 +79,7 @@ func (a *Allocator) recomputeAvail(slot shard.Slot) {
 	avail := sh.AvailRow(row, stride)
 	copy(avail, sh.TotalRow(row, stride))
 	var held resource.Resources
-	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
+	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
 		drf.SubFrom(avail, a.hold.row(i))
 		held = held.Plus(a.hold.rest[i].NonShared())
 	}
@@ -172,7 +172,7 @@ func (a *Allocator) recover(slot shard.Slot, c int32, vec []int64, rest resource
 		a.bookAllocated(slot, c, vec, rest, -1)
 	}
 	mu := a.space.Lock(slot)
-	tracked := a.hold.tracked[i]
+	tracked := a.hold.entries[i].tracked
 	a.subHolding(slot, i, vec, rest)
 	if tracked {
 		a.unbook(c, slot, vec, rest)
@@ -247,7 +247,7 @@ func (a *Allocator) UpdateAllocation(fwID, agentID string, offered resource.Reso
 func (a *Allocator) convertHolding(slot shard.Slot, c, i int32, oldVec []int64, oldRest resource.Resources, newVec []int64, newRest resource.Resources) {
 	cl := &a.claims[c]
 	r := &a.roles[cl.role]
-	tracked := a.hold.tracked[i]
+	tracked := a.hold.entries[i].tracked
 	before, after := a.scalarSum(oldVec, oldRest), a.scalarSum(newVec, newRest)
 	_, unreserved, reserved, _ := a.amounts(oldVec, oldRest)
 	a.bookRoles(cl.role, unreserved, reserved, -1)
@@ -257,7 +257,7 @@ func (a *Allocator) convertHolding(slot shard.Slot, c, i int32, oldVec []int64, 
 	_, unreserved, reserved, _ = a.amounts(newVec, newRest)
 	a.bookRoles(cl.role, unreserved, reserved, 1)
 	i = a.addHolding(slot, c, newVec, newRest)
-	a.hold.tracked[i] = tracked
+	a.hold.entries[i].tracked = tracked
 	if cl.leaf < 0 || slices.Equal(before, after) {
 		return
 	}

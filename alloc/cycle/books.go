@@ -140,8 +140,8 @@ func (a *Allocator) bookSharedRoles(id int32, k *resource.Kind, d int, milli int
 func (a *Allocator) sharedHeld(except int32, slot shard.Slot, shared resource.Resource, in func(claim int32) bool) bool {
 	sh, row := a.space.At(slot)
 	one := resource.ScalarOf(shared.Kind, shared.ScalarMilli()) // a single copy
-	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
-		if i != except && a.hold.tracked[i] && in(a.hold.claim[i]) && a.hold.rest[i].ContainsEntry(one) {
+	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
+		if i != except && a.hold.entries[i].tracked && in(a.hold.entries[i].claim) && a.hold.rest[i].ContainsEntry(one) {
 			return true
 		}
 	}

@@ -141,7 +141,7 @@ func (a *Allocator) adopt(fw int32) {
 		sh, row := a.space.At(slot)
 		for _, c := range claims {
 			i := a.hold.find(sh.Rows[row].Holdings, c)
-			if i == noHolding || a.hold.tracked[i] {
+			if i == noHolding || a.hold.entries[i].tracked {
 				continue
 			}
 			a.track(c)
@@ -152,9 +152,9 @@ func (a *Allocator) adopt(fw int32) {
 
 // bookHeld books an entry that was held without being tracked.
 func (a *Allocator) bookHeld(slot shard.Slot, i int32) {
-	c := a.hold.claim[i]
+	c := a.hold.entries[i].claim
 	vec, rest := a.hold.row(i), a.hold.rest[i]
-	a.hold.tracked[i] = true
+	a.hold.entries[i].tracked = true
 	a.bookExcept(i, c, slot, vec, rest)
 	a.bookAllocated(slot, c, vec, rest, 1)
 }
@@ -196,7 +196,7 @@ func (a *Allocator) releaseAll(c int32) {
 		mu := a.space.Lock(slot)
 		vec := append([]int64(nil), a.hold.row(i)...)
 		rest := a.hold.rest[i]
-		tracked := a.hold.tracked[i]
+		tracked := a.hold.entries[i].tracked
 		a.subHolding(slot, i, vec, rest)
 		if tracked {
 			a.unbook(c, slot, vec, rest)

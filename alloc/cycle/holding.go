@@ -9,12 +9,16 @@ import (
 // agent and claim, chained per agent. Entries are reused, last freed first.
 type holdings struct {
 	stride  int
-	claim   []int32
-	next    []int32
-	tracked []bool // the claim's share and its role's quota include it
+	entries []holding
 	vec     []int64
 	rest    []resource.Resources
 	free    []int32
+}
+
+type holding struct {
+	claim   int32
+	next    int32
+	tracked bool // the claim's share and its role's quota include it
 }
 
 const noHolding = int32(-1)
@@ -23,8 +27,8 @@ func (h *holdings) widen(stride int) {
 	if stride == h.stride {
 		return
 	}
-	vec := make([]int64, len(h.claim)*stride)
-	for i := range h.claim {
+	vec := make([]int64, len(h.entries)*stride)
+	for i := range h.entries {
 		copy(vec[i*stride:], h.vec[i*h.stride:(i+1)*h.stride])
 	}
 	h.vec, h.stride = vec, stride
@@ -37,8 +41,8 @@ func (h *holdings) row(i int32) []int64 {
 
 // find returns the entry of a claim in a chain.
 func (h *holdings) find(head, claim int32) int32 {
-	for i := head; i != noHolding; i = h.next[i] {
-		if h.claim[i] == claim {
+	for i := head; i != noHolding; i = h.entries[i].next {
+		if h.entries[i].claim == claim {
 			return i
 		}
 	}
@@ -52,16 +56,14 @@ func (h *holdings) push(head *int32, claim int32) int32 {
 		i = h.free[n-1]
 		h.free = h.free[:n-1]
 	} else {
-		i = int32(len(h.claim))
-		h.claim = append(h.claim, 0)
-		h.next = append(h.next, 0)
-		h.tracked = append(h.tracked, false)
+		i = int32(len(h.entries))
+		h.entries = append(h.entries, holding{})
 		h.rest = append(h.rest, nil)
 		for range h.stride {
 			h.vec = append(h.vec, 0)
 		}
 	}
-	h.claim[i], h.next[i], h.tracked[i], h.rest[i] = claim, *head, false, nil
+	h.entries[i] = holding{claim: claim, next: *head}
 	clear(h.row(i))
 	*head = i
 	return i
@@ -69,9 +71,9 @@ func (h *holdings) push(head *int32, claim int32) int32 {
 
 // drop takes an entry out of a chain.
 func (h *holdings) drop(head *int32, i int32) {
-	for p := head; ; p = &h.next[*p] {
+	for p := head; ; p = &h.entries[*p].next {
 		if *p == i {
-			*p = h.next[i]
+			*p = h.entries[i].next
 			break
 		}
 	}
@@ -87,7 +89,7 @@ func (a *Allocator) addHolding(slot shard.Slot, c int32, vec []int64, rest resou
 	if i == noHolding {
 		i = a.hold.push(&sh.Rows[row].Holdings, c)
 		a.claims[c].held++
-		a.hold.tracked[i] = a.claims[c].leaf >= 0
+		a.hold.entries[i].tracked = a.claims[c].leaf >= 0
 	}
 	dst := a.hold.row(i)
 	for d, x := range vec {
@@ -123,7 +125,7 @@ func (a *Allocator) subHolding(slot shard.Slot, i int32, vec []int64, rest resou
 
 func (a *Allocator) dropHolding(slot shard.Slot, i int32) {
 	sh, row := a.space.At(slot)
-	a.claims[a.hold.claim[i]].held--
+	a.claims[a.hold.entries[i].claim].held--
 	a.hold.drop(&sh.Rows[row].Holdings, i)
 }
 

@@ -57,12 +57,12 @@ func (a *Allocator) checkAgent(slot shard.Slot, total []int64, held map[int32]in
 	}
 	sum := append([]int64(nil), sh.AvailRow(row, stride)...)
 	rest := r.AvailRest.NonShared()
-	for i := r.Holdings; i != noHolding; i = a.hold.next[i] {
-		c := a.hold.claim[i]
+	for i := r.Holdings; i != noHolding; i = a.hold.entries[i].next {
+		c := a.hold.entries[i].claim
 		held[c]++
 		drf.AddTo(sum, a.hold.row(i))
 		rest = rest.Plus(a.hold.rest[i].NonShared())
-		if a.hold.tracked[i] {
+		if a.hold.entries[i].tracked {
 			id := a.claims[c].role
 			charged[id] = drf.Grow(charged[id], stride)
 			drf.AddTo(charged[id], a.scalarSum(a.hold.row(i), a.hold.rest[i]))

@@ -39,8 +39,8 @@ func (m *maintenance) setOutstanding(fw string, on bool) {
 func (a *Allocator) inverseOn(slot shard.Slot) {
 	sh, row := a.space.At(slot)
 	m := a.agentAt(slot).maintenance
-	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
-		f := &a.fws[a.claims[a.hold.claim[i]].framework]
+	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
+		f := &a.fws[a.claims[a.hold.entries[i].claim].framework]
 		if !f.known || !f.active || m.isOutstanding(f.info.ID) || a.inverseFiltered(f, slot) {
 			continue
 		}

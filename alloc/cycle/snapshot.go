@@ -178,10 +178,10 @@ func (a *Allocator) agentState(slot shard.Slot) AgentState {
 		Deactivated: a.space.Has(shard.Deactivated, slot),
 	}
 	out.Agent.Total = a.totalOf(slot)
-	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
-		cl := &a.claims[a.hold.claim[i]]
+	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
+		cl := &a.claims[a.hold.entries[i].claim]
 		out.Held = append(out.Held, HoldingState{
-			a.fws[cl.framework].info.ID, a.roles[cl.role].name, a.hold.tracked[i], a.merge(a.hold.row(i), a.hold.rest[i]),
+			a.fws[cl.framework].info.ID, a.roles[cl.role].name, a.hold.entries[i].tracked, a.merge(a.hold.row(i), a.hold.rest[i]),
 		})
 	}
 	for _, u := range g.uses {
@@ -286,7 +286,7 @@ func (a *Allocator) restoreAgent(s *AgentState) {
 			a.book(c, slot, vec, rest)
 		}
 		i := a.addHolding(slot, c, vec, rest)
-		a.hold.tracked[i] = h.Tracked
+		a.hold.entries[i].tracked = h.Tracked
 	}
 	for _, u := range s.Uses {
 		id := a.role(u.Role)

@@ -115,11 +115,10 @@ func (b *bracket) replay(win []int32, pos int32, takesPart bool) {
 	for ; i > 1; i /= 2 {
 		if x := win[i^1]; x != none {
 			o := &b.keys[x]
-			// At equal keys the lower position wins, which is that of the left side.
-			beats := o.before(&k)
-			if i&1 != 0 {
-				beats = 1 - k.before(o)
-			}
+			// At equal keys the lower position wins, which is that of the left side: for
+			// the right one, being equal is enough for the other.
+			_, beats := bits.Sub64(o.count, k.count, uint64(i&1))
+			_, beats = bits.Sub64(o.share, k.share, beats)
 			mask := -beats
 			w ^= (w ^ x) & int32(mask)
 			k.share ^= (k.share ^ o.share) & mask
