@@ -218,8 +218,8 @@ func findAgent(snap *view.Snapshot, text string) (*core.Agent, *core.CallError) 
 func (s *Server) explainRole(c *httpd.Ctx, snap *view.Snapshot, f *core.Framework, role string, agents []*core.Agent) (explainedRole, bool) {
 	offered := map[string]string{}
 	for o := range snap.Offers.All() {
-		if o.Rec.GetFrameworkId() == f.ID() && o.Rec.GetRole() == role {
-			offered[o.Rec.GetAgentId()] = o.ID()
+		if o.FrameworkID() == f.ID() && o.Role() == role {
+			offered[o.AgentID()] = o.ID()
 		}
 	}
 	tally := ruleTally{}
@@ -282,7 +282,7 @@ func (t ruleTally) sorted() []explainedRule {
 func (s *Server) explainFramework(snap *view.Snapshot, f *core.Framework) *explained {
 	e := &explained{FrameworkID: f.ID(), Name: f.Info().GetName(), Active: f.Active, Connected: f.Connected}
 	for o := range snap.Offers.All() {
-		if o.Rec.GetFrameworkId() == f.ID() {
+		if o.FrameworkID() == f.ID() {
 			e.Offers.Outstanding++
 		}
 	}
@@ -319,13 +319,13 @@ func (s *Server) explainAgent(snap *view.Snapshot, a *core.Agent) *explainedAgen
 	}
 	now := s.opts.Clock.Now().UnixNano()
 	for o := range snap.Offers.All() {
-		if o.Rec.GetAgentId() != a.ID() {
+		if o.AgentID() != a.ID() {
 			continue
 		}
 		offered.AddInPlace(o.Resources().Unallocate())
 		e.OfferedTo = append(e.OfferedTo, explainedOffer{
-			OfferID: o.ID(), FrameworkID: o.Rec.GetFrameworkId(), Role: o.Rec.GetRole(),
-			Resources: o.Resources().Unallocate().String(), AgeSeconds: secondsOf(max(0, now-o.Rec.GetMadeNanos())),
+			OfferID: o.ID(), FrameworkID: o.FrameworkID(), Role: o.Role(),
+			Resources: o.Resources().Unallocate().String(), AgeSeconds: secondsOf(max(0, now-o.MadeNanos())),
 		})
 	}
 	e.Total, e.Allocated, e.Offered = a.Total().String(), allocated.String(), offered.String()

@@ -43,7 +43,7 @@ func join(snap *view.Snapshot) *cluster {
 		put(c.completed, t)
 	}
 	for o := range snap.Offers.All() {
-		c.offers[o.Rec.GetFrameworkId()] = append(c.offers[o.Rec.GetFrameworkId()], o)
+		c.offers[o.FrameworkID()] = append(c.offers[o.FrameworkID()], o)
 	}
 	for e := range snap.Executors.All() {
 		c.executors[e.Rec.GetFrameworkId()] = append(c.executors[e.Rec.GetFrameworkId()], e)

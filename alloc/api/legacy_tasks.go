@@ -14,9 +14,9 @@ import (
 func appendOffer(b []byte, o *core.Offer) []byte {
 	b = append(b, '{')
 	b = json.String(b, `"id":`, o.ID())
-	b = json.String(b, `"framework_id":`, o.Rec.GetFrameworkId())
-	b = object(b, `"allocation_info":`, func(b []byte) []byte { return json.String(b, `"role":`, o.Rec.GetRole()) })
-	b = json.String(b, `"slave_id":`, o.Rec.GetAgentId())
+	b = json.String(b, `"framework_id":`, o.FrameworkID())
+	b = object(b, `"allocation_info":`, func(b []byte) []byte { return json.String(b, `"role":`, o.Role()) })
+	b = json.String(b, `"slave_id":`, o.AgentID())
 	b = appendResources(b, `"resources":`, o.Resources())
 	return json.EndMap(b)
 }

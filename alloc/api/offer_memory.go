@@ -59,11 +59,11 @@ func (s *Server) answersOf(call *scheduler.Call) answers {
 	}
 	for _, id := range ids[max(0, len(ids)-rememberedRefusals):] {
 		o := s.view.Offer(id.GetValue())
-		if o == nil || o.Rec.GetFrameworkId() != call.GetFrameworkId().GetValue() {
+		if o == nil || o.FrameworkID() != call.GetFrameworkId().GetValue() {
 			continue
 		}
 		a.refused = append(a.refused, refusal{
-			offer: o.ID(), agent: o.Rec.GetAgentId(), hostname: o.Wire.GetHostname(), role: o.Rec.GetRole(),
+			offer: o.ID(), agent: o.AgentID(), hostname: o.Wire.GetHostname(), role: o.Role(),
 			resources: o.Resources(), at: s.opts.Clock.Now(), refuseSeconds: seconds,
 		})
 	}

@@ -124,7 +124,7 @@ func getOperations(snap *view.Snapshot) *master.Response_GetOperations {
 func getFrameworks(snap *view.Snapshot, total *sums) *master.Response_GetFrameworks {
 	offers := map[string][]*mesos.Offer{}
 	for o := range snap.Offers.All() {
-		offers[o.Rec.GetFrameworkId()] = append(offers[o.Rec.GetFrameworkId()], o.Wire)
+		offers[o.FrameworkID()] = append(offers[o.FrameworkID()], o.Wire)
 	}
 	r := &master.Response_GetFrameworks{}
 	for f := range snap.Frameworks.All() {

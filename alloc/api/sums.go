@@ -61,8 +61,8 @@ func add(snap *view.Snapshot) *sums {
 		use(e.Rec.GetAgentId(), e.Rec.GetFrameworkId(), e.Resources())
 	}
 	for o := range snap.Offers.All() {
-		entry(s.agents, o.Rec.GetAgentId()).offered.AddInPlace(o.Resources())
-		entry(s.frameworks, o.Rec.GetFrameworkId()).offered.AddInPlace(o.Resources())
+		entry(s.agents, o.AgentID()).offered.AddInPlace(o.Resources())
+		entry(s.frameworks, o.FrameworkID()).offered.AddInPlace(o.Resources())
 	}
 	return s
 }

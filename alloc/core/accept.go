@@ -31,7 +31,7 @@ func (c *Core) accept(f *frameworkState, call *scheduler.Call_Accept) {
 		c.refuseAccept(f, call, err)
 		return
 	}
-	acc := acceptance{Core: c, f: f, a: c.agents[offers[0].Rec.GetAgentId()], role: offers[0].Rec.GetRole()}
+	acc := acceptance{Core: c, f: f, a: c.agents[offers[0].AgentID()], role: offers[0].Role()}
 	if reason, text := acc.agentLost(); reason != nil {
 		acc.dropLaunches(call, *reason, text)
 		for _, o := range offers {
@@ -41,7 +41,7 @@ func (c *Core) accept(f *frameworkState, call *scheduler.Call_Accept) {
 	}
 	for _, o := range offers {
 		acc.offered = acc.offered.Plus(o.res)
-		c.dropOffer(o.ID())
+		c.dropOffer(o)
 	}
 	acc.remaining, acc.shared = acc.offered, acc.offered.Shared()
 	for _, op := range call.GetOperations() {
@@ -72,12 +72,12 @@ func (c *Core) offersToAccept(f *frameworkState, ids []*mesos.OfferID) ([]*Offer
 	first := offers[0]
 	for _, o := range offers {
 		switch {
-		case o.Rec.GetFrameworkId() != f.id():
-			return nil, faultf("Offer %s has invalid framework %s while framework %s is expected", o.ID(), o.Rec.GetFrameworkId(), f.id())
-		case o.Rec.GetRole() != first.Rec.GetRole():
-			return nil, faultf("Aggregating offers for different roles %q and %q is not allowed", first.Rec.GetRole(), o.Rec.GetRole())
-		case o.Rec.GetAgentId() != first.Rec.GetAgentId():
-			return nil, faultf("Aggregating offers of different agents %s and %s is not allowed", first.Rec.GetAgentId(), o.Rec.GetAgentId())
+		case o.FrameworkID() != f.id():
+			return nil, faultf("Offer %s has invalid framework %s while framework %s is expected", o.ID(), o.FrameworkID(), f.id())
+		case o.Role() != first.Role():
+			return nil, faultf("Aggregating offers for different roles %q and %q is not allowed", first.Role(), o.Role())
+		case o.AgentID() != first.AgentID():
+			return nil, faultf("Aggregating offers of different agents %s and %s is not allowed", first.AgentID(), o.AgentID())
 		}
 	}
 	return offers, nil

@@ -7,7 +7,6 @@ import (
 
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
-	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
 )
 
@@ -53,12 +52,12 @@ func (s *state) apply(id record.ID, v record.Value) (Entity, error) {
 			return nil, fmt.Errorf("%v: %w", id, err)
 		}
 		return s.applyOperation(v, res), nil
+	case *record.OfferBatch:
+		s.batches[v.GetFirst()] = &offerBatch{rec: v}
+		return nil, nil
 	case *record.Offer:
-		res, err := resource.FromProto(v.GetResources())
-		if err != nil {
-			return nil, fmt.Errorf("%v: %w", id, err)
-		}
-		return s.applyOffer(v, nil, res), nil
+		s.oldOffers[v.GetId()] = v
+		return nil, nil
 	case *record.OutboxHead:
 		s.applyOutboxHead(v)
 		return nil, nil
@@ -180,18 +179,6 @@ func (s *state) applyOperation(v *record.Operation, consumed resource.Resources)
 	return o
 }
 
-func (s *state) applyOffer(v *record.Offer, wire *mesos.Offer, res resource.Resources) *Offer {
-	o := &Offer{Rec: v, Wire: wire, res: res}
-	s.offers[o.ID()] = o
-	if f := s.framework(v.GetFrameworkId()); f != nil {
-		f.offers[o.ID()] = o
-	}
-	if a := s.agents[v.GetAgentId()]; a != nil {
-		a.offers[o.ID()] = o
-	}
-	return o
-}
-
 func (s *state) applyOutboxHead(v *record.OutboxHead) {
 	if a := s.agents[v.GetAgentId()]; a != nil {
 		a.head, a.nextSeq = v, max(a.nextSeq, v.GetNextSeq())
@@ -252,7 +239,9 @@ func (s *state) forget(id record.ID) {
 	case record.KindOperation:
 		s.forgetOperation(id.Parts[0])
 	case record.KindOffer:
-		s.forgetOffer(id.Parts[0])
+		delete(s.oldOffers, id.Parts[0])
+	case record.KindOfferBatch:
+		delete(s.batches, id.Number)
 	case record.KindOutboxHead:
 		if a := s.agents[id.Parts[0]]; a != nil {
 			a.head = nil
@@ -306,20 +295,6 @@ func (s *state) forgetOperation(uuid string) {
 	}
 	if a := s.agents[o.agent()]; a != nil {
 		delete(a.operations, uuid)
-	}
-}
-
-func (s *state) forgetOffer(id string) {
-	o := s.offers[id]
-	if o == nil {
-		return
-	}
-	delete(s.offers, id)
-	if f := s.framework(o.Rec.GetFrameworkId()); f != nil {
-		delete(f.offers, id)
-	}
-	if a := s.agents[o.Rec.GetAgentId()]; a != nil {
-		delete(a.offers, id)
 	}
 }
 

@@ -107,3 +107,38 @@ func BenchmarkOffers(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*1000), "ns/offer")
 }
+
+// BenchmarkFullCycle measures a cycle that offers every agent of a cluster: what the engine
+// decides becomes records, entities for readers and events for frameworks. Returning the
+// offers is not measured.
+func BenchmarkFullCycle(b *testing.B) {
+	const agents, frameworks = 10_000, 200
+	w := newWorld(b)
+	w.quiet = true
+	for i := range agents {
+		w.execute(fmt.Sprintf("agent a%d cpus:24;mem:4096;disk:4096;ports:[31000-32000]", i))
+	}
+	for i := range frameworks {
+		w.execute(fmt.Sprintf("subscribe f%d failover=1000", i))
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		for _, f := range w.frameworks {
+			call := &scheduler.Call{Type: scheduler.Call_DECLINE.Enum(), FrameworkId: &mesos.FrameworkID{Value: ptr(f.id)},
+				Decline: &scheduler.Call_Decline{OfferIds: f.takeOffers(), Filters: &mesos.Filters{RefuseSeconds: ptr(0.0)}}}
+			w.out.Reset()
+			w.core.Step(w.now, &SchedulerCall{StreamID: f.streamID, Call: call, Reply: 1}, &w.out)
+		}
+		w.now.Mono += 2e9
+		w.out.Reset()
+		b.StartTimer()
+		w.core.Cycle(w.now, &w.out)
+		b.StopTimer()
+		w.learn()
+		b.StartTimer()
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*agents), "ns/offer")
+}

@@ -20,6 +20,7 @@ type Core struct {
 	streams   map[StreamRef]string  // framework by stream
 	channels  map[ChannelRef]string // agent by channel
 	operators map[StreamRef]bool
+	offers    map[string]*Offer
 	inverse   map[string]*inverseOffer
 	result    cycle.Result
 	expected  int   // agents registered before this process and not back yet
@@ -47,7 +48,7 @@ func New(opts Options) (*Core, error) {
 	return &Core{
 		opts: opts, state: newState(), engine: e,
 		streams: map[StreamRef]string{}, channels: map[ChannelRef]string{}, operators: map[StreamRef]bool{},
-		inverse: map[string]*inverseOffer{},
+		offers: map[string]*Offer{}, inverse: map[string]*inverseOffer{},
 	}, nil
 }
 

@@ -20,7 +20,8 @@ type engine struct {
 	admitted map[string]bool // agents that the engine has
 	misuses  uint64
 	onMisuse func(error)
-	records  OfferRecords
+	batches  OfferBatches
+	agents   []*agentState // scratch, of the offers of a batch
 }
 
 // noFilter is the refuseSeconds that means that no filter is wanted.

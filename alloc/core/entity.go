@@ -118,20 +118,34 @@ func (o *Operation) UUID() string { return string(o.Rec.GetOperation().GetUuid()
 // Info is the operation as endpoints show it.
 func (o *Operation) Info() *mesos.Operation { return o.Rec.GetOperation() }
 
-// Offer is an outstanding offer.
+// Offer is an outstanding offer. It is gone when the process ends; what is written
+// down of it is its batch.
 type Offer struct {
-	Rec *record.Offer
 	// Wire is the offer as the framework was sent it, in its format.
 	Wire *mesos.Offer
 
-	res resource.Resources
+	role  string
+	res   resource.Resources
+	batch *offerBatch
 }
 
 // Resources are what is offered, allocated to the offer's role.
 func (o *Offer) Resources() resource.Resources { return o.res }
 
 // ID is the offer's id.
-func (o *Offer) ID() string { return o.Rec.GetId() }
+func (o *Offer) ID() string { return o.Wire.GetId().GetValue() }
+
+// FrameworkID is the framework that may accept it.
+func (o *Offer) FrameworkID() string { return o.Wire.GetFrameworkId().GetValue() }
+
+// AgentID is the agent whose resources are offered.
+func (o *Offer) AgentID() string { return o.Wire.GetAgentId().GetValue() }
+
+// Role is the role that the resources are allocated to.
+func (o *Offer) Role() string { return o.role }
+
+// MadeNanos is when it was made, in nanoseconds since the Unix epoch.
+func (o *Offer) MadeNanos() int64 { return o.batch.rec.GetMadeNanos() }
 
 // FrameworkView is the framework as GET_FRAMEWORKS and FRAMEWORK_ADDED show it,
 // without offers and resource sums, which are the reader's to add.

@@ -133,9 +133,9 @@ func (w *world) launchCommand(f *worldFramework, task, resources string, args ma
 	for _, id := range f.offers {
 		o := w.core.offers[id]
 		if o != nil && agent == "" {
-			agent = o.Rec.GetAgentId()
+			agent = o.AgentID()
 		}
-		if o != nil && o.Rec.GetAgentId() == agent {
+		if o != nil && o.AgentID() == agent {
 			ids = append(ids, &mesos.OfferID{Value: ptr(id)})
 		} else {
 			rest = append(rest, id)

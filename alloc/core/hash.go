@@ -56,8 +56,11 @@ func (c *Core) Records() []record.Record {
 	for uuid, o := range c.operations {
 		put(record.OperationKey(uuid), o.Rec)
 	}
-	for id, o := range c.offers {
-		put(record.OfferKey(id), o.Rec)
+	for first, b := range c.batches {
+		put(record.OfferBatchKey(first), b.rec)
+	}
+	for id, o := range c.oldOffers {
+		put(record.OfferKey(id), o)
 	}
 	slices.SortFunc(all, func(a, b record.Record) int { return bytes.Compare(a.Key, b.Key) })
 	return all

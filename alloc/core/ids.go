@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 
 	"github.com/caprock/caprock/store/record"
 )
@@ -25,8 +26,14 @@ type counters struct {
 
 // next takes a number and reserves another block when the last one is used up.
 func (c *Core) next(counter *uint64, reserved func(*record.Meta) **uint64, block uint64) uint64 {
+	return c.nextOf(counter, 1, reserved, block)
+}
+
+// nextOf takes some numbers in a row, at most as many as there are in a block, and returns the
+// first.
+func (c *Core) nextOf(counter *uint64, count uint64, reserved func(*record.Meta) **uint64, block uint64) uint64 {
 	n := *counter
-	*counter++
+	*counter += count
 	end := *reserved(c.meta)
 	if end == nil || *end < *counter {
 		meta := &record.Meta{
@@ -51,10 +58,14 @@ func (c *Core) newAgentID() string {
 	return fmt.Sprintf("%s-S%d", c.opts.MasterInfo.GetId(), n)
 }
 
-// newOfferID is used for offers and inverse offers alike.
-func (c *Core) newOfferID() string {
-	n := c.next(&c.counters.offer, func(m *record.Meta) **uint64 { return &m.NextOffer }, offerBlock)
-	return c.engine.records.ID(c.opts.MasterInfo.GetId(), n)
+// newOffers takes numbers for offers; inverse offers are numbered with them.
+func (c *Core) newOffers(count int) uint64 {
+	return c.nextOf(&c.counters.offer, uint64(count), func(m *record.Meta) **uint64 { return &m.NextOffer }, offerBlock)
+}
+
+// appendOfferID appends the id of an offer, or of an inverse one.
+func appendOfferID(b []byte, master string, number uint64) []byte {
+	return strconv.AppendUint(append(append(b, master...), "-O"...), number, 10)
 }
 
 func (c *Core) nextSerial() uint64 {

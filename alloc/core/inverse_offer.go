@@ -37,7 +37,7 @@ func (c *Core) makeInverseOffers(decided []cycle.InverseOffer) {
 }
 
 func (c *Core) makeInverseOffer(f *frameworkState, a *agentState, d cycle.InverseOffer) *inverseOffer {
-	id := c.newOfferID()
+	id := string(appendOfferID(nil, c.opts.MasterInfo.GetId(), c.newOffers(1)))
 	i := &inverseOffer{id: id, f: f, a: a, wire: &mesos.InverseOffer{
 		Id: &mesos.OfferID{Value: &id}, Url: a.cur.url, FrameworkId: f.info().Id, AgentId: a.info().Id,
 		Unavailability: d.Unavailability,

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"slices"
+
 	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/mesos"
@@ -20,33 +22,54 @@ func (c *Core) Cycle(now Time, out *Output) {
 // makeOffers writes offers down and sends each framework one event with all of
 // its own.
 func (c *Core) makeOffers(decided []cycle.Offer) {
-	var order []*frameworkState
-	batches := map[*frameworkState][]*mesos.Offer{}
-	for i := range decided {
-		d := &decided[i]
-		f, a := c.frameworks[d.Framework()], c.agents[d.Agent()]
-		if f == nil || a == nil || !f.cur.Active || !a.cur.Active {
-			c.engine.recover(c.now.Mono, d.Framework(), d.Agent(), d.Resources(), noFilter, false)
-			continue
+	w := &c.engine.batches
+	w.Group(decided)
+	for i := range w.Frameworks() {
+		offers := w.Of(i)
+		f := c.frameworks[offers[0].Framework()]
+		if f != nil && !f.cur.Active {
+			f = nil
 		}
-		if batches[f] == nil {
-			order = append(order, f)
+		var event []*mesos.Offer
+		for chunk := range slices.Chunk(offers, record.MostOffersInBatch) {
+			event = c.makeBatch(f, chunk, event)
 		}
-		batches[f] = append(batches[f], c.makeOffer(f, a, d).Wire)
-	}
-	for _, f := range order {
-		c.send(f, &scheduler.Event{Type: scheduler.Event_OFFERS.Enum(), Offers: &scheduler.Event_Offers{Offers: batches[f]}})
+		if len(event) > 0 {
+			c.send(f, &scheduler.Event{Type: scheduler.Event_OFFERS.Enum(), Offers: &scheduler.Event_Offers{Offers: event}})
+		}
 	}
 }
 
-func (c *Core) makeOffer(f *frameworkState, a *agentState, d *cycle.Offer) *Offer {
-	id, list := c.newOfferID(), d.List()
-	wire := c.formatOffer(id, f, a, d.Role(), list)
-	o := c.putOffer(c.engine.records.Make(id, d, list, c.now.Wall), wire, list.Resources())
-	if c.opts.OfferTimeout > 0 {
-		c.timers.arm(c.now.Mono+int64(c.opts.OfferTimeout), timerOffer, id)
+// makeBatch makes offers to a framework, nil if none can be made to it, and adds them to its event.
+func (c *Core) makeBatch(f *frameworkState, decided []*cycle.Offer, event []*mesos.Offer) []*mesos.Offer {
+	agents, kept := c.engine.agents[:0], decided[:0]
+	for _, d := range decided {
+		a := c.agents[d.Agent()]
+		if f == nil || a == nil || !a.cur.Active {
+			c.engine.recover(c.now.Mono, d.Framework(), d.Agent(), d.Resources(), noFilter, false)
+			continue
+		}
+		agents, kept = append(agents, a), append(kept, d)
 	}
-	return o
+	c.engine.agents = agents
+	if len(kept) == 0 {
+		return event
+	}
+	master := c.opts.MasterInfo.GetId()
+	first := c.newOffers(len(kept))
+	batch := c.putOfferBatch(c.engine.batches.Make(kept, first, master, c.now.Wall), len(kept))
+	event = slices.Grow(event, len(kept))
+	for i, d := range kept {
+		id := string(appendOfferID(nil, master, first+uint64(i)))
+		o := &Offer{Wire: c.formatOffer(id, f, agents[i], d.Role(), d.List()), role: d.Role(), res: d.Resources(), batch: batch}
+		c.addOffer(f, agents[i], o)
+		if c.opts.OfferTimeout > 0 {
+			c.timers.arm(c.now.Mono+int64(c.opts.OfferTimeout), timerOffer, id)
+		}
+		event = append(event, o.Wire)
+	}
+	clear(agents)
+	return event
 }
 
 // formatOffer is the offer as its framework can read it: without MULTI_ROLE
@@ -104,13 +127,13 @@ func agentURL(a *record.Agent) *mesos.URL {
 // discardOffer takes back an offer that its framework has answered or can no
 // longer answer.
 func (c *Core) discardOffer(o *Offer, refuse float64) {
-	c.engine.recover(c.now.Mono, o.Rec.GetFrameworkId(), o.Rec.GetAgentId(), o.res, refuse, false)
-	c.dropOffer(o.ID())
+	c.engine.recover(c.now.Mono, o.FrameworkID(), o.AgentID(), o.res, refuse, false)
+	c.dropOffer(o)
 }
 
 // rescindOffer takes an offer back and tells the framework so.
 func (c *Core) rescindOffer(o *Offer, refuse float64) {
-	f := c.frameworks[o.Rec.GetFrameworkId()]
+	f := c.frameworks[o.FrameworkID()]
 	c.discardOffer(o, refuse)
 	if f != nil {
 		c.sendRescind(f, o.ID())

@@ -21,7 +21,7 @@ import (
 func (w *world) printOutput() string {
 	var b strings.Builder
 	for _, r := range w.out.Records {
-		if k := r.Kind(); k == record.KindMeta || k == record.KindOffer {
+		if k := r.Kind(); k == record.KindMeta || k.Volatile() {
 			continue // in every other line, and offers are seen as events
 		}
 		fmt.Fprintf(&b, "  %s\n", printRecord(r))

@@ -3,7 +3,6 @@ package core
 import (
 	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
-	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
 )
 
@@ -153,17 +152,44 @@ func (c *Core) dropOperation(uuid string) {
 	c.publish(rid, nil)
 }
 
-// putOffer takes the record of an offer.
-func (c *Core) putOffer(r record.Record, wire *mesos.Offer, res resource.Resources) *Offer {
-	o := c.applyOffer(r.Value.(*record.Offer), wire, res)
-	c.emit(r.Key, r.Value)
-	c.publish(offerID(o.ID()), o)
-	return o
+// putOfferBatch writes down offers that are about to be added.
+func (c *Core) putOfferBatch(v *record.OfferBatch, offers int) *offerBatch {
+	b := &offerBatch{rec: v, live: offers}
+	c.batches[v.GetFirst()] = b
+	c.emit(record.OfferBatchKey(v.GetFirst()), v)
+	return b
 }
 
-func (c *Core) dropOffer(id string) {
-	c.forgetOffer(id)
+func (c *Core) dropOfferBatch(first uint64) {
+	delete(c.batches, first)
+	c.emit(record.OfferBatchKey(first), nil)
+}
+
+func (c *Core) dropOldOffer(id string) {
+	delete(c.oldOffers, id)
 	c.emit(record.OfferKey(id), nil)
+}
+
+// addOffer makes an offer known. Its batch is its record.
+func (c *Core) addOffer(f *frameworkState, a *agentState, o *Offer) {
+	id := o.ID()
+	c.offers[id], f.offers[id], a.offers[id] = o, o, o
+	c.publish(offerID(id), o)
+}
+
+// dropOffer ends an offer, and its batch with the last one.
+func (c *Core) dropOffer(o *Offer) {
+	id := o.ID()
+	delete(c.offers, id)
+	if f := c.framework(o.FrameworkID()); f != nil {
+		delete(f.offers, id)
+	}
+	if a := c.agents[o.AgentID()]; a != nil {
+		delete(a.offers, id)
+	}
+	if o.batch.live--; o.batch.live == 0 {
+		c.dropOfferBatch(o.batch.rec.GetFirst())
+	}
 	c.publish(offerID(id), nil)
 }
 

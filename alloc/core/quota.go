@@ -121,7 +121,7 @@ func (c *Core) rescindBeyond(role string, limit resource.Limits) {
 		if limit.Allow(consumed) {
 			return
 		}
-		if resource.IsInSubtree(o.Rec.GetRole(), role) {
+		if resource.IsInSubtree(o.Role(), role) {
 			consumed = consumed.Minus(unreservedIn(o.res, role).CreateStrippedScalarQuantity())
 			c.rescindOffer(o, noFilter)
 		}
@@ -139,7 +139,7 @@ func (c *Core) rescindFor(role string, guarantee resource.Quantities) {
 		if missing.IsEmpty() {
 			return
 		}
-		if !resource.IsInSubtree(o.Rec.GetRole(), role) {
+		if !resource.IsInSubtree(o.Role(), role) {
 			missing = missing.Minus(o.res.Unreserved().NonRevocable().CreateStrippedScalarQuantity())
 			c.rescindOffer(o, noFilter)
 		}

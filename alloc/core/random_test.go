@@ -328,13 +328,13 @@ func (h *history) nextOperation(f *worldFramework) string {
 		return "teardown " + f.name
 	}
 	o := h.core.offers[f.offers[0]]
-	if o == nil || o.Rec.GetRole() == "*" {
+	if o == nil || o.Role() == "*" {
 		return ""
 	}
 	if h.rng.IntN(3) == 0 {
 		return h.nextExecutorLaunch(f, o)
 	}
-	role := o.Rec.GetRole()
+	role := o.Role()
 	if h.rng.IntN(3) == 0 {
 		return h.nextVolume(f, o)
 	}
@@ -348,7 +348,7 @@ func (h *history) nextOperation(f *worldFramework) string {
 // nextExecutorLaunch launches a task on a custom executor, or a group.
 func (h *history) nextExecutorLaunch(f *worldFramework, o *Offer) string {
 	h.tasks++
-	id, agent := fmt.Sprintf("t%d", h.tasks), o.Rec.GetAgentId()
+	id, agent := fmt.Sprintf("t%d", h.tasks), o.AgentID()
 	f.offers = f.offers[1:]
 	executor := fmt.Sprintf(`{"type":"%%s","executor_id":{"value":"e%d"},"framework_id":{"value":"%s"}%%s,"resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","scalar":{"value":32}},{"name":"disk","type":"SCALAR","scalar":{"value":1}}]}`, h.rng.IntN(2), f.id)
 	res := `{"name":"cpus","type":"SCALAR","scalar":{"value":0.5}}`
@@ -369,7 +369,7 @@ func (h *history) nextExecutorLaunch(f *worldFramework, o *Offer) string {
 // nextVolume reserves disk and makes a volume, or destroys one.
 func (h *history) nextVolume(f *worldFramework, o *Offer) string {
 	f.offers = f.offers[1:]
-	disk := fmt.Sprintf(`{"name":"disk","type":"SCALAR","scalar":{"value":8},"reservations":[{"type":"DYNAMIC","role":"%s"}]%%s}`, o.Rec.GetRole())
+	disk := fmt.Sprintf(`{"name":"disk","type":"SCALAR","scalar":{"value":8},"reservations":[{"type":"DYNAMIC","role":"%s"}]%%s}`, o.Role())
 	vol := fmt.Sprintf(disk, fmt.Sprintf(`,"disk":{"persistence":{"id":"v%d"},"volume":{"container_path":"p","mode":"RW"}}`, h.rng.IntN(3)))
 	ops := operation("RESERVE", list("resources", fmt.Sprintf(disk, ""))) + "," + operation("CREATE", list("volumes", vol))
 	if h.rng.IntN(2) == 0 {
@@ -401,6 +401,18 @@ func (h *history) check() {
 	}
 	if got := c.engine.free(); !got.Equal(want) {
 		h.t.Errorf("the engine has %v available, by the core's books it is %v", got, want)
+	}
+	live := map[*offerBatch]int{}
+	for _, o := range c.offers {
+		live[o.batch]++
+	}
+	for first, b := range c.batches {
+		if b.live != live[b] || b.live == 0 {
+			h.t.Errorf("batch %d counts %d offers, %d are outstanding", first, b.live, live[b])
+		}
+	}
+	if len(live) != len(c.batches) {
+		h.t.Errorf("offers are of %d batches, %d are kept", len(live), len(c.batches))
 	}
 	for _, f := range c.frameworks {
 		if !f.cur.Connected && len(f.offers) > 0 {

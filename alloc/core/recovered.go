@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caprock/caprock/alloc/cycle"
@@ -17,8 +18,11 @@ func (c *Core) Recovered(now Time, out *Output) {
 	c.now, c.out = now, out
 	defer func() { c.out = nil }()
 	c.recoverMeta()
-	for _, o := range sortedStrings(c.offers) {
-		c.dropOffer(o.ID())
+	for _, b := range sortedValues(c.batches, cmp.Compare[uint64]) {
+		c.dropOfferBatch(b.rec.GetFirst())
+	}
+	for _, o := range sortedStrings(c.oldOffers) {
+		c.dropOldOffer(o.GetId())
 	}
 	c.recoverRoles()
 	c.publish(record.ID{Kind: record.KindMaintenance}, c.maintenance)

@@ -112,7 +112,7 @@ func (c *Core) updateFramework(f *frameworkState, cmd *SchedulerCall) {
 func (c *Core) rescindLeftRoles(f *frameworkState) {
 	roles := frameworkRoles(f.info())
 	for _, o := range sortedStrings(f.offers) {
-		if !contains(roles, o.Rec.GetRole()) {
+		if !contains(roles, o.Role()) {
 			c.rescindOffer(o, noFilter)
 		}
 	}

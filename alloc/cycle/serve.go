@@ -74,7 +74,9 @@ func (a *Allocator) serveFirst(slot shard.Slot, sh *shard.Shard, row int) bool {
 	r := &a.roles[a.roleTree.Client(leaf)]
 	t := r.tree
 	if leaf = t.Sole(); leaf == drf.NoLeaf {
-		leaf = a.treeOf(r).First() // there is one, or the role would not have been first
+		if leaf = a.treeOf(r).First(); leaf == drf.NoLeaf {
+			return false // nobody in the role takes part
+		}
 	}
 	c := t.Client(leaf)
 	avail := sh.AvailRow(row, a.space.Stride())

@@ -49,8 +49,7 @@ type Loop struct {
 	durable chan *round // from the journal to the releaser
 	spare   chan *round // rounds to use again
 	ended   chan struct{}
-	scratch []byte              // encodes records; Run's goroutine only
-	offers  record.OfferEncoder // of Run's goroutine too
+	scratch []byte // encodes records; Run's goroutine only
 	metrics metrics
 }
 
@@ -237,12 +236,7 @@ func (l *Loop) write(b *journal.Batch, r *record.Record) error {
 		return nil
 	}
 	var err error
-	if offer, ok := r.Value.(*record.Offer); ok {
-		l.scratch, err = l.offers.AppendValue(l.scratch[:0], offer)
-	} else {
-		l.scratch, err = record.AppendValue(l.scratch[:0], r.Value)
-	}
-	if err != nil {
+	if l.scratch, err = record.AppendValue(l.scratch[:0], r.Value); err != nil {
 		return fmt.Errorf("BUG: record %v: %w", r.ID(), err)
 	}
 	b.Set(r.Key, l.scratch)

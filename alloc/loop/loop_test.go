@@ -360,10 +360,10 @@ func TestInboxBoundsBytes(t *testing.T) {
 func TestOffersAreJournalledUnlessToldOtherwise(t *testing.T) {
 	for _, forget := range []bool{false, true} {
 		r := start(t, vfs.NewMem(), Options{ForgetOffers: forget})
-		id := "o1"
+		first := uint64(1)
 		r.run(&core.Output{
 			Records: []record.Record{
-				record.Put(record.OfferKey(id), &record.Offer{Id: &id}),
+				record.Put(record.OfferBatchKey(first), &record.OfferBatch{First: &first}),
 				record.Put(record.MaintenanceKey(), &record.Maintenance{Down: []*mesos.MachineID{}}),
 			},
 			Effects: []core.Effect{&core.Reply{Text: "done"}},

@@ -75,11 +75,10 @@ type bench struct {
 	report Report
 	sink   int
 
-	offerRecords core.OfferRecords
-	made         []record.Record
-	encoded      []byte
-	encoder      record.OfferEncoder
-	ids          uint64
+	batches core.OfferBatches
+	made    []record.Record
+	encoded []byte
+	offers  uint64 // numbers given out
 }
 
 const interval = int64(time.Second)
@@ -247,16 +246,18 @@ func (b *bench) cycles() error {
 	return nil
 }
 
-// makeRecords does what the allocator service does between the cycle and the journal: it gives
-// each offer an id and makes the record of it. Offers are volatile (record.Kind.Volatile), so
-// that is as far as they go.
+// makeRecords does what the allocator service does between the cycle and the journal: it sorts
+// the offers by framework, numbers them and makes the records of their batches.
 func (b *bench) makeRecords() {
 	b.made = b.made[:0]
-	for i := range b.result.Offers {
-		o := &b.result.Offers[i]
-		b.ids++
-		id := b.offerRecords.ID("2bd7d5c6-4e8c-4a77-9c0e-1d6f0c6c8d3f", b.ids)
-		b.made = append(b.made, b.offerRecords.Make(id, o, o.List(), b.now))
+	b.batches.Group(b.result.Offers)
+	for i := range b.batches.Frameworks() {
+		for chunk := range slices.Chunk(b.batches.Of(i), record.MostOffersInBatch) {
+			first := b.offers
+			b.offers += uint64(len(chunk))
+			v := b.batches.Make(chunk, first, "2bd7d5c6-4e8c-4a77-9c0e-1d6f0c6c8d3f", b.now)
+			b.made = append(b.made, record.Put(record.OfferBatchKey(first), v))
+		}
 	}
 }
 
@@ -265,7 +266,7 @@ func (b *bench) encode() error {
 	b.encoded = b.encoded[:0]
 	for i := range b.made {
 		var err error
-		if b.encoded, err = b.encoder.AppendValue(b.encoded, b.made[i].Value.(*record.Offer)); err != nil {
+		if b.encoded, err = record.AppendValue(b.encoded, b.made[i].Value); err != nil {
 			return err
 		}
 	}

@@ -122,6 +122,8 @@ func (k Kind) newValue() Value {
 		return new(Operation)
 	case KindOffer:
 		return new(Offer)
+	case KindOfferBatch:
+		return new(OfferBatch)
 	case KindOutboxHead:
 		return new(OutboxHead)
 	case KindOutbox:
@@ -159,6 +161,11 @@ func check(id ID, v Value) error {
 		got = string(v.GetOperation().GetUuid().GetValue())
 	case *Offer:
 		got = v.GetId()
+	case *OfferBatch:
+		if v.GetFirst() != id.Number {
+			return fmt.Errorf("value starts with number %d", v.GetFirst())
+		}
+		return v.check()
 	case *OutboxHead:
 		got = v.GetAgentId()
 	case *Outbox:

@@ -24,7 +24,8 @@ const (
 	KindTask          Kind = 0x60 // framework id, task id
 	KindCompletedTask Kind = 0x68 // framework id, serial
 	KindOperation     Kind = 0x70 // operation uuid (16 raw bytes)
-	KindOffer         Kind = 0x80 // offer id
+	KindOffer         Kind = 0x80 // offer id; of stores from before there were batches
+	KindOfferBatch    Kind = 0x84 // number of the first offer
 	KindOutboxHead    Kind = 0x88 // agent id
 	KindOutbox        Kind = 0x90 // agent id, sequence number
 )
@@ -42,6 +43,8 @@ func (k Kind) layout() (string, bool) {
 		return "sss", true
 	case KindCompletedTask, KindOutbox:
 		return "sn", true
+	case KindOfferBatch:
+		return "n", true
 	}
 	return "", false
 }
@@ -71,6 +74,8 @@ func (k Kind) String() string {
 		return "operation"
 	case KindOffer:
 		return "offer"
+	case KindOfferBatch:
+		return "offer-batch"
 	case KindOutboxHead:
 		return "outbox-head"
 	case KindOutbox:
@@ -81,7 +86,7 @@ func (k Kind) String() string {
 
 // Volatile reports whether records of this kind may be lost without breaking a
 // promise: a journal need not keep them.
-func (k Kind) Volatile() bool { return k == KindOffer }
+func (k Kind) Volatile() bool { return k == KindOffer || k == KindOfferBatch }
 
 // Strings in keys end with 0x00 0x01; a 0x00 inside is written 0x00 0xff. So
 // keys sort as their parts do and no part is a prefix of another.
@@ -161,14 +166,13 @@ func CompletedTaskKey(framework string, serial uint64) []byte {
 // OperationKey is the key of an operation, by its 16 byte uuid.
 func OperationKey(uuid string) []byte { return stringKey(KindOperation, uuid) }
 
-// OfferKey is the key of an offer.
+// OfferKey is the key of an offer that has a record of its own.
 func OfferKey(id string) []byte { return stringKey(KindOffer, id) }
 
-// AppendOfferKey appends the key of an offer, of OfferKeySize bytes unless the id holds zeros.
-func AppendOfferKey(b []byte, id string) []byte { return appendString(append(b, byte(KindOffer)), id) }
-
-// OfferKeySize is how long the key of an offer is; zeros in the id make it longer.
-func OfferKeySize(id string) int { return len(id) + 3 }
+// OfferBatchKey is the key of the batch of offers that starts with a number.
+func OfferBatchKey(first uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 9), byte(KindOfferBatch)), first)
+}
 
 // OutboxHeadKey is the key of the numbering of an agent's outbox.
 func OutboxHeadKey(agent string) []byte { return stringKey(KindOutboxHead, agent) }

@@ -824,7 +824,97 @@ func (x *Operation) GetConsumed() []*mesos.Resource {
 	return nil
 }
 
-// Offer: losing one breaks no promise. A restarted allocator withdraws all.
+// OfferBatch: offers that one cycle made to one framework. Losing one breaks no
+// promise: a restarted allocator withdraws all offers. A batch is deleted with
+// the last of its offers; that others are gone before is not written down.
+type OfferBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Offers are numbered on from here; an offer's id is the master's id, "-O" and its number.
+	First       *uint64 `protobuf:"varint,1,opt,name=first" json:"first,omitempty"`
+	MasterId    *string `protobuf:"bytes,2,opt,name=master_id,json=masterId" json:"master_id,omitempty"`
+	FrameworkId *string `protobuf:"bytes,3,opt,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
+	MadeNanos   *int64  `protobuf:"varint,4,opt,name=made_nanos,json=madeNanos" json:"made_nanos,omitempty"`
+	// What is offered, each different one once.
+	Terms []*OfferBatch_Terms `protobuf:"bytes,5,rep,name=terms" json:"terms,omitempty"`
+	// For each offer (offer_batch.go): which of terms, and its agent.
+	Offers        []byte `protobuf:"bytes,6,opt,name=offers" json:"offers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfferBatch) Reset() {
+	*x = OfferBatch{}
+	mi := &file_store_record_record_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfferBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfferBatch) ProtoMessage() {}
+
+func (x *OfferBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_store_record_record_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfferBatch.ProtoReflect.Descriptor instead.
+func (*OfferBatch) Descriptor() ([]byte, []int) {
+	return file_store_record_record_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OfferBatch) GetFirst() uint64 {
+	if x != nil && x.First != nil {
+		return *x.First
+	}
+	return 0
+}
+
+func (x *OfferBatch) GetMasterId() string {
+	if x != nil && x.MasterId != nil {
+		return *x.MasterId
+	}
+	return ""
+}
+
+func (x *OfferBatch) GetFrameworkId() string {
+	if x != nil && x.FrameworkId != nil {
+		return *x.FrameworkId
+	}
+	return ""
+}
+
+func (x *OfferBatch) GetMadeNanos() int64 {
+	if x != nil && x.MadeNanos != nil {
+		return *x.MadeNanos
+	}
+	return 0
+}
+
+func (x *OfferBatch) GetTerms() []*OfferBatch_Terms {
+	if x != nil {
+		return x.Terms
+	}
+	return nil
+}
+
+func (x *OfferBatch) GetOffers() []byte {
+	if x != nil {
+		return x.Offers
+	}
+	return nil
+}
+
+// Offer: one offer, as written before there was OfferBatch. It is read, to be deleted.
 type Offer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            *string                `protobuf:"bytes,1,opt,name=id" json:"id,omitempty"`
@@ -839,7 +929,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_store_record_record_proto_msgTypes[9]
+	mi := &file_store_record_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +941,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[9]
+	mi := &file_store_record_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +954,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{9}
+	return file_store_record_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Offer) GetId() string {
@@ -921,7 +1011,7 @@ type OutboxHead struct {
 
 func (x *OutboxHead) Reset() {
 	*x = OutboxHead{}
-	mi := &file_store_record_record_proto_msgTypes[10]
+	mi := &file_store_record_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1023,7 @@ func (x *OutboxHead) String() string {
 func (*OutboxHead) ProtoMessage() {}
 
 func (x *OutboxHead) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[10]
+	mi := &file_store_record_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1036,7 @@ func (x *OutboxHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutboxHead.ProtoReflect.Descriptor instead.
 func (*OutboxHead) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{10}
+	return file_store_record_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *OutboxHead) GetAgentId() string {
@@ -974,7 +1064,7 @@ type Outbox struct {
 
 func (x *Outbox) Reset() {
 	*x = Outbox{}
-	mi := &file_store_record_record_proto_msgTypes[11]
+	mi := &file_store_record_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1076,7 @@ func (x *Outbox) String() string {
 func (*Outbox) ProtoMessage() {}
 
 func (x *Outbox) ProtoReflect() protoreflect.Message {
-	mi := &file_store_record_record_proto_msgTypes[11]
+	mi := &file_store_record_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1089,7 @@ func (x *Outbox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outbox.ProtoReflect.Descriptor instead.
 func (*Outbox) Descriptor() ([]byte, []int) {
-	return file_store_record_record_proto_rawDescGZIP(), []int{11}
+	return file_store_record_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Outbox) GetAgentId() string {
@@ -1012,6 +1102,58 @@ func (x *Outbox) GetAgentId() string {
 func (x *Outbox) GetDown() *link.Down {
 	if x != nil {
 		return x.Down
+	}
+	return nil
+}
+
+type OfferBatch_Terms struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          *string                `protobuf:"bytes,1,opt,name=role" json:"role,omitempty"`
+	Resources     []*mesos.Resource      `protobuf:"bytes,2,rep,name=resources" json:"resources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfferBatch_Terms) Reset() {
+	*x = OfferBatch_Terms{}
+	mi := &file_store_record_record_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfferBatch_Terms) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfferBatch_Terms) ProtoMessage() {}
+
+func (x *OfferBatch_Terms) ProtoReflect() protoreflect.Message {
+	mi := &file_store_record_record_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfferBatch_Terms.ProtoReflect.Descriptor instead.
+func (*OfferBatch_Terms) Descriptor() ([]byte, []int) {
+	return file_store_record_record_proto_rawDescGZIP(), []int{9, 0}
+}
+
+func (x *OfferBatch_Terms) GetRole() string {
+	if x != nil && x.Role != nil {
+		return *x.Role
+	}
+	return ""
+}
+
+func (x *OfferBatch_Terms) GetResources() []*mesos.Resource {
+	if x != nil {
+		return x.Resources
 	}
 	return nil
 }
@@ -1088,7 +1230,19 @@ const file_store_record_record_proto_rawDesc = "" +
 	"\x10completed_serial\x18\x03 \x01(\x04R\x0fcompletedSerial\"n\n" +
 	"\tOperation\x121\n" +
 	"\toperation\x18\x01 \x01(\v2\x13.mesos.v1.OperationR\toperation\x12.\n" +
-	"\bconsumed\x18\x02 \x03(\v2\x12.mesos.v1.ResourceR\bconsumed\"\xba\x01\n" +
+	"\bconsumed\x18\x02 \x03(\v2\x12.mesos.v1.ResourceR\bconsumed\"\xa0\x02\n" +
+	"\n" +
+	"OfferBatch\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x1b\n" +
+	"\tmaster_id\x18\x02 \x01(\tR\bmasterId\x12!\n" +
+	"\fframework_id\x18\x03 \x01(\tR\vframeworkId\x12\x1d\n" +
+	"\n" +
+	"made_nanos\x18\x04 \x01(\x03R\tmadeNanos\x126\n" +
+	"\x05terms\x18\x05 \x03(\v2 .caprock.record.OfferBatch.TermsR\x05terms\x12\x16\n" +
+	"\x06offers\x18\x06 \x01(\fR\x06offers\x1aM\n" +
+	"\x05Terms\x12\x12\n" +
+	"\x04role\x18\x01 \x01(\tR\x04role\x120\n" +
+	"\tresources\x18\x02 \x03(\v2\x12.mesos.v1.ResourceR\tresources\"\xba\x01\n" +
 	"\x05Offer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fframework_id\x18\x02 \x01(\tR\vframeworkId\x12\x19\n" +
@@ -1118,7 +1272,7 @@ func file_store_record_record_proto_rawDescGZIP() []byte {
 }
 
 var file_store_record_record_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_store_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_store_record_record_proto_goTypes = []any{
 	(Agent_Phase)(0),                   // 0: caprock.record.Agent.Phase
 	(*Meta)(nil),                       // 1: caprock.record.Meta
@@ -1130,50 +1284,54 @@ var file_store_record_record_proto_goTypes = []any{
 	(*Executor)(nil),                   // 7: caprock.record.Executor
 	(*Task)(nil),                       // 8: caprock.record.Task
 	(*Operation)(nil),                  // 9: caprock.record.Operation
-	(*Offer)(nil),                      // 10: caprock.record.Offer
-	(*OutboxHead)(nil),                 // 11: caprock.record.OutboxHead
-	(*Outbox)(nil),                     // 12: caprock.record.Outbox
-	(*maintenance.Schedule)(nil),       // 13: mesos.v1.maintenance.Schedule
-	(*mesos.MachineID)(nil),            // 14: mesos.v1.MachineID
-	(*quota.QuotaConfig)(nil),          // 15: mesos.v1.quota.QuotaConfig
-	(*mesos.FrameworkInfo)(nil),        // 16: mesos.v1.FrameworkInfo
-	(*scheduler.OfferConstraints)(nil), // 17: mesos.v1.scheduler.OfferConstraints
-	(*mesos.AgentInfo)(nil),            // 18: mesos.v1.AgentInfo
-	(*mesos.AgentInfo_Capability)(nil), // 19: mesos.v1.AgentInfo.Capability
-	(*mesos.Resource)(nil),             // 20: mesos.v1.Resource
-	(*mesos.UUID)(nil),                 // 21: mesos.v1.UUID
-	(*mesos.Address)(nil),              // 22: mesos.v1.Address
-	(*mesos.DrainInfo)(nil),            // 23: mesos.v1.DrainInfo
-	(*mesos.ExecutorInfo)(nil),         // 24: mesos.v1.ExecutorInfo
-	(*mesos.Task)(nil),                 // 25: mesos.v1.Task
-	(*mesos.Operation)(nil),            // 26: mesos.v1.Operation
-	(*link.Down)(nil),                  // 27: caprock.link.Down
+	(*OfferBatch)(nil),                 // 10: caprock.record.OfferBatch
+	(*Offer)(nil),                      // 11: caprock.record.Offer
+	(*OutboxHead)(nil),                 // 12: caprock.record.OutboxHead
+	(*Outbox)(nil),                     // 13: caprock.record.Outbox
+	(*OfferBatch_Terms)(nil),           // 14: caprock.record.OfferBatch.Terms
+	(*maintenance.Schedule)(nil),       // 15: mesos.v1.maintenance.Schedule
+	(*mesos.MachineID)(nil),            // 16: mesos.v1.MachineID
+	(*quota.QuotaConfig)(nil),          // 17: mesos.v1.quota.QuotaConfig
+	(*mesos.FrameworkInfo)(nil),        // 18: mesos.v1.FrameworkInfo
+	(*scheduler.OfferConstraints)(nil), // 19: mesos.v1.scheduler.OfferConstraints
+	(*mesos.AgentInfo)(nil),            // 20: mesos.v1.AgentInfo
+	(*mesos.AgentInfo_Capability)(nil), // 21: mesos.v1.AgentInfo.Capability
+	(*mesos.Resource)(nil),             // 22: mesos.v1.Resource
+	(*mesos.UUID)(nil),                 // 23: mesos.v1.UUID
+	(*mesos.Address)(nil),              // 24: mesos.v1.Address
+	(*mesos.DrainInfo)(nil),            // 25: mesos.v1.DrainInfo
+	(*mesos.ExecutorInfo)(nil),         // 26: mesos.v1.ExecutorInfo
+	(*mesos.Task)(nil),                 // 27: mesos.v1.Task
+	(*mesos.Operation)(nil),            // 28: mesos.v1.Operation
+	(*link.Down)(nil),                  // 29: caprock.link.Down
 }
 var file_store_record_record_proto_depIdxs = []int32{
-	13, // 0: caprock.record.Maintenance.schedule:type_name -> mesos.v1.maintenance.Schedule
-	14, // 1: caprock.record.Maintenance.down:type_name -> mesos.v1.MachineID
-	15, // 2: caprock.record.Role.quota:type_name -> mesos.v1.quota.QuotaConfig
-	16, // 3: caprock.record.Framework.info:type_name -> mesos.v1.FrameworkInfo
-	17, // 4: caprock.record.Framework.offer_constraints:type_name -> mesos.v1.scheduler.OfferConstraints
-	18, // 5: caprock.record.Agent.info:type_name -> mesos.v1.AgentInfo
+	15, // 0: caprock.record.Maintenance.schedule:type_name -> mesos.v1.maintenance.Schedule
+	16, // 1: caprock.record.Maintenance.down:type_name -> mesos.v1.MachineID
+	17, // 2: caprock.record.Role.quota:type_name -> mesos.v1.quota.QuotaConfig
+	18, // 3: caprock.record.Framework.info:type_name -> mesos.v1.FrameworkInfo
+	19, // 4: caprock.record.Framework.offer_constraints:type_name -> mesos.v1.scheduler.OfferConstraints
+	20, // 5: caprock.record.Agent.info:type_name -> mesos.v1.AgentInfo
 	0,  // 6: caprock.record.Agent.phase:type_name -> caprock.record.Agent.Phase
-	19, // 7: caprock.record.Agent.capabilities:type_name -> mesos.v1.AgentInfo.Capability
-	20, // 8: caprock.record.Agent.total:type_name -> mesos.v1.Resource
-	20, // 9: caprock.record.Agent.oversubscribed:type_name -> mesos.v1.Resource
-	21, // 10: caprock.record.Agent.resource_version:type_name -> mesos.v1.UUID
-	22, // 11: caprock.record.Agent.address:type_name -> mesos.v1.Address
-	23, // 12: caprock.record.Agent.drain:type_name -> mesos.v1.DrainInfo
-	24, // 13: caprock.record.Executor.info:type_name -> mesos.v1.ExecutorInfo
-	25, // 14: caprock.record.Task.task:type_name -> mesos.v1.Task
-	26, // 15: caprock.record.Operation.operation:type_name -> mesos.v1.Operation
-	20, // 16: caprock.record.Operation.consumed:type_name -> mesos.v1.Resource
-	20, // 17: caprock.record.Offer.resources:type_name -> mesos.v1.Resource
-	27, // 18: caprock.record.Outbox.down:type_name -> caprock.link.Down
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	21, // 7: caprock.record.Agent.capabilities:type_name -> mesos.v1.AgentInfo.Capability
+	22, // 8: caprock.record.Agent.total:type_name -> mesos.v1.Resource
+	22, // 9: caprock.record.Agent.oversubscribed:type_name -> mesos.v1.Resource
+	23, // 10: caprock.record.Agent.resource_version:type_name -> mesos.v1.UUID
+	24, // 11: caprock.record.Agent.address:type_name -> mesos.v1.Address
+	25, // 12: caprock.record.Agent.drain:type_name -> mesos.v1.DrainInfo
+	26, // 13: caprock.record.Executor.info:type_name -> mesos.v1.ExecutorInfo
+	27, // 14: caprock.record.Task.task:type_name -> mesos.v1.Task
+	28, // 15: caprock.record.Operation.operation:type_name -> mesos.v1.Operation
+	22, // 16: caprock.record.Operation.consumed:type_name -> mesos.v1.Resource
+	14, // 17: caprock.record.OfferBatch.terms:type_name -> caprock.record.OfferBatch.Terms
+	22, // 18: caprock.record.Offer.resources:type_name -> mesos.v1.Resource
+	29, // 19: caprock.record.Outbox.down:type_name -> caprock.link.Down
+	22, // 20: caprock.record.OfferBatch.Terms.resources:type_name -> mesos.v1.Resource
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_store_record_record_proto_init() }
@@ -1187,7 +1345,7 @@ func file_store_record_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_record_record_proto_rawDesc), len(file_store_record_record_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -31,9 +31,20 @@ func samples() []Record {
 			Uuid: &mesos.UUID{Value: []byte("0123456789abcdef")}, Info: &mesos.Offer_Operation{},
 			LatestStatus: &mesos.OperationStatus{State: mesos.OperationState_OPERATION_PENDING.Enum()}}}),
 		Put(OfferKey("m-O1"), &Offer{Id: ptr("m-O1"), FrameworkId: fw, AgentId: agent, Role: ptr("*")}),
+		Put(OfferBatchKey(7), sampleBatch()),
 		Put(OutboxHeadKey(*agent), &OutboxHead{AgentId: agent, NextSeq: ptr(uint64(9))}),
 		Put(OutboxKey(*agent, 9), &Outbox{AgentId: agent, Down: &link.Down{Seq: ptr(uint64(9)), Body: &link.Down_Kill{Kill: &link.Kill{}}}}),
 	}
+}
+
+func sampleBatch() *OfferBatch {
+	var w OfferBatchWriter
+	w.Start()
+	name, cpus := "cpus", 1.0
+	list := []*mesos.Resource{{Name: &name, Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: &cpus}}}
+	w.Add("f-S0", "*", list)
+	w.Add("f-S1", "*", list)
+	return w.Batch(7, "m", "f-0000", 3)
 }
 
 func sampleTask(fw, agent, task *string) *mesos.Task {
