@@ -21,8 +21,9 @@
 // compares the two, and tests do.
 //
 // Beside it lives what dies with the process: which streams and channels are
-// open, ping counts, inverse offers, timers, and the allocation engine
-// (alloc/cycle), which Recovered fills from the records.
+// open, ping counts, offers and inverse offers, timers, and the allocation engine
+// (alloc/cycle), which Recovered fills from the records. Of offers the records keep
+// a trace: a batch for each framework and cycle, until its last offer is gone.
 //
 // Entities (Framework, Agent, Task, …) are copy-on-write: a changed entity is a
 // new struct. Output.Changed carries them to readers, who need no lock. The

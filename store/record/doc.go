@@ -11,8 +11,10 @@
 // framework and an agent before the tasks that name them.
 //
 // Offers (Kind.Volatile) are the exception to durability: losing one breaks no
-// promise, since a restarted allocator withdraws all offers anyway. They are
-// journalled with the batch that makes them, and a journal may be told to leave
+// promise, since a restarted allocator withdraws all offers anyway. The offers that
+// a cycle makes to a framework are one record (OfferBatch), which is deleted with the
+// last of them: that an offer of a batch was used is not written down. They are
+// journalled with the cycle that makes them, and a journal may be told to leave
 // them out.
 //
 // The package knows no policy: which transition is legal is alloc/core's
