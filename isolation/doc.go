@@ -26,7 +26,8 @@
 //
 //   - A process is in all of its cgroups, and has only the descriptors and rights
 //     that its Spec names, before its first instruction.
-//   - No process, thread or memory of ours stays with a task.
+//   - No process, thread or memory of ours stays with a task, except for the init of
+//     a namespace of processes: one page of memory, which never runs.
 //   - A signal reaches the process it was meant for or none.
 //   - Nothing outside Options.Root of each hierarchy and Options.BPFPinDir is
 //     touched. Close leaves all as it is for the next agent; Remove leaves nothing.

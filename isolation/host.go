@@ -161,6 +161,9 @@ func (h *Host) List() ([]string, error) { return h.tree.List() }
 
 // Start launches s inside g. An error that matches *LaunchError comes from the
 // Spec (no such program, not permitted); no process is left after any error.
+//
+// With Namespaces.PID the process has a sibling, the init of its namespace, which
+// lives as long as g.
 func (h *Host) Start(g *Group, s Spec) (*Process, error) {
 	v2, tasks, err := g.Enter()
 	if err != nil {
@@ -174,7 +177,14 @@ func (h *Host) Start(g *Group, s Spec) (*Process, error) {
 			f.Close()
 		}
 	}()
-	return launch.Start(&s, launch.Groups{V2: v2, V1Tasks: tasks})
+	groups := launch.Groups{V2: v2, V1Tasks: tasks}
+	finish, err := startInit(&s, groups)
+	if err != nil {
+		return nil, err
+	}
+	p, err := launch.Start(&s, groups)
+	finish(err == nil)
+	return p, err
 }
 
 // Adopt returns a handle to a process that an earlier agent started in group id.

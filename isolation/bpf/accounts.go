@@ -211,7 +211,8 @@ func (a *Accounts) ExitStatus(pid int, startTicks uint64) (waitStatus int, ok bo
 }
 
 // FirstExit returns the process of a cgroup that started first among those whose
-// end is recorded. Two that started within one clock tick are told apart by pid.
+// end is recorded, process 1 of a namespace apart. Two that started within one clock
+// tick are told apart by pid.
 // It reads the whole record, which is for recovery only.
 func (a *Accounts) FirstExit(cgroupID uint64) (pid int, startTicks uint64, ok bool) {
 	m := a.maps[kernelMapExits]
@@ -222,7 +223,7 @@ func (a *Accounts) FirstExit(cgroupID uint64) (pid int, startTicks uint64, ok bo
 	var value kernelExitValue
 	entries := m.Iterate()
 	for entries.Next(&key, &value) {
-		if value.CgroupId != cgroupID {
+		if value.CgroupId != cgroupID || value.Init != 0 {
 			continue
 		}
 		if !ok || key.StartTicks < first.StartTicks || key.StartTicks == first.StartTicks && key.Pid < first.Pid {

@@ -31,6 +31,7 @@ struct task_struct {
 
 #define TASK_RUNNING 0
 #define SIGNAL_GROUP_EXIT 4
+#define SIGNAL_UNKILLABLE 64 /* process 1 of a namespace */
 #define NSEC_PER_TICK 10000000 /* /proc shows start times in 1/100 s */
 #define WAIT_BUCKETS 64
 
@@ -53,7 +54,7 @@ struct account {
 struct running_on { __u64 since, slot, pid, pad[5]; };
 
 struct exit_key { __u32 pid, pad; __u64 start_ticks; };
-struct exit_value { __u64 cgroup_id, at_ns; __u32 wait_status, pad; };
+struct exit_value { __u64 cgroup_id, at_ns; __u32 wait_status, init; };
 
 /* The sizes of the first three are set when they are created. */
 struct {
@@ -236,6 +237,7 @@ int BPF_PROG(on_exit, struct task_struct *p)
 	/* The rule of wait(2): the group's code if there was exit_group or a
 	 * fatal signal, otherwise that of the leader. */
 	value.wait_status = sig->flags & SIGNAL_GROUP_EXIT ? sig->group_exit_code : leader->exit_code;
+	value.init = (sig->flags & SIGNAL_UNKILLABLE) != 0;
 	bpf_map_update_elem(&exits, &key, &value, BPF_ANY);
 	return 0;
 }

@@ -42,7 +42,7 @@ type kernelExitValue struct {
 	CgroupId   uint64
 	AtNs       uint64
 	WaitStatus uint32
-	Pad        uint32
+	Init       uint32
 }
 
 type kernelRunningOn struct {

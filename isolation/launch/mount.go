@@ -2,23 +2,34 @@ package launch
 
 import (
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // Mount is one mount made inside the process' own mount namespace, in the terms
-// of mount(2). With Spec.Root, Target is resolved inside that root: neither a
-// symbolic link nor ".." of a hostile image leads out of it.
+// of mount(2).
+//
+// Paths that somebody else can change must not lead astray: with Base, Target is
+// resolved inside that directory, which without it is Spec.Root if there is one, and
+// with SourceBase the same holds for Source. Neither a symbolic link nor ".." leads
+// out of them. The two bases are absolute paths in which no symbolic link is followed.
 type Mount struct {
 	Source, Target, FSType string
-	Flags                  uintptr // unix.MS_*
-	Data                   string
+	// Flags are unix.MS_*. MS_RDONLY of a bind mount holds for what is mounted
+	// below Source too.
+	Flags            uintptr
+	Data             string
+	Base, SourceBase string
 }
 
-// targetFD is where an in-root mount target is parked, so that its
-// /proc/self/fd path is known when the plan is made. Below the usual soft limit
+// targetFD and sourceFD are where resolved paths are parked, so that their
+// /proc/self/fd paths are known when the plan is made. Below the usual soft limit
 // on descriptors, far above what is open in a child.
-const targetFD = 1000
+const (
+	targetFD = 1000
+	sourceFD = 1001
+)
 
 // addMounts appends the ops for the mount namespace: nothing made here
 // propagates to the host, what the host mounts later is seen (as in Mesos).
@@ -45,26 +56,65 @@ func (b *planner) addMounts(s *Spec) {
 }
 
 func (b *planner) addMount(root string, m Mount) {
-	target := m.Target
-	if root != "" {
-		const rootReg, targetReg = 1, 2
-		how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC,
-			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-		b.add("open root "+root, op{nr: unix.SYS_OPENAT, store: rootReg,
-			a: [6]uintptr{atFDCWD, b.str(root), unix.O_PATH | unix.O_CLOEXEC | unix.O_DIRECTORY}})
-		b.add("resolve mount target "+m.Target, op{nr: unix.SYS_OPENAT2, store: targetReg, load: rootReg,
-			a: [6]uintptr{0, b.str(m.Target), keep(b, how), unix.SizeofOpenHow}})
-		b.add("park mount target", op{nr: unix.SYS_DUP3, load: targetReg, a: [6]uintptr{0, targetFD, unix.O_CLOEXEC}})
-		b.add("close", op{nr: unix.SYS_CLOSE, load: targetReg})
-		b.add("close", op{nr: unix.SYS_CLOSE, load: rootReg})
-		target = fmt.Sprintf("/proc/self/fd/%d", targetFD)
+	source, target := m.Source, m.Target
+	base := m.Base
+	if base == "" {
+		base = root
 	}
-	b.mount("mount "+m.Target, m.Source, target, m.FSType, m.Flags, m.Data)
-	// A bind mount ignores all other flags; they take a remount.
-	const bindOnly = unix.MS_BIND | unix.MS_REC
-	if m.Flags&unix.MS_BIND != 0 && m.Flags&^uintptr(bindOnly) != 0 && root == "" {
-		b.mount("remount "+m.Target, "", target, "", m.Flags&^uintptr(unix.MS_REC)|unix.MS_REMOUNT, "")
+	if m.SourceBase != "" {
+		source = b.resolve("source", root, m.SourceBase, m.Source, sourceFD)
 	}
+	if base != "" {
+		target = b.resolve("target", root, base, m.Target, targetFD)
+	}
+	const bind = unix.MS_BIND | unix.MS_REC
+	b.mount("mount "+m.Target, source, target, m.FSType, m.Flags, m.Data)
+	if m.Flags&unix.MS_BIND == 0 || m.Flags&^uintptr(bind) == 0 {
+		return
+	}
+	// A bind mount ignores all other flags. What was mounted covers the target, so
+	// it takes a second look to find it.
+	if base == "" {
+		base = "/"
+	}
+	b.resolve("target", root, base, m.Target, targetFD)
+	attr := &unix.MountAttr{Attr_set: attributesOf(m.Flags)}
+	b.add("set attributes of mount "+m.Target, op{nr: unix.SYS_MOUNT_SETATTR, a: [6]uintptr{
+		targetFD, b.str(""), unix.AT_EMPTY_PATH | unix.AT_RECURSIVE, keep(b, attr), unsafe.Sizeof(*attr)}})
+}
+
+// attributesOf translates flags of mount(2) to those of mount_setattr(2).
+func attributesOf(flags uintptr) uint64 {
+	var attr uint64
+	for flag, bit := range map[uintptr]uint64{unix.MS_RDONLY: unix.MOUNT_ATTR_RDONLY, unix.MS_NOSUID: unix.MOUNT_ATTR_NOSUID,
+		unix.MS_NODEV: unix.MOUNT_ATTR_NODEV, unix.MS_NOEXEC: unix.MOUNT_ATTR_NOEXEC} {
+		if flags&flag != 0 {
+			attr |= bit
+		}
+	}
+	return attr
+}
+
+// resolve finds path inside base without leaving it, parks it at descriptor fd and
+// returns a path to that. It has to happen in the child: a file that was opened in
+// our mount namespace is no place to mount on in another.
+func (b *planner) resolve(what, root, base, path string, fd uintptr) string {
+	const baseReg, pathReg = 1, 2
+	how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	const open = unix.O_PATH | unix.O_CLOEXEC | unix.O_DIRECTORY
+	if base == root {
+		b.add("open root "+base, op{nr: unix.SYS_OPENAT, store: baseReg, a: [6]uintptr{atFDCWD, b.str(base), open}})
+	} else {
+		straight := &unix.OpenHow{Flags: open, Resolve: unix.RESOLVE_NO_SYMLINKS}
+		b.add("open base "+base, op{nr: unix.SYS_OPENAT2, store: baseReg, a: [6]uintptr{atFDCWD, b.str(base), keep(b, straight), unix.SizeofOpenHow}})
+	}
+	b.add("resolve mount "+what+" "+path, op{nr: unix.SYS_OPENAT2, store: pathReg, load: baseReg,
+		a: [6]uintptr{0, b.str(path), keep(b, how), unix.SizeofOpenHow}})
+	b.add("park mount "+what, op{nr: unix.SYS_DUP3, load: pathReg, a: [6]uintptr{0, fd, unix.O_CLOEXEC}})
+	b.add("close", op{nr: unix.SYS_CLOSE, load: pathReg})
+	b.add("close", op{nr: unix.SYS_CLOSE, load: baseReg})
+	return fmt.Sprintf("/proc/self/fd/%d", fd)
 }
 
 func (b *planner) mount(name, source, target, fsType string, flags uintptr, data string) {

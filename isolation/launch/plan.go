@@ -22,7 +22,8 @@ type plan struct {
 	// alive holds what ops point to as integers, unseen by the collector.
 	alive []any
 	// opened are duplicates to be closed after the launch.
-	opened []int
+	opened  []int
+	joinPID *os.File
 }
 
 type planner struct{ plan }
@@ -82,6 +83,7 @@ func newPlan(s *Spec, g Groups) (*plan, error) {
 	for _, f := range g.V1Tasks {
 		b.add("join "+f.Name(), op{nr: unix.SYS_WRITE, a: [6]uintptr{f.Fd(), b.str("0"), 1}})
 	}
+	b.joinPID = s.JoinPID
 	for _, f := range s.Join {
 		b.add("join namespace "+f.Name(), op{nr: unix.SYS_SETNS, a: [6]uintptr{f.Fd()}})
 	}
@@ -205,6 +207,8 @@ func (b *planner) addIdentity(s *Spec) {
 // sigaction is the kernel's struct; all zero is SIG_DFL with an empty mask.
 type sigaction struct{ handler, flags, restorer, mask uintptr }
 
+const sigIgn = 1
+
 func (b *planner) addExec(s *Spec) {
 	// An agent started by nohup ignores SIGHUP; its tasks must not.
 	dfl := keep(b, new(sigaction))
@@ -229,13 +233,25 @@ func (b *planner) addExec(s *Spec) {
 	if len(args) == 0 {
 		args = []string{s.Path}
 	}
+	if s.reaper != nil {
+		ignore := &sigaction{handler: sigIgn}
+		b.add("ignore children", op{nr: unix.SYS_RT_SIGACTION, a: [6]uintptr{uintptr(unix.SIGCHLD), keep(b, ignore), 0, 8}})
+		b.add("execute init", op{nr: unix.SYS_EXECVEAT, a: [6]uintptr{s.reaper.Fd(), b.str(""), b.vector(args), b.vector(nil), unix.AT_EMPTY_PATH}})
+		return
+	}
 	b.add("execute "+s.Path, op{nr: unix.SYS_EXECVE, a: [6]uintptr{b.str(s.Path), b.vector(args), b.vector(s.Env)}})
 }
 
-// run forks and lets the child walk the plan. It returns the pid and an owned
-// pidfd; on failure the child has been reaped.
+// run forks and lets the child walk the plan, born into another namespace of
+// processes if there is one. It returns the pid and an owned pidfd; on failure the
+// child has been reaped.
 func (p *plan) run() (pid int, pidFD int, err error) {
+	leave, err := enterPIDNamespace(p.joinPID)
+	if err != nil {
+		return 0, -1, err
+	}
 	r, errno := fork(&p.clone, p.ops, p.regs, p.out)
+	leave()
 	runtime.KeepAlive(p)
 	if errno != 0 {
 		return 0, -1, fmt.Errorf("launch: clone3 with flags %#x: %w", p.clone.flags, errno)

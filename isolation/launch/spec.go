@@ -56,14 +56,21 @@ type Spec struct {
 
 	// Namespaces to create for the process.
 	Namespaces Namespaces
-	// Join lists namespace files (/proc/PID/ns/net, …) to enter first.
+	// Join lists namespace files (/proc/PID/ns/net, …) to enter first, those of
+	// processes excepted.
 	Join []*os.File
+	// JoinPID is a namespace file of processes in which the process is born.
+	JoinPID *os.File
 	// Hostname, with Namespaces.UTS.
 	Hostname string
 	// Mounts are made in order, with Namespaces.Mount.
 	Mounts []Mount
 	// Root becomes "/" by pivot_root, after Mounts; needs Namespaces.Mount.
 	Root string
+
+	// reaper is set by StartInit: the program is this file, and its children leave
+	// no zombies.
+	reaper *os.File
 }
 
 // User is the identity a process assumes.
@@ -82,7 +89,8 @@ type Rlimit struct {
 // Namespaces says which namespaces the process gets for itself.
 //
 // With PID the command is process 1 of its namespace: a signal it has no handler
-// for does not reach it, except SIGKILL and SIGSTOP from outside.
+// for does not reach it, except SIGKILL and SIGSTOP from outside. A task that is to
+// be ended by SIGTERM is better born into the namespace of an init (StartInit).
 type Namespaces struct {
 	Mount, PID, IPC, UTS, Net, Cgroup bool
 }
