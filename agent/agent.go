@@ -170,7 +170,8 @@ func (l *loop) open(meta string) (err error) {
 		pins = ""
 	}
 	l.kernel, err = runner.OpenKernel(runner.KernelOptions{
-		Isolation: o.Isolation, CgroupsRoot: o.CgroupsRoot, BPFPinDir: pins, Logger: o.Logger,
+		Isolation: o.Isolation, Rights: o.Rights, Spaces: o.Spaces,
+		CgroupsRoot: o.CgroupsRoot, BPFPinDir: pins, Logger: o.Logger,
 	})
 	if err != nil {
 		return err

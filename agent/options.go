@@ -49,9 +49,10 @@ type Options struct {
 	// Isolation is runner.Cgroups, runner.Posix, runner.Auto (default), or a list of
 	// isolators under Mesos' names, such as "cgroups/cpu,cgroups/mem".
 	Isolation string
-	// Rights of tasks; the zero value is the safe default. EnsureDefaults moves what
-	// is set here into Isolation, as settings of that list.
+	// Rights of tasks; the zero value is the safe default.
 	Rights runner.Rights
+	// Spaces are the rules for namespaces of containers.
+	Spaces runner.Spaces
 	// CgroupsRoot is the agent's directory in every cgroup hierarchy; default
 	// "caprock/" and a digest of WorkDir, so that agents on one machine differ.
 	CgroupsRoot string
@@ -101,7 +102,6 @@ func (o *Options) EnsureDefaults() {
 	def(&o.Listen, "127.0.0.1:5051")
 	def(&o.DefaultRole, "*")
 	def(&o.Isolation, runner.Auto)
-	o.Isolation, o.Rights = o.Rights.With(o.Isolation), runner.Rights{}
 	def(&o.Version, "1.12.0")
 	if abs, err := filepath.Abs(o.WorkDir); err == nil && o.WorkDir != "" {
 		o.WorkDir = abs
@@ -182,9 +182,7 @@ func (o *Options) Validate() error {
 	if _, err := resource.ParseAttributes(o.Attributes); err != nil {
 		errs = append(errs, fmt.Errorf("attributes: %w", err))
 	}
-	if err := runner.CheckIsolation(o.Isolation); err != nil {
-		errs = append(errs, err)
-	}
+	errs = append(errs, runner.CheckIsolation(o.Isolation), o.Rights.Validate())
 	if o.ExecutorReregistrationTimeout > maxReregistrationTimeout {
 		errs = append(errs, fmt.Errorf("executor_reregistration_timeout: got %s, want at most %s",
 			o.ExecutorReregistrationTimeout, maxReregistrationTimeout))

@@ -65,5 +65,5 @@ func (c *Core) checkCommand(t *task, cmd *mesos.CommandInfo) (*CheckCommand, err
 	if err != nil {
 		return nil, err
 	}
-	return &CheckCommand{Directory: l.Directory, User: l.User, Path: path, Args: args, Env: env.list}, nil
+	return &CheckCommand{Directory: l.Directory, User: l.User, Path: path, Args: args, Env: env.list, Container: l.Container}, nil
 }

@@ -128,6 +128,11 @@ type Launch struct {
 	// Env holds "NAME=value", each name once.
 	Env    []string
 	Limits Limits
+	// Container is what is wanted of the container; nil for nothing.
+	Container *mesos.ContainerInfo
+	// Pod is the sandbox of the executor that a nested container belongs to; "" for
+	// others.
+	Pod string
 }
 
 // Limits bounds a container.
@@ -191,6 +196,8 @@ type CheckCommand struct {
 	Path      string
 	Args      []string
 	Env       []string
+	// Container is that of the task.
+	Container *mesos.ContainerInfo
 }
 
 // CancelCheck ends a Check whose answer is not wanted any more.

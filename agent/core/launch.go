@@ -257,6 +257,7 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 	if t := p.task; t != nil {
 		cmd, box = t.rec.Info.Command, t.rec.Info.Container
 		if nested := t.rec.GetNestedId(); nested != "" {
+			l.Pod = l.Directory
 			l.Latest = filepath.Join(l.Directory, "tasks", t.id())
 			l.Directory = filepath.Join(l.Directory, "containers", nested)
 			l.Limits = memberLimits(t)
@@ -268,6 +269,7 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 	if why := unsupported(box); why != "" {
 		return l, fmt.Errorf("%s", why)
 	}
+	l.Container = box
 	env, err := c.environmentOf(p, l.Directory)
 	if err != nil {
 		return l, err
@@ -313,8 +315,11 @@ func unsupported(box *mesos.ContainerInfo) string {
 		return "Unsupported container type: DOCKER"
 	case box.GetMesos().GetImage() != nil:
 		return "Unsupported container image type: " + box.GetMesos().GetImage().GetType().String()
-	case len(box.GetVolumes()) > 0:
-		return "Unsupported container volumes"
+	}
+	for _, v := range box.GetVolumes() {
+		if !knownVolume(v) {
+			return "Unsupported container volume: " + v.GetContainerPath()
+		}
 	}
 	for _, n := range box.GetNetworkInfos() {
 		if n.GetName() != "" {
@@ -322,4 +327,13 @@ func unsupported(box *mesos.ContainerInfo) string {
 		}
 	}
 	return ""
+}
+
+// knownVolume reports whether v is a path of the host or of a sandbox.
+func knownVolume(v *mesos.Volume) bool {
+	if v.Source == nil {
+		return v.HostPath != nil && v.Image == nil
+	}
+	t := v.Source.GetType()
+	return t == mesos.Volume_Source_HOST_PATH || t == mesos.Volume_Source_SANDBOX_PATH
 }

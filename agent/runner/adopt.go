@@ -55,11 +55,12 @@ func (r *Runner) launched(ref core.ProcessRef) core.Fact {
 	return r.adopt(core.ProcessRef{ID: ref.ID, Pid: pid, StartTicks: ticks})
 }
 
-// eldest is the process that started first; pid is 0 if none of them lives.
+// eldest is the process that started first, the init of a namespace apart; pid is 0
+// if none of them lives.
 func eldest(pids []int) (pid int, startTicks uint64) {
 	slices.Sort(pids)
 	for _, p := range pids {
-		if t, err := launch.StartTicks(p); err == nil && (pid == 0 || t < startTicks) {
+		if t, err := launch.StartTicks(p); err == nil && (pid == 0 || t < startTicks) && !launch.IsInit(p) {
 			pid, startTicks = p, t
 		}
 	}

@@ -50,7 +50,7 @@ func (k *cgroupKernel) toLimits(l core.Limits) isolation.Limits {
 	return out
 }
 
-func (k *cgroupKernel) Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error) {
+func (k *cgroupKernel) Start(id string, limits core.Limits, prog Program) (*isolation.Process, error) {
 	g, err := k.host.Create(id, k.toLimits(limits))
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (k *cgroupKernel) Start(id string, limits core.Limits, spec isolation.Spec)
 	k.mu.Lock()
 	k.groups[id] = g
 	k.mu.Unlock()
-	p, err := k.host.Start(g, spec)
+	p, err := k.host.Start(g, prog.Spec)
 	if err != nil {
 		if derr := k.Destroy(id); derr != nil {
 			k.log.Warn("container of a failed start is left over", "container", id, "err", derr)

@@ -10,38 +10,10 @@ import (
 	"github.com/caprock/caprock/isolation/probe"
 )
 
-// Settings beside the isolators of a list, as name=value.
-const (
-	settingEffective  = "effective_capabilities"
-	settingBounding   = "bounding_capabilities"
-	settingUnconfined = "seccomp_profile_name"
-	settingNewPrivs   = "no_new_privs"
-)
-
-// With adds rights to a list of isolators, as ParseIsolation reads it.
-func (r *Rights) With(list string) string {
-	var b strings.Builder
-	b.WriteString(list)
-	if r.Effective != nil {
-		b.WriteString("," + settingEffective + "=" + capabilityText(*r.Effective))
-	}
-	if r.Bounding != nil {
-		b.WriteString("," + settingBounding + "=" + capabilityText(*r.Bounding))
-	}
-	if r.Unconfined {
-		b.WriteString("," + settingUnconfined + "=unconfined")
-	}
-	if r.NewPrivs {
-		b.WriteString("," + settingNewPrivs + "=false")
-	}
-	return b.String()
-}
-
 // isolators is a parsed list.
 type isolators struct {
-	word   string   // Auto, Cgroups or Posix; "" if names say it
-	names  []string // Mesos' names
-	rights Rights
+	word  string   // Auto, Cgroups or Posix; "" if names say it
+	names []string // Mesos' names
 }
 
 // controllersOf says which cgroup controllers an isolator limits by.
@@ -51,15 +23,19 @@ var controllersOf = map[string][]string{
 
 // always are isolators that are on whether they are named or not, or that only
 // measure, which is done as far as it can be.
-var always = []string{"posix/cpu", "posix/mem", "filesystem/posix", "linux/capabilities", "linux/seccomp", "linux/nnp"}
+var always = []string{"posix/cpu", "posix/mem", "posix/rlimits", "filesystem/posix", "linux/capabilities", "linux/seccomp", "linux/nnp",
+	"volume/sandbox_path"}
+
+// separating are isolators that give containers something of their own. All but the
+// first need the first, as in Mesos.
+var separating = []string{"filesystem/linux", "namespaces/ipc", "namespaces/pid", "volume/host_path"}
 
 // absent are Mesos' other isolators, none of which this program has.
 var absent = []string{
 	"appc/runtime", "cgroups/blkio", "cgroups/cpuset", "cgroups/devices", "cgroups/hugetlb", "cgroups/net_cls",
 	"cgroups/net_prio", "cgroups/perf_event", "disk/du", "disk/xfs", "docker/runtime", "docker/volume", "environment_secret",
-	"filesystem/linux", "filesystem/shared", "gpu/nvidia", "linux/devices", "namespaces/ipc", "namespaces/pid",
-	"network/cni", "network/port_mapping", "network/ports", "posix/disk", "posix/rlimits", "volume/csi",
-	"volume/host_path", "volume/image", "volume/sandbox_path", "volume/secret",
+	"filesystem/shared", "gpu/nvidia", "linux/devices", "network/cni", "network/port_mapping", "network/ports",
+	"posix/disk", "volume/csi", "volume/image", "volume/secret",
 }
 
 // CheckIsolation reports every fault of a list of isolators, without looking at
@@ -77,16 +53,12 @@ func parseIsolation(list string) (isolators, error) {
 		list = Auto
 	}
 	for item := range strings.SplitSeq(list, ",") {
-		name, value, setting := strings.Cut(strings.TrimSpace(item), "=")
+		name := strings.TrimSpace(item)
 		if seen[name] {
 			faults = append(faults, fmt.Errorf("isolation: %q is named twice", name))
 		}
 		seen[name] = true
-		if setting {
-			if err := is.rights.set(name, value); err != nil {
-				faults = append(faults, fmt.Errorf("isolation: %s: %w", name, err))
-			}
-		} else if err := is.add(name); err != nil {
+		if err := is.add(name); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -98,8 +70,13 @@ func parseIsolation(list string) (isolators, error) {
 			faults = append(faults, fmt.Errorf("isolation: got %s and its limiting kind, want one of them", pair[0]))
 		}
 	}
-	if err := is.rights.Validate(); err != nil {
-		faults = append(faults, err)
+	if seen["filesystem/posix"] && seen["filesystem/linux"] {
+		faults = append(faults, errors.New("isolation: got filesystem/posix and filesystem/linux, want one of them"))
+	}
+	for _, name := range separating[1:] {
+		if seen[name] && !seen["filesystem/linux"] {
+			faults = append(faults, fmt.Errorf("isolation: %s needs filesystem/linux in the list", name))
+		}
 	}
 	return is, errors.Join(faults...)
 }
@@ -114,35 +91,31 @@ func (is *isolators) add(name string) error {
 	case name == "process":
 		// An old alias of Mesos.
 		is.names = append(is.names, "posix/cpu", "posix/mem")
-	case controllersOf[name] != nil || slices.Contains(always, name):
+	case controllersOf[name] != nil || slices.Contains(always, name) || slices.Contains(separating, name):
 		is.names = append(is.names, name)
 	case slices.Contains(absent, name):
 		return fmt.Errorf("isolation: %q is an isolator of Mesos that Caprock does not have", name)
 	default:
-		return fmt.Errorf("isolation: got %q, want %s, %s, %s or a list of cgroups/cpu, cgroups/mem, cgroups/pids, cgroups/all, %s",
-			name, Auto, Cgroups, Posix, strings.Join(always, ", "))
+		return fmt.Errorf("isolation: got %q, want %s, %s, %s or a list of cgroups/cpu, cgroups/mem, cgroups/pids, cgroups/all, %s, %s",
+			name, Auto, Cgroups, Posix, strings.Join(separating, ", "), strings.Join(always, ", "))
 	}
 	return nil
 }
 
-func (r *Rights) set(name, value string) error {
-	var err error
-	var mask uint64
-	switch {
-	case name == settingEffective:
-		mask, err = capabilitiesOf(value)
-		r.Effective = &mask
-	case name == settingBounding:
-		mask, err = capabilitiesOf(value)
-		r.Bounding = &mask
-	case name == settingUnconfined && value == "unconfined":
-		r.Unconfined = true
-	case name == settingNewPrivs && value == "false":
-		r.NewPrivs = true
-	default:
-		err = fmt.Errorf("got %q, which is no setting", value)
+// reach says which containers get something of their own.
+func (is *isolators) reach() reach {
+	named := func(name string) extent {
+		switch {
+		case slices.Contains(is.names, name):
+			return everyone
+		case is.word != "":
+			return whoAsks
+		}
+		return nobody
 	}
-	return err
+	r := reach{mounts: named("filesystem/linux"), ipc: named("namespaces/ipc"), pids: named("namespaces/pid"),
+		hostPaths: is.word != "" || slices.Contains(is.names, "volume/host_path") || slices.Contains(is.names, "filesystem/linux")}
+	return r
 }
 
 // limited says by which controllers tasks are limited; nil stands for all there are.
@@ -158,15 +131,21 @@ func (is *isolators) limited() []string {
 }
 
 // missing says what of the named isolators the host cannot do.
-func (is *isolators) missing(host probe.Cgroups) error {
+func (is *isolators) missing(host *probe.Report) error {
 	var faults []error
 	for _, name := range is.names {
+		if slices.Contains(separating, name) && !host.Root {
+			faults = append(faults, fmt.Errorf("isolation: %s needs root, and the agent is not", name))
+		}
+		if name == "namespaces/pid" && host.Cgroups.Mode() == probe.ModeNone {
+			faults = append(faults, fmt.Errorf("isolation: %s needs cgroups, and this host has none mounted", name))
+		}
 		if name == "cgroups/all" {
 			// All that there are.
 			continue
 		}
 		for _, controller := range controllersOf[name] {
-			if host.V1[controller] == "" && !slices.Contains(host.V2Controllers, controller) {
+			if !host.Cgroups.Has(controller) {
 				faults = append(faults, fmt.Errorf("isolation: %s needs the cgroup controller %q, which this host has mounted in no hierarchy", name, controller))
 			}
 		}
@@ -180,7 +159,8 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 		return newPosix(), nil
 	}
 	limited := is.limited()
-	if err := is.missing(probe.Host().Cgroups); err != nil {
+	report := probe.Host()
+	if err := is.missing(&report); err != nil {
 		return nil, err
 	}
 	host, err := isolation.Open(isolation.Options{Root: o.CgroupsRoot, BPFPinDir: o.BPFPinDir, Logger: o.Logger})
@@ -189,7 +169,7 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 		k := newCgroups(host, o.Logger)
 		k.limited = limited
 		return k, nil
-	case is.word == Cgroups || len(limited) > 0:
+	case is.word == Cgroups || len(limited) > 0 || slices.Contains(is.names, "namespaces/pid"):
 		return nil, fmt.Errorf("open cgroups: %w", err)
 	}
 	o.Logger.Warn("no cgroups: tasks run without limits and accounting", "err", err)

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-	"pgregory.net/rapid"
 
 	"github.com/caprock/caprock/isolation/probe"
 	"github.com/caprock/caprock/wire/mesos"
@@ -27,18 +26,17 @@ func TestIsolationLists(t *testing.T) {
 		{"cgroups/all", []string{"cpu", "memory", "pids"}, ""},
 		{"posix/cpu,cgroups/mem", []string{"memory"}, ""},
 		{"process", []string{}, ""},
-		{"auto,bounding_capabilities=CHOWN+KILL", nil, ""},
 		{"cgroups/cpu,cgroups/cpu", nil, `"cgroups/cpu" is named twice`},
 		{"cgroups/cpu,posix/cpu", nil, "want one of them"},
 		{"auto,posix", nil, "want one of them"},
 		{"auto,cgroups/cpu", nil, "want it alone"},
-		{"namespaces/pid", nil, `"namespaces/pid" is an isolator of Mesos that Caprock does not have`},
+		{"network/cni", nil, `"network/cni" is an isolator of Mesos that Caprock does not have`},
+		{"filesystem/linux,namespaces/pid,namespaces/ipc,volume/host_path,posix/rlimits", []string{}, ""},
+		{"namespaces/pid", nil, "namespaces/pid needs filesystem/linux"},
+		{"cgroups/cpu,volume/host_path", nil, "volume/host_path needs filesystem/linux"},
+		{"filesystem/linux,filesystem/posix", nil, "want one of them"},
 		{"cgroups/flux", nil, `got "cgroups/flux", want auto`},
 		{"auto,", nil, `got ""`},
-		{"auto,bounding_capabilities=FLY", nil, `no capability is called "FLY"`},
-		{"auto,effective_capabilities=KILL,bounding_capabilities=CHOWN", nil, "effective capabilities KILL are not in the bounding set"},
-		{"auto,no_new_privs=false", nil, "seccomp_profile_name unconfined"},
-		{"auto,seccomp_profile_name=mine", nil, "no setting"},
 	} {
 		is, err := parseIsolation(c.list)
 		switch {
@@ -59,34 +57,13 @@ func TestMissingControllersAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = is.missing(probe.Cgroups{V1: map[string]string{"cpu": "/c"}, V2Controllers: []string{"pids"}})
+	err = is.missing(&probe.Report{Root: true, Cgroups: probe.Cgroups{V1: map[string]string{"cpu": "/c"}, V2Controllers: []string{"pids"}}})
 	if err == nil || !strings.Contains(err.Error(), `cgroups/mem needs the cgroup controller "memory"`) || strings.Count(err.Error(), "needs") != 1 {
 		t.Errorf("got %v, want that memory alone is missing", err)
 	}
 	if _, err := OpenKernel(KernelOptions{Isolation: "disk/xfs", Logger: slog.Default()}); err == nil {
 		t.Error("an isolator that does not exist here was taken")
 	}
-}
-
-// Rights survive the way through the list.
-func TestRightsInLists(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		all := ^uint64(0) >> (63 - unix.CAP_LAST_CAP)
-		bounding := rapid.Uint64().Draw(t, "bounding") & all
-		want := Rights{Unconfined: rapid.Bool().Draw(t, "unconfined")}
-		if rapid.Bool().Draw(t, "named") {
-			effective := rapid.Uint64().Draw(t, "effective") & bounding
-			want.Bounding, want.Effective = &bounding, &effective
-		}
-		want.NewPrivs = want.Unconfined && rapid.Bool().Draw(t, "new privileges")
-		is, err := parseIsolation(want.With(Auto))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := is.rights.With(Auto); got != want.With(Auto) {
-			t.Fatalf("got %s, want %s", got, want.With(Auto))
-		}
-	})
 }
 
 func TestCapabilityMask(t *testing.T) {

@@ -29,18 +29,38 @@ func (r *Runner) Join(ctx context.Context, id string, cmd *core.CheckCommand) (*
 		return nil, err
 	}
 	defer done()
-	return r.opts.Kernel.Join(id, spec)
+	return r.opts.Kernel.Join(id, Program{Spec: spec, Container: cmd.Container})
 }
 
-func (k *cgroupKernel) Join(id string, spec isolation.Spec) (*isolation.Process, error) {
+func (k *cgroupKernel) Join(id string, prog Program) (*isolation.Process, error) {
 	g, err := k.group(id)
 	if err != nil {
 		return nil, err
 	}
-	return k.host.Start(g, spec)
+	pids, err := g.Pids()
+	if err != nil {
+		return nil, err
+	}
+	if pid, _ := eldest(pids); pid > 0 {
+		done, err := isolation.InSpace(pid, &prog.Spec)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	return k.host.Start(g, prog.Spec)
 }
 
 // Join cannot tie the process to container id: whoever starts it has to end it.
-func (k *posixKernel) Join(_ string, spec isolation.Spec) (*isolation.Process, error) {
-	return launch.Start(&spec, launch.Groups{})
+func (k *posixKernel) Join(id string, prog Program) (*isolation.Process, error) {
+	if p := k.get(id); p != nil {
+		if _, over := p.Status(); !over {
+			done, err := isolation.InSpace(p.Pid(), &prog.Spec)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+		}
+	}
+	return launch.Start(&prog.Spec, launch.Groups{})
 }

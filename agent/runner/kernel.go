@@ -7,15 +7,17 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/wire/mesos"
 )
 
 // Kernel starts and holds containers. Methods may be called concurrently.
 type Kernel interface {
 	// Start makes container id and a process in it. After an error nothing is
 	// left.
-	Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error)
-	// Join starts one more process in container id, which exists.
-	Join(id string, spec isolation.Spec) (*isolation.Process, error)
+	Start(id string, limits core.Limits, p Program) (*isolation.Process, error)
+	// Join starts one more process in container id, which exists, where it sees what
+	// those see that are there.
+	Join(id string, p Program) (*isolation.Process, error)
 	// Adopt returns the process that an earlier agent started; it may be over.
 	Adopt(id string, pid int, startTicks uint64) (*isolation.Process, error)
 	// Find reports whether container id exists, and the process in it that
@@ -43,6 +45,16 @@ type Kernel interface {
 	Remove() error
 }
 
+// Program is a process to be started, and what it wants of its container.
+type Program struct {
+	isolation.Spec
+	// Container is nil for no wishes. Its volumes are among the mounts of Spec
+	// already.
+	Container *mesos.ContainerInfo
+	// Nested says that the container belongs to a pod.
+	Nested bool
+}
+
 // Isolation names of KernelOptions.
 const (
 	// Cgroups limits, accounts and kills by cgroup.
@@ -55,9 +67,10 @@ const (
 
 // KernelOptions configures OpenKernel.
 type KernelOptions struct {
-	// Isolation is Cgroups, Posix or Auto (also ""), or a list of Mesos' isolators;
-	// Rights.With adds what processes may do.
+	// Isolation is Cgroups, Posix or Auto (also ""), or a list of Mesos' isolators.
 	Isolation string
+	Rights    Rights
+	Spaces    Spaces
 	// CgroupsRoot is the agent's directory in each cgroup hierarchy.
 	CgroupsRoot string
 	// BPFPinDir keeps BPF programs and maps between agents; "" for none.
@@ -72,11 +85,14 @@ func OpenKernel(o KernelOptions) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.Rights.Validate(); err != nil {
+		return nil, err
+	}
 	k, err := is.open(o)
 	if err != nil {
 		return nil, err
 	}
-	c, err := confine(k, is.rights)
+	c, err := confine(k, &o, is.reach())
 	if err != nil {
 		return nil, errors.Join(err, k.Close())
 	}

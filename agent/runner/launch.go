@@ -123,7 +123,10 @@ func (r *Runner) startIn(box *os.Root, l core.Launch, owner sandbox.Owner) (*iso
 	if owner.Other {
 		spec.User = &isolation.User{UID: owner.UID, GID: owner.GID, Groups: owner.Groups}
 	}
-	return r.opts.Kernel.Start(l.ID, l.Limits, spec)
+	if spec.Mounts, err = r.bind(l, box); err != nil {
+		return nil, err
+	}
+	return r.opts.Kernel.Start(l.ID, l.Limits, Program{Spec: spec, Container: l.Container, Nested: l.Pod != ""})
 }
 
 // output opens stdout or stderr of a task, for appending: the file of a launch that

@@ -23,8 +23,11 @@ type posixKernel struct {
 
 func newPosix() *posixKernel { return &posixKernel{procs: map[string]*isolation.Process{}} }
 
-func (k *posixKernel) Start(id string, _ core.Limits, spec isolation.Spec) (*isolation.Process, error) {
-	p, err := launch.Start(&spec, launch.Groups{})
+func (k *posixKernel) Start(id string, _ core.Limits, prog Program) (*isolation.Process, error) {
+	if prog.Namespaces.PID {
+		return nil, errors.New("the container asks for a pid namespace, which needs an agent that uses cgroups")
+	}
+	p, err := launch.Start(&prog.Spec, launch.Groups{})
 	if err != nil {
 		return nil, err
 	}

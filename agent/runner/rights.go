@@ -27,6 +27,28 @@ type Rights struct {
 	NewPrivs bool
 }
 
+// String reads "effective KILL, bounding CHOWN+KILL, unconfined, new privileges";
+// "default" if nothing is set.
+func (r *Rights) String() string {
+	var parts []string
+	if r.Effective != nil {
+		parts = append(parts, "effective "+capabilityText(*r.Effective))
+	}
+	if r.Bounding != nil {
+		parts = append(parts, "bounding "+capabilityText(*r.Bounding))
+	}
+	if r.Unconfined {
+		parts = append(parts, "unconfined")
+	}
+	if r.NewPrivs {
+		parts = append(parts, "new privileges")
+	}
+	if len(parts) == 0 {
+		return "default"
+	}
+	return strings.Join(parts, ", ")
+}
+
 // Validate reports what contradicts itself.
 func (r *Rights) Validate() error {
 	if r.NewPrivs && !r.Unconfined {
@@ -38,57 +60,92 @@ func (r *Rights) Validate() error {
 	return nil
 }
 
-// confined starts processes with the rights of an agent's options.
+// confined starts processes with the rights of an agent's options, and what their
+// containers ask for within those.
 type confined struct {
 	Kernel
 	rights Rights
+	spaces Spaces
+	reach  reach
 	own    uint64 // what the agent itself has; nobody can hand out more
 	filter []unix.SockFilter
 }
 
-func confine(k Kernel, r Rights) (*confined, error) {
+func confine(k Kernel, o *KernelOptions, r reach) (*confined, error) {
 	own, err := ownCapabilities()
 	if err != nil {
 		return nil, err
 	}
-	c := &confined{Kernel: k, rights: r, own: own}
-	if !r.Unconfined {
-		c.filter = isolation.DefaultSeccomp()
-	}
-	return c, nil
+	return &confined{Kernel: k, rights: o.Rights, spaces: o.Spaces, reach: r, own: own, filter: isolation.DefaultSeccomp()}, nil
 }
 
-func (c *confined) Start(id string, limits core.Limits, spec isolation.Spec) (*isolation.Process, error) {
-	c.restrict(&spec)
-	return c.Kernel.Start(id, limits, spec)
+func (c *confined) Start(id string, limits core.Limits, p Program) (*isolation.Process, error) {
+	if err := c.restrict(&p); err != nil {
+		return nil, err
+	}
+	if err := c.separate(&p); err != nil {
+		return nil, err
+	}
+	return c.Kernel.Start(id, limits, p)
 }
 
 // Join gives a further process the rights of the first.
-func (c *confined) Join(id string, spec isolation.Spec) (*isolation.Process, error) {
-	c.restrict(&spec)
-	return c.Kernel.Join(id, spec)
+func (c *confined) Join(id string, p Program) (*isolation.Process, error) {
+	if err := c.restrict(&p); err != nil {
+		return nil, err
+	}
+	return c.Kernel.Join(id, p)
 }
 
-func (c *confined) restrict(spec *isolation.Spec) {
-	spec.NoNewPrivs = !c.rights.NewPrivs
-	spec.Seccomp = c.filter
-	spec.Capabilities = c.capabilities(spec.User == nil || spec.User.UID == 0)
+// restrict says in p what it may do.
+func (c *confined) restrict(p *Program) error {
+	linux := p.Container.GetLinuxInfo()
+	unconfined, err := c.rights.unconfined(linux)
+	if err != nil {
+		return err
+	}
+	p.NoNewPrivs = !c.rights.NewPrivs
+	if !unconfined {
+		p.Seccomp = c.filter
+	}
+	if p.Capabilities, err = c.capabilities(linux, p.User == nil || p.User.UID == 0); err != nil {
+		return err
+	}
+	p.Rlimits, err = rlimitsOf(p.Container.GetRlimitInfo())
+	return err
 }
+
+// unconfined reports whether the container goes without the seccomp profile. A
+// process that may gain new privileges has none, whatever it asks for: the kernel
+// forbids the two together.
+func (r *Rights) unconfined(linux *mesos.LinuxInfo) (bool, error) {
+	info := linux.GetSeccomp()
+	switch {
+	case info == nil || r.NewPrivs:
+		return r.Unconfined, nil
+	case info.GetUnconfined() && info.ProfileName != nil:
+		return false, errors.New("seccomp: got profile_name and unconfined, want one of them")
+	case info.GetUnconfined():
+		return true, nil
+	case info.ProfileName == nil:
+		return false, errors.New("seccomp: got neither profile_name nor unconfined")
+	case info.GetProfileName() != DefaultProfile:
+		return false, fmt.Errorf("seccomp: no profile is called %q, want %q", info.GetProfileName(), DefaultProfile)
+	}
+	return false, nil
+}
+
+// DefaultProfile is the name of the seccomp profile that there is.
+const DefaultProfile = "default"
 
 // capabilities of a process; nil where the agent may not change any.
-func (c *confined) capabilities(root bool) *isolation.Capabilities {
-	if c.own&(1<<unix.CAP_SETPCAP) == 0 {
-		return nil
+func (c *confined) capabilities(linux *mesos.LinuxInfo, root bool) (*isolation.Capabilities, error) {
+	effective, bounding, named, err := c.rights.merge(linux, root)
+	if err != nil {
+		return nil, err
 	}
-	effective, bounding := isolation.DefaultCapabilities, isolation.DefaultCapabilities
-	named := c.rights.Effective != nil
-	switch e, b := c.rights.Effective, c.rights.Bounding; {
-	case e != nil && b != nil:
-		effective, bounding = *e, *b
-	case e != nil:
-		effective, bounding = *e, *e
-	case b != nil:
-		effective, bounding = *b, *b
+	if c.own&(1<<unix.CAP_SETPCAP) == 0 {
+		return nil, nil
 	}
 	caps := &isolation.Capabilities{Bounding: bounding & c.own}
 	switch {
@@ -98,7 +155,65 @@ func (c *confined) capabilities(root bool) *isolation.Capabilities {
 		caps.Effective = effective & c.own
 		caps.Ambient = caps.Effective
 	}
-	return caps
+	return caps, nil
+}
+
+// plainCapabilities are what a container of a user other than root may ask for
+// unless the agent's options say more: it lets servers listen, and leads nowhere.
+const plainCapabilities = 1 << unix.CAP_NET_BIND_SERVICE
+
+// merge puts what a container asks for together with the agent's options, by Mesos'
+// rules: the container's effective set goes before the agent's, its bounding set must
+// be within what the agent allows, and the effective set within the bounding set.
+// Where no option names what is allowed, it is the default for root. named says that
+// somebody named the effective set.
+func (r *Rights) merge(linux *mesos.LinuxInfo, root bool) (effective, bounding uint64, named bool, err error) {
+	//lint:ignore SA1019 old frameworks send it
+	old := linux.GetCapabilityInfo()
+	if old != nil && linux.EffectiveCapabilities != nil {
+		return 0, 0, false, errors.New("got capability_info and effective_capabilities, want one of them")
+	}
+	allowed := isolation.DefaultCapabilities
+	switch {
+	case r.Bounding != nil:
+		allowed = *r.Bounding
+	case r.Effective != nil:
+		allowed = *r.Effective
+	case !root && (old != nil || linux.GetEffectiveCapabilities() != nil):
+		allowed = plainCapabilities
+	}
+	bounding, effective, named = allowed, allowed, r.Effective != nil
+	if named {
+		effective = *r.Effective
+	}
+	asked := linux.GetEffectiveCapabilities()
+	if asked == nil {
+		asked = old
+	}
+	if info := linux.GetBoundingCapabilities(); info != nil {
+		if bounding, err = CapabilityMask(info); err != nil {
+			return 0, 0, false, err
+		}
+		if bounding&^allowed != 0 {
+			return 0, 0, false, fmt.Errorf("bounding capabilities: got %s, want some of %s", capabilityText(bounding), capabilityText(allowed))
+		}
+		if !named {
+			effective = bounding
+		}
+	}
+	if asked != nil {
+		if effective, err = CapabilityMask(asked); err != nil {
+			return 0, 0, false, err
+		}
+		if linux.GetBoundingCapabilities() == nil && r.Bounding == nil && effective&^allowed == 0 {
+			bounding = effective
+		}
+		named = true
+	}
+	if effective&^bounding != 0 {
+		return 0, 0, false, fmt.Errorf("effective capabilities: got %s, want some of %s", capabilityText(effective), capabilityText(bounding))
+	}
+	return effective, bounding, named, nil
 }
 
 // ownCapabilities are the permitted capabilities of this process.
@@ -139,20 +254,4 @@ func capabilityText(mask uint64) string {
 		return "none"
 	}
 	return strings.Join(names, "+")
-}
-
-// capabilitiesOf reads what capabilityText writes.
-func capabilitiesOf(text string) (uint64, error) {
-	if text == "none" {
-		return 0, nil
-	}
-	info := &mesos.CapabilityInfo{}
-	for name := range strings.SplitSeq(text, "+") {
-		number, ok := mesos.CapabilityInfo_Capability_value[name]
-		if !ok {
-			return 0, fmt.Errorf("no capability is called %q", name)
-		}
-		info.Capabilities = append(info.Capabilities, mesos.CapabilityInfo_Capability(number))
-	}
-	return CapabilityMask(info)
 }

@@ -29,6 +29,11 @@ type runs struct {
 
 func newRuns(t testing.TB, isolators string) *runs {
 	t.Helper()
+	return newRunsWith(t, runner.KernelOptions{Isolation: isolators})
+}
+
+func newRunsWith(t testing.TB, o runner.KernelOptions) *runs {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("SKIP-ENV: needs root to change capabilities")
 	}
@@ -43,8 +48,8 @@ func newRuns(t testing.TB, isolators string) *runs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := runner.OpenKernel(runner.KernelOptions{Isolation: isolators, Logger: log,
-		CgroupsRoot: fmt.Sprintf("caprock-test-%d-%d", os.Getpid(), time.Now().UnixNano())})
+	o.Logger, o.CgroupsRoot = log, fmt.Sprintf("caprock-test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	k, err := runner.OpenKernel(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +189,7 @@ func TestNamedRights(t *testing.T) {
 		"free":       {runner.Rights{Unconfined: true, NewPrivs: true, Bounding: mask(chown)}, chown, 0, chown, "0", "0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRuns(t, c.rights.With(runner.Auto))
+			r := newRunsWith(t, runner.KernelOptions{Isolation: runner.Auto, Rights: c.rights})
 			for user, effective := range map[string]uint64{"root": c.root, "nobody": c.nobody} {
 				expect(t, user, r.rightsOf(t, user, user), map[string]string{
 					"CapEff": hex(effective), "CapBnd": hex(c.bounding), "NoNewPrivs": c.noNewPrivs, "Seccomp": c.seccompMode,
@@ -219,7 +224,7 @@ func BenchmarkLaunch(b *testing.B) {
 		"default": {}, "free": {Unconfined: true, NewPrivs: true, Bounding: &everything},
 	} {
 		b.Run(name, func(b *testing.B) {
-			r := newRuns(b, rights.With(runner.Auto))
+			r := newRunsWith(b, runner.KernelOptions{Isolation: runner.Auto, Rights: rights})
 			i := 0
 			for b.Loop() {
 				i++

@@ -8,13 +8,13 @@ import (
 func TestRightsFlags(t *testing.T) {
 	for _, c := range []struct {
 		flags      rightsFlags
-		list, want string // the list of isolators, or the error
+		text, want string // the rights, or the error
 	}{
-		{rightsFlags{profile: "default", noNewPrivs: true}, "auto", ""},
-		{rightsFlags{profile: "unconfined"}, "auto,seccomp_profile_name=unconfined,no_new_privs=false", ""},
+		{rightsFlags{profile: "default", noNewPrivs: true}, "default", ""},
+		{rightsFlags{profile: "unconfined"}, "unconfined, new privileges", ""},
 		{rightsFlags{profile: "default", noNewPrivs: true, effective: `{"capabilities":["KILL"]}`, bounding: `{"capabilities":["CHOWN","KILL"]}`},
-			"auto,effective_capabilities=KILL,bounding_capabilities=CHOWN+KILL", ""},
-		{rightsFlags{profile: "default", noNewPrivs: true, bounding: `{}`}, "auto,bounding_capabilities=none", ""},
+			"effective KILL, bounding CHOWN+KILL", ""},
+		{rightsFlags{profile: "default", noNewPrivs: true, bounding: `{}`}, "bounding none", ""},
 		{rightsFlags{profile: "mine", noNewPrivs: true}, "", `got "mine"`},
 		{rightsFlags{profile: "default"}, "", "new privileges"},
 		{rightsFlags{profile: "default", noNewPrivs: true, effective: `["KILL"]`}, "", "effective_capabilities: got"},
@@ -28,8 +28,8 @@ func TestRightsFlags(t *testing.T) {
 			}
 		case err != nil:
 			t.Errorf("%+v: %v", c.flags, err)
-		case r.With("auto") != c.list:
-			t.Errorf("%+v: got %s, want %s", c.flags, r.With("auto"), c.list)
+		case r.String() != c.text:
+			t.Errorf("%+v: got %s, want %s", c.flags, r.String(), c.text)
 		}
 	}
 }
