@@ -176,8 +176,9 @@ func (l *loop) open(meta string) (err error) {
 	if err != nil {
 		return err
 	}
+	fetcher := fetch.New(o.fetchOptions(l.port))
 	l.runner = runner.New(runner.Options{
-		Kernel: l.kernel, Tree: l.tree, Fetcher: fetch.New(o.fetchOptions(l.port)),
+		Kernel: l.kernel, Tree: l.tree, Fetcher: fetcher,
 		Report: func(c core.Command) { _ = l.submit(c) }, Logger: o.Logger,
 	})
 	l.checker = check.New(check.Options{
@@ -190,7 +191,7 @@ func (l *loop) open(meta string) (err error) {
 	})
 	l.server.Handle(executor.Path, l.gateway.Serve)
 	api.Register(l.server, api.Options{
-		Read: l.read, Tree: l.tree, Usage: l.runner.Usage, Source: l.kernel.Source(), Flags: l.flags(),
+		Read: l.read, Tree: l.tree, Usage: l.runner.Usage, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Flags: l.flags(),
 		IP: l.ip, Port: l.port, Version: o.Version, WorkDir: o.WorkDir, StartedAt: o.Clock.Now(),
 		Clock: o.Clock,
 	})

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -74,7 +75,9 @@ type Options struct {
 	ExecutorReregistrationTimeout time.Duration // 2 s, at most 15 s
 	ExecutorShutdownGracePeriod   time.Duration // 5 s
 	RecoveryTimeout               time.Duration // 15 min
-	FetcherStallTimeout           time.Duration // 1 min
+	// Fetcher bounds what URIs bring. CacheDir is the parent of the agent's own
+	// directory there; default: a directory in WorkDir. The agent adds its port to DenyPorts.
+	Fetcher fetch.Options
 	// RegistrationBackoff is the longest first wait before connecting again; it
 	// doubles up to a minute. Default 1 s.
 	RegistrationBackoff time.Duration
@@ -119,7 +122,12 @@ func (o *Options) EnsureDefaults() {
 	defDuration(&o.ExecutorReregistrationTimeout, 2*time.Second)
 	defDuration(&o.ExecutorShutdownGracePeriod, 5*time.Second)
 	defDuration(&o.RecoveryTimeout, 15*time.Minute)
-	defDuration(&o.FetcherStallTimeout, time.Minute)
+	if o.Fetcher.CacheDir == "" {
+		o.Fetcher.CacheDir = filepath.Join(o.WorkDir, "fetch")
+	} else {
+		o.Fetcher.CacheDir = filepath.Join(o.Fetcher.CacheDir, "caprock-"+name)
+	}
+	o.Fetcher.EnsureDefaults()
 	defDuration(&o.RegistrationBackoff, time.Second)
 	defDuration(&o.GCDelay, 7*24*time.Hour)
 	if o.MaxCompletedExecutors == 0 {
@@ -192,5 +200,7 @@ func (o *Options) Validate() error {
 
 // fetchOptions keeps tasks from fetching from the agent itself.
 func (o *Options) fetchOptions(port int) fetch.Options {
-	return fetch.Options{StallTimeout: o.FetcherStallTimeout, DenyPorts: []int{port}}
+	f := o.Fetcher
+	f.DenyPorts = append(slices.Clone(f.DenyPorts), port)
+	return f
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/record"
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/wire/httpd"
@@ -43,6 +44,7 @@ func (a *server) collect() ([]metric, error) {
 	add("slave/invalid_framework_messages", 0)
 	// Ours: 1 if CPU times are counted by BPF.
 	add("containerizer/cpu_accounting/bpf", flag(a.Source == isolation.SourceBPF))
+	addFetcher(add, a.Fetched())
 	addSystem(add)
 	sort.Slice(ms, func(i, j int) bool { return ms[i].name < ms[j].name })
 	return ms, nil
@@ -115,6 +117,13 @@ func addCounters(add func(string, float64), m core.Metrics) {
 	add("slave/invalid_status_updates", float64(m.InvalidUpdates))
 	add("slave/valid_framework_messages", float64(m.FrameworkMessages))
 	add("slave/container_launch_errors", float64(m.LaunchErrors))
+}
+
+func addFetcher(add func(string, float64), m fetch.Metrics) {
+	add("containerizer/fetcher/task_fetches_succeeded", float64(m.Succeeded))
+	add("containerizer/fetcher/task_fetches_failed", float64(m.Failed))
+	add("containerizer/fetcher/cache_size_total_bytes", float64(m.CacheBytes))
+	add("containerizer/fetcher/cache_size_used_bytes", float64(m.CacheUsed))
 }
 
 // sysinfo loads are fixed-point numbers with 16 bits of fraction.

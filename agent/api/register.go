@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/wire/clock"
@@ -20,6 +21,8 @@ type Options struct {
 	Usage func(containerID string) (isolation.Usage, error)
 	// Source says where CPU times come from: "bpf", "cgroup" or "".
 	Source string
+	// Fetched counts what the fetcher did.
+	Fetched func() fetch.Metrics
 	// Flags by name, as /flags shows them.
 	Flags   map[string]string
 	IP      string

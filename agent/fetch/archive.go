@@ -1,8 +1,6 @@
 package fetch
 
 import (
-	"archive/tar"
-	"archive/zip"
 	"compress/bzip2"
 	"context"
 	"errors"
@@ -15,51 +13,84 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
 
 	"github.com/caprock/caprock/agent/sandbox"
 )
 
-// unpack extracts name, if its suffix says that it is an archive, beside it.
-func (f *Fetcher) unpack(ctx context.Context, box *os.Root, name string, owner sandbox.Owner) error {
-	x := &extraction{ctx: ctx, box: box, owner: owner, opts: f.opts, dir: filepath.Dir(name)}
+// kind of archive, by the suffix of its name.
+type kind struct {
+	suffixes []string
+	unpack   func(x *extraction, name string, file *os.File) error
+	// keep the archive beside what it held, also when it comes from the cache: Mesos
+	// does not unpack this kind, and who is used to that looks for the archive.
+	keep bool
+}
+
+var kinds = [...]kind{
+	{suffixes: []string{".tar"}, unpack: tarOf(newPlain)},
+	{suffixes: []string{".tgz", ".tar.gz"}, unpack: tarOf(newGzip)},
+	{suffixes: []string{".tbz2", ".tar.bz2"}, unpack: tarOf(newBzip2)},
+	{suffixes: []string{".txz", ".tar.xz"}, unpack: tarOf(newXz)},
+	{suffixes: []string{".tzst", ".tar.zst"}, unpack: tarOf(newZstd), keep: true},
+	{suffixes: []string{".zip"}, unpack: (*extraction).zip},
+	// Single compressed files; after their tar kinds, as the first match counts.
+	{suffixes: []string{".gz"}, unpack: single(newGzip)},
+	{suffixes: []string{".bz2"}, unpack: single(newBzip2), keep: true},
+	{suffixes: []string{".xz"}, unpack: single(newXz), keep: true},
+	{suffixes: []string{".zst"}, unpack: single(newZstd), keep: true},
+}
+
+// archiveKind is the kind that name's suffix tells, or nil.
+func archiveKind(name string) *kind {
 	lower := strings.ToLower(name)
-	has := func(suffixes ...string) bool {
-		for _, s := range suffixes {
-			if strings.HasSuffix(lower, s) {
-				return true
+	for i := range kinds {
+		for _, s := range kinds[i].suffixes {
+			if strings.HasSuffix(lower, s) && len(path.Base(lower)) > len(s) {
+				return &kinds[i]
 			}
 		}
-		return false
-	}
-	var err error
-	switch {
-	case has(".tar"):
-		err = x.tar(name, func(r io.Reader) (io.Reader, error) { return r, nil })
-	case has(".tgz", ".tar.gz"):
-		err = x.tar(name, func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) })
-	case has(".tbz2", ".tar.bz2"):
-		err = x.tar(name, func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil })
-	case has(".tzst", ".tar.zst"):
-		err = x.tar(name, newZstd)
-	case has(".txz", ".tar.xz"):
-		err = errors.New("xz archives are not supported, want tar, tar.gz, tar.bz2, tar.zst or zip")
-	case has(".zip"):
-		err = x.zip(name)
-	case has(".gz"):
-		err = x.gunzip(name)
-	}
-	if err != nil {
-		return fmt.Errorf("unpack %s: %w", name, err)
 	}
 	return nil
 }
 
+// What decoders may hold in memory for one archive, whatever its header asks for.
+const (
+	zstdMemory   = 256 << 20
+	xzDictionary = 64 << 20
+)
+
+func newPlain(r io.Reader) (io.Reader, error) { return r, nil }
+func newGzip(r io.Reader) (io.Reader, error)  { return gzip.NewReader(r) }
+func newBzip2(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
+
+func newXz(r io.Reader) (io.Reader, error) { return xz.NewReader(r, xzDictionary) }
+
 func newZstd(r io.Reader) (io.Reader, error) {
-	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(zstdMemory))
 	if err != nil {
 		return nil, err
 	}
 	return d.IOReadCloser(), nil
+}
+
+// smallBytes may be unpacked from any archive, whatever its ratio.
+const smallBytes = 64 << 20
+
+// unpack extracts file, an archive, to where name is in the sandbox.
+func (f *Fetcher) unpack(ctx context.Context, box *os.Root, name string, file *os.File, owner sandbox.Owner) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	x := &extraction{
+		ctx: ctx, box: box, owner: owner, opts: f.opts, dir: filepath.Dir(name),
+		limit: min(f.opts.MaxBytes, max(smallBytes, info.Size()*f.opts.MaxRatio)),
+	}
+	if err := archiveKind(name).unpack(x, name, file); err != nil {
+		return fmt.Errorf("unpack %s: %w", name, err)
+	}
+	return nil
 }
 
 // extraction unpacks one archive into dir of box and keeps count.
@@ -69,122 +100,23 @@ type extraction struct {
 	owner   sandbox.Owner
 	opts    Options
 	dir     string
+	limit   int64 // of bytes
 	entries int
 	bytes   int64
 }
 
-func (x *extraction) tar(name string, inflate func(io.Reader) (io.Reader, error)) error {
-	file, err := x.box.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	plain, err := inflate(file)
-	if err != nil {
-		return err
-	}
-	if c, ok := plain.(io.Closer); ok && plain != io.Reader(file) {
-		defer c.Close()
-	}
-	r := tar.NewReader(plain)
-	for {
-		h, err := r.Next()
-		if err == io.EOF {
-			return nil
-		}
+// single unpacks one compressed file, to its name without the suffix.
+func single(inflate func(io.Reader) (io.Reader, error)) func(*extraction, string, *os.File) error {
+	return func(x *extraction, name string, file *os.File) error {
+		r, err := inflate(file)
 		if err != nil {
 			return err
 		}
-		if err := x.tarEntry(h, r); err != nil {
-			return err
+		if c, ok := r.(io.Closer); ok {
+			defer c.Close()
 		}
+		return x.file(strings.TrimSuffix(name, filepath.Ext(name)), r, 0o644)
 	}
-}
-
-func (x *extraction) tarEntry(h *tar.Header, r io.Reader) error {
-	name, err := x.entry(h.Name)
-	if err != nil || name == "" {
-		return err
-	}
-	switch h.Typeflag {
-	case tar.TypeDir:
-		return mkdirs(x.box, name, x.owner)
-	case tar.TypeReg:
-		return x.file(name, r, os.FileMode(h.Mode))
-	case tar.TypeSymlink:
-		return x.symlink(name, h.Linkname)
-	case tar.TypeLink:
-		return x.hardlink(name, h.Linkname)
-	case tar.TypeXGlobalHeader:
-		return nil
-	}
-	return fmt.Errorf("entry %q is of type %q, want a file, a directory or a link", h.Name, h.Typeflag)
-}
-
-func (x *extraction) zip(name string) error {
-	file, err := x.box.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	z, err := zip.NewReader(file, info.Size())
-	if err != nil {
-		return err
-	}
-	for _, e := range z.File {
-		if err := x.zipEntry(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// maxLinkBytes bounds the target of a symbolic link in a zip file.
-const maxLinkBytes = 4096
-
-func (x *extraction) zipEntry(e *zip.File) error {
-	name, err := x.entry(e.Name)
-	if err != nil || name == "" {
-		return err
-	}
-	mode := e.Mode()
-	if mode.IsDir() {
-		return mkdirs(x.box, name, x.owner)
-	}
-	r, err := e.Open()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	switch {
-	case mode.IsRegular():
-		return x.file(name, r, mode.Perm())
-	case mode.Type() == os.ModeSymlink:
-		target, err := io.ReadAll(io.LimitReader(r, maxLinkBytes))
-		if err != nil {
-			return err
-		}
-		return x.symlink(name, string(target))
-	}
-	return fmt.Errorf("entry %q is a %s, want a file, a directory or a link", e.Name, mode.Type())
-}
-
-// gunzip unpacks a single compressed file beside it, without its suffix.
-func (x *extraction) gunzip(name string) error {
-	file, err := x.box.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	r, err := gzip.NewReader(file)
-	if err != nil {
-		return err
-	}
-	return x.file(name[:len(name)-len(".gz")], r, 0o644)
 }
 
 // entry counts an entry and returns where it goes; "" is the directory itself.
@@ -216,12 +148,12 @@ func (x *extraction) file(name string, r io.Reader, mode os.FileMode) error {
 		return err
 	}
 	defer out.Close()
-	n, err := io.Copy(out, io.LimitReader(r, x.opts.MaxBytes-x.bytes+1))
+	n, err := io.Copy(out, io.LimitReader(r, x.limit-x.bytes+1))
 	if err != nil {
 		return err
 	}
-	if x.bytes += n; x.bytes > x.opts.MaxBytes {
-		return fmt.Errorf("archive unpacks to more than %d bytes", x.opts.MaxBytes)
+	if x.bytes += n; x.bytes > x.limit {
+		return fmt.Errorf("archive unpacks to more than %d bytes", x.limit)
 	}
 	if err := out.Chmod(mode); err != nil {
 		return err

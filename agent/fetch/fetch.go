@@ -5,160 +5,194 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
+	"sync/atomic"
 
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
-// Options bounds a Fetcher.
-type Options struct {
-	// StallTimeout ends a transfer that brings no byte for that long; default 1 min.
-	StallTimeout time.Duration
-	// MaxBytes bounds each file, and what an archive unpacks to; default 10 GiB.
-	MaxBytes int64
-	// MaxEntries bounds the entries of an archive; default 100,000.
-	MaxEntries int
-	// DenyPorts are ports on this machine that URIs must not reach: the agent's.
-	DenyPorts []int
-}
-
-// EnsureDefaults fills what is unset.
-func (o *Options) EnsureDefaults() {
-	if o.StallTimeout == 0 {
-		o.StallTimeout = time.Minute
-	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 10 << 30
-	}
-	if o.MaxEntries == 0 {
-		o.MaxEntries = 100_000
-	}
-}
-
 // Fetcher fetches; it may be used by several goroutines.
 type Fetcher struct {
-	opts Options
-	web  *web
+	opts  Options
+	web   *web
+	cache *cache // nil: off
+
+	succeeded, failed atomic.Int64
 }
 
-// New returns a Fetcher.
+// Metrics of a Fetcher.
+type Metrics struct {
+	Succeeded, Failed     int64 // calls of Fetch with at least one URI
+	CacheBytes, CacheUsed int64 // its bound and what it holds
+}
+
+// New returns a Fetcher. It touches no disk before the first Fetch.
 func New(opts Options) *Fetcher {
 	opts.EnsureDefaults()
-	return &Fetcher{opts: opts, web: newWeb(opts)}
+	f := &Fetcher{opts: opts, web: newWeb(opts)}
+	if opts.CacheDir != "" {
+		f.cache = newCache(opts.CacheDir, opts.CacheBytes)
+	}
+	return f
+}
+
+// Metrics are the counts since New.
+func (f *Fetcher) Metrics() Metrics {
+	m := Metrics{Succeeded: f.succeeded.Load(), Failed: f.failed.Load()}
+	if f.cache != nil {
+		m.CacheBytes, m.CacheUsed = f.opts.CacheBytes, f.cache.bytes()
+	}
+	return m
 }
 
 // Fetch brings every URI into the sandbox, in order, for owner. The first failure
 // ends it; what came before stays.
 func (f *Fetcher) Fetch(ctx context.Context, box *os.Root, uris []*mesos.CommandInfo_URI, owner sandbox.Owner) error {
-	for _, uri := range uris {
-		if err := f.one(ctx, box, uri, owner); err != nil {
+	if len(uris) == 0 {
+		return nil
+	}
+	if err := f.all(ctx, box, uris, owner); err != nil {
+		f.failed.Add(1)
+		return err
+	}
+	f.succeeded.Add(1)
+	return nil
+}
+
+func (f *Fetcher) all(ctx context.Context, box *os.Root, uris []*mesos.CommandInfo_URI, owner sandbox.Owner) error {
+	items := make([]item, len(uris))
+	taken := make(map[string]string, len(uris))
+	for i, uri := range uris {
+		it, err := f.opts.parse(uri)
+		if err != nil {
 			return fmt.Errorf("fetch %q: %w", uri.GetValue(), err)
+		}
+		if first, ok := taken[it.name]; ok {
+			return fmt.Errorf("fetch %q: it would become %q, as %q does; give one of them an output_file", uri.GetValue(), it.name, first)
+		}
+		taken[it.name] = uri.GetValue()
+		items[i] = it
+	}
+	for i := range items {
+		if err := f.one(ctx, box, &items[i], owner); err != nil {
+			return fmt.Errorf("fetch %q: %w", uris[i].GetValue(), err)
 		}
 	}
 	return nil
 }
 
-func (f *Fetcher) one(ctx context.Context, box *os.Root, uri *mesos.CommandInfo_URI, owner sandbox.Owner) error {
-	name, err := outputName(uri)
-	if err != nil {
-		return err
-	}
-	src, err := f.open(ctx, uri.GetValue(), owner)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	if dir := filepath.Dir(name); dir != "." {
+func (f *Fetcher) one(ctx context.Context, box *os.Root, it *item, owner sandbox.Owner) error {
+	if dir := filepath.Dir(it.name); dir != "." {
 		if err := mkdirs(box, dir, owner); err != nil {
 			return err
 		}
 	}
-	mode := os.FileMode(0o644)
-	if uri.GetExecutable() {
-		mode = 0o755
+	if it.cached && f.cache != nil {
+		err := f.fromCache(ctx, box, it, owner)
+		if !errors.Is(err, errBypass) {
+			return err
+		}
 	}
-	if err := f.save(box, name, src, mode, owner); err != nil {
+	src, err := f.open(ctx, it, owner)
+	if err != nil {
 		return err
 	}
-	if uri.GetExecutable() || !uri.GetExtract() {
+	defer src.Close()
+	if err := f.save(box, it, src, owner); err != nil {
+		return err
+	}
+	if !it.unpacked() {
 		return nil
 	}
-	return f.unpack(ctx, box, name, owner)
-}
-
-// save writes src to a new file, within the limit.
-func (f *Fetcher) save(box *os.Root, name string, src io.Reader, mode os.FileMode, owner sandbox.Owner) error {
-	// A file of that name is replaced and not written through: it may be a link.
-	if err := box.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+	file, err := box.Open(it.name)
+	if err != nil {
 		return err
 	}
-	out, err := box.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	defer file.Close()
+	return f.unpack(ctx, box, it.name, file, owner)
+}
+
+// fromCache takes the file from the cache, which fetches it if it has to. As in
+// Mesos, an archive is unpacked from there and not kept in the sandbox.
+func (f *Fetcher) fromCache(ctx context.Context, box *os.Root, it *item, owner sandbox.Owner) error {
+	file, err := f.cache.get(ctx, it.key(owner), func(ctx context.Context, w io.Writer) error {
+		src, err := f.open(ctx, it, owner)
+		if err != nil {
+			return err
+		}
+		defer src.Close()
+		return f.copy(w, it, src)
+	})
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if it.kept() {
+		if err := f.save(box, it, file, owner); err != nil {
+			return err
+		}
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	if !it.unpacked() {
+		return nil
+	}
+	return f.unpack(ctx, box, it.name, file.File, owner)
+}
+
+// save writes src to a new file.
+func (f *Fetcher) save(box *os.Root, it *item, src io.Reader, owner sandbox.Owner) error {
+	// A file of that name is replaced and not written through: it may be a link.
+	if err := box.Remove(it.name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	mode := os.FileMode(0o644)
+	if it.executable {
+		mode = 0o755
+	}
+	out, err := box.OpenFile(it.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	n, err := io.Copy(out, io.LimitReader(src, f.opts.MaxBytes+1))
-	if err != nil {
+	if err := f.copy(out, it, src); err != nil {
 		return err
-	}
-	if n > f.opts.MaxBytes {
-		return fmt.Errorf("file is longer than %d bytes", f.opts.MaxBytes)
 	}
 	if err := out.Chmod(mode); err != nil {
 		return err
 	}
-	if err := owner.Give(box, name); err != nil {
+	if err := owner.Give(box, it.name); err != nil {
 		return err
 	}
 	return out.Close()
 }
 
-func (f *Fetcher) open(ctx context.Context, uri string, owner sandbox.Owner) (io.ReadCloser, error) {
-	if strings.HasPrefix(uri, "/") {
-		return openLocal(uri, owner)
-	}
-	u, err := url.Parse(uri)
-	if err != nil {
-		return nil, err
-	}
-	switch u.Scheme {
-	case "http", "https":
-		return f.web.get(ctx, u)
-	case "file":
-		if u.Host != "" && u.Host != "localhost" {
-			return nil, fmt.Errorf("file URI names host %q, want none", u.Host)
+// copy copies within the limit and compares the checksum.
+func (f *Fetcher) copy(dst io.Writer, it *item, src io.Reader) error {
+	if it.sum != nil {
+		sum := it.sum.algorithm()
+		src = io.TeeReader(src, sum)
+		n, err := f.bounded(dst, src)
+		if err == nil {
+			err = it.sum.compare(sum.Sum(nil), n)
 		}
-		return openLocal(u.Path, owner)
-	case "":
-		return nil, errors.New("relative URI, want an absolute path or a URI with a scheme")
+		return err
 	}
-	return nil, fmt.Errorf("scheme is %q, want file, http or https", u.Scheme)
+	_, err := f.bounded(dst, src)
+	return err
 }
 
-// outputName is where in the sandbox a URI goes: its output_file, or the last part
-// of its path.
-func outputName(uri *mesos.CommandInfo_URI) (string, error) {
-	name := uri.GetOutputFile()
-	if name == "" {
-		p := uri.GetValue()
-		if u, err := url.Parse(p); err == nil && u.Scheme != "" {
-			p = u.Path
-		}
-		name = path.Base(path.Clean("/" + p))
-		if name == "/" {
-			return "", errors.New("URI names no file")
-		}
+func (f *Fetcher) bounded(dst io.Writer, src io.Reader) (int64, error) {
+	n, err := io.Copy(dst, io.LimitReader(src, f.opts.MaxBytes+1))
+	if err == nil && n > f.opts.MaxBytes {
+		err = fmt.Errorf("file is longer than %d bytes", f.opts.MaxBytes)
 	}
-	if !filepath.IsLocal(name) || name == "." {
-		return "", fmt.Errorf("output file is %q, want a relative path inside the sandbox", name)
-	}
-	return filepath.Clean(name), nil
+	return n, err
 }
 
 // mkdirs makes dir and its parents for owner.

@@ -36,6 +36,9 @@ func (w *web) client() *http.Client {
 		dialer := &net.Dialer{Timeout: dialTimeout, Control: w.control}
 		w.http = &http.Client{
 			Transport: &http.Transport{
+				// A proxy, where the agent's environment names one, makes the
+				// connections; what it may reach is its own business.
+				Proxy:                 http.ProxyFromEnvironment,
 				DialContext:           dialer.DialContext,
 				DisableKeepAlives:     true,
 				DisableCompression:    true,
@@ -74,6 +77,8 @@ func (o *Options) checkAddress(ip netip.Addr, port int) error {
 		return fmt.Errorf("address %s is refused: link-local, multicast or metadata", ip)
 	case slices.Contains(o.DenyPorts, port) && isOwn(ip):
 		return fmt.Errorf("address %s port %d is refused: the agent itself", ip, port)
+	case slices.ContainsFunc(o.Deny, func(p netip.Prefix) bool { return p.Contains(ip) }):
+		return fmt.Errorf("address %s is refused by --fetcher_deny", ip)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ func agentCommand() *cobra.Command {
 	var switchUser bool
 	var environment string
 	var rights rightsFlags
+	var fetcher fetcherFlags
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the node agent",
@@ -47,6 +48,9 @@ cgroups removed, and the allocator is told.`,
 				return err
 			}
 			if o.Rights, err = rights.rights(); err != nil {
+				return err
+			}
+			if o.Fetcher, err = fetcher.options(); err != nil {
 				return err
 			}
 			o.RunAsAgent = !switchUser
@@ -92,7 +96,7 @@ cgroups removed, and the allocator is told.`,
 	flags.DurationVar(f, &o.ExecutorReregistrationTimeout, "executor-reregistration-timeout", 0, "time an executor has to come back after a restart of the agent, at most 15secs (0ns: 2secs)")
 	flags.DurationVar(f, &o.ExecutorShutdownGracePeriod, "executor-shutdown-grace-period", 0, "time between SHUTDOWN and the end of an executor (0ns: 5secs)")
 	flags.DurationVar(f, &o.RecoveryTimeout, "recovery-timeout", 0, "time executors wait for an absent agent (0ns: 15mins)")
-	flags.DurationVar(f, &o.FetcherStallTimeout, "fetcher-stall-timeout", 0, "time without a byte that ends a download (0ns: 1mins)")
+	fetcher.flags(f)
 	flags.DurationVar(f, &o.RegistrationBackoff, "registration-backoff-factor", 0, "longest first wait before connecting again (0ns: 1secs)")
 	flags.DurationVar(f, &o.GCDelay, "gc-delay", 0, "how long sandboxes of ended runs are kept (0ns: 1weeks)")
 	f.IntVar(&o.MaxCompletedExecutors, "max-completed-executors-per-framework", 0, "ended runs that are remembered per framework (0: 150)")
