@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -198,5 +200,17 @@ func TestHadoopClient(t *testing.T) {
 	}
 	if got := b.read(t, "part-0"); got != "fs -cat hdfs://name/dir/part-0\n" {
 		t.Errorf("hadoop was called with %q", got)
+	}
+}
+
+// The environment is read once per process, and never proxies loopback, so the
+// transport is asked instead of a request made.
+func TestProxyOfTheEnvironment(t *testing.T) {
+	transport, ok := newWeb(Options{}).client().Transport.(*http.Transport)
+	if !ok || transport.Proxy == nil {
+		t.Fatal("the transport asks for no proxy")
+	}
+	if got, want := reflect.ValueOf(transport.Proxy).Pointer(), reflect.ValueOf(http.ProxyFromEnvironment).Pointer(); got != want {
+		t.Error("the transport's proxy is not the environment's")
 	}
 }
