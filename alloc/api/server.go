@@ -126,6 +126,7 @@ func (s *Server) Start(ctx context.Context, l Loop) {
 // Routes registers every endpoint.
 func (s *Server) Routes(h *httpd.Server) {
 	h.Handle("/api/v1/scheduler", s.scheduler)
+	h.HandleCalls("/api/v1/scheduler", streamIDHeader, s.schedulerCall)
 	h.Handle("/api/v1", s.operator)
 	h.Handle("/api/v1/link", s.link)
 	h.Handle("/explain", s.explain)

@@ -23,6 +23,10 @@ type conn struct {
 	// writeBy is the deadline of fasthttp's writes on the clock's monotonic scale.
 	writeBy time.Duration
 
+	// readBy is the deadline of the lane's reads on the same scale; 0 if another runs.
+	readBy time.Duration
+	call   Call // on the lane, being read
+
 	// mode is serving, draining or detached. The connection's goroutine moves it on; Shutdown and
 	// the owner of a stream may close the connection at the same time.
 	mode atomic.Uint32
@@ -60,7 +64,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.incoming != nil {
 		return c.incoming.pretend(p)
 	}
-	n, err := c.Conn.Read(p)
+	var n int
+	var err error
+	if c.srv.lane != nil && c.framer.atStart() && len(p) >= c.srv.opts.MaxHeaderBytes {
+		c.readBy = 1 // fasthttp has set the deadline of the first read
+		n, err = c.readCalls(p)
+	} else {
+		n, err = c.Conn.Read(p)
+	}
 	if n > 0 {
 		k := c.framer.accept(p[:n])
 		if c.framer.refusal != nil {

@@ -14,6 +14,8 @@
 //	    answer and is closed.
 //	  - route.go finds the handler as Mesos does: each path answers with and without
 //	    the actor's name in front, and the longest registered prefix wins.
+//	  - lane.go serves the calls of one path before fasthttp sees them: many requests
+//	    that a client sends without waiting for answers are decided together.
 //	  - ctx.go and reply.go are what a handler works with. A handler may block
 //	    until its answer is known; each connection has its own goroutine, and
 //	    the answers of one connection keep their order.

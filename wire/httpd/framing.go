@@ -95,6 +95,11 @@ func (f *framer) accept(p []byte) int {
 	return len(p)
 }
 
+// atStart reports whether the next byte is the first of a request.
+func (f *framer) atStart() bool {
+	return f.phase == atRequestLine && f.headerBytes == 0 && len(f.carry) == 0
+}
+
 // skip consumes up to n bytes of a body or chunk.
 func (f *framer) skip(n int64) int {
 	n = min(n, f.left)

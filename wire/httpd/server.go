@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -28,6 +29,9 @@ type Server struct {
 	// upgrades counts the goroutines of upgraded connections.
 	upgrades sync.WaitGroup
 	ctxs     sync.Pool
+	lane     *lane // nil: none
+	dateNow  atomic.Pointer[dateText]
+	stopping atomic.Bool // Shutdown was called
 }
 
 // New makes a server. Options that cannot work are a programming error and
@@ -89,6 +93,7 @@ func (s *Server) ListenAndServe(addr string) error {
 // error is ctx's if requests were cut short. Handlers that still block are
 // not stopped; their answers go nowhere.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopping.Store(true)
 	for _, c := range s.conns.shut() {
 		if c.mode.Load() == detached {
 			c.end()
