@@ -57,6 +57,7 @@ temporary directory, whose disk decides what a durable call costs, and loads it 
 	f.IntVar(&o.Agents, "agents", 10_000, "simulated agents")
 	f.IntVar(&o.Links, "links", 10, "links that the agents share")
 	f.IntVar(&o.InFlight, "in-flight", 256, "calls that wait for an answer at a time")
+	f.IntVar(&o.AtOnce, "at-once", 32, "acknowledgements that a framework sends before it reads the first answer, as Mesos'\nscheduler library does; they count as one call in flight")
 	f.DurationVar(&o.WarmUp, "warm-up", time.Second, "time that is not counted")
 	f.DurationVar(&o.Window, "window", 5*time.Second, "time that is counted")
 	f.IntVar(&o.Acks, "acks", 100_000, "updates that the acknowledge case confirms")
@@ -102,7 +103,7 @@ func validate(o *Options, runs int) error {
 		got, low, high int
 	}{
 		{"frameworks", o.Frameworks, 1, mostFrameworks}, {"agents", o.Agents, 1, mostAgents}, {"links", o.Links, 1, 1000},
-		{"roles", o.Roles, 1, mostFrameworks}, {"in-flight", o.InFlight, 1, 10_000}, {"runs", runs, 1, 100},
+		{"roles", o.Roles, 1, mostFrameworks}, {"in-flight", o.InFlight, 1, 10_000}, {"at-once", o.AtOnce, 1, 1000}, {"runs", runs, 1, 100},
 		{"acks", o.Acks, 1, 10_000_000},
 	} {
 		if c.got < c.low || c.got > c.high {
@@ -201,8 +202,8 @@ func print(w io.Writer, asJSON bool, o Options, runs int, results []Result) erro
 		})
 	}
 	report := world.NewReport("bench calls", results,
-		fmt.Sprintf("%d frameworks in %d roles, %d agents on %d links, %d calls in flight, window %v, medians of %d runs, allocator flags %v",
-			o.Frameworks, o.Roles, o.Agents, o.Links, o.InFlight, o.Window, runs, o.Allocator.Flags),
+		fmt.Sprintf("%d frameworks in %d roles, %d agents on %d links, %d calls in flight, up to %d acknowledgements at once, window %v, medians of %d runs, allocator flags %v",
+			o.Frameworks, o.Roles, o.Agents, o.Links, o.InFlight, o.AtOnce, o.Window, runs, o.Allocator.Flags),
 		"every answer waits for the disk; tasks/s of lifecycle are tasks that went from ACCEPT to the acknowledgement of TASK_FINISHED")
 	return report.Print(w, asJSON, []string{"case", "calls/s", "tasks/s", "±", "p50 ms", "p99 ms", "max ms",
 		"µs CPU/call", "µs CPU/task", "alloc cores", "load cores", "RSS MiB"}, table)

@@ -7,15 +7,15 @@ import (
 	"github.com/caprock/caprock/wire/mesos"
 )
 
-// item is one thing to make a call about: an offer or an update.
+// item is what a turn of a framework is about: an offer, or updates.
 type item struct {
 	framework *world.Framework
 	offer     *mesos.Offer
-	status    *mesos.TaskStatus
+	statuses  []*mesos.TaskStatus
 }
 
 // pool holds what waits for a call. A framework has one connection, so it has at
-// most one call in flight; among frameworks that are free the one that has
+// most one ACCEPT or DECLINE in flight, or a row of acknowledgements; among frameworks that are free the one that has
 // waited longest is next. Updates of a framework go before its offers.
 type pool struct {
 	mu      sync.Mutex
@@ -26,6 +26,7 @@ type pool struct {
 	held    bool    // offers are not dealt
 	busy    int     // desks with a call in flight
 	closed  bool
+	atOnce  int // the most acknowledgements of one turn
 }
 
 // desk is what waits for one framework.
@@ -39,8 +40,8 @@ type desk struct {
 	busy      bool // a call is in flight
 }
 
-func newPool() *pool {
-	p := &pool{desks: map[*world.Framework]*desk{}}
+func newPool(atOnce int) *pool {
+	p := &pool{desks: map[*world.Framework]*desk{}, atOnce: atOnce}
 	p.arrived = sync.NewCond(&p.mu)
 	return p
 }
@@ -147,8 +148,8 @@ func (p *pool) nextLocked() (item, bool) {
 		d.listed, d.busy = false, true
 		p.busy++
 		it := item{framework: d.framework}
-		if len(d.statuses) > 0 {
-			it.status, d.statuses = d.statuses[0], d.statuses[1:]
+		if n := min(len(d.statuses), p.atOnce); n > 0 {
+			it.statuses, d.statuses = d.statuses[:n:n], d.statuses[n:]
 		} else {
 			it.offer, d.offers = d.offers[0], d.offers[1:]
 		}

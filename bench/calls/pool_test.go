@@ -18,7 +18,7 @@ func offers(n int) []*mesos.Offer {
 
 // A framework has one call in flight; the others take turns.
 func TestOneCallPerFramework(t *testing.T) {
-	p, a, b := newPool(), &world.Framework{Number: 1}, &world.Framework{Number: 2}
+	p, a, b := newPool(1), &world.Framework{Number: 1}, &world.Framework{Number: 2}
 	p.putOffers(a, offers(3))
 	p.putOffers(b, offers(1))
 	var got []int
@@ -58,7 +58,7 @@ func TestOneCallPerFramework(t *testing.T) {
 
 // While offers are held, updates go on; nothing that was parked is forgotten.
 func TestHeldOffers(t *testing.T) {
-	p, a, b := newPool(), &world.Framework{Number: 1}, &world.Framework{Number: 2}
+	p, a, b := newPool(1), &world.Framework{Number: 1}, &world.Framework{Number: 2}
 	p.hold(true)
 	p.putOffers(a, offers(1))
 	p.putOffers(b, offers(1))
@@ -67,7 +67,7 @@ func TestHeldOffers(t *testing.T) {
 	}
 	p.putStatus(b, &mesos.TaskStatus{})
 	it, ok := p.tryTake()
-	if !ok || it.framework != b || it.status == nil {
+	if !ok || it.framework != b || it.statuses == nil {
 		t.Fatalf("got %v, want b's update", it)
 	}
 	p.done(b)
@@ -93,7 +93,7 @@ func TestHeldOffers(t *testing.T) {
 
 // A framework that leaves the parked ones for an update and comes back is dealt once.
 func TestParkedTwice(t *testing.T) {
-	p, a := newPool(), &world.Framework{Number: 1}
+	p, a := newPool(1), &world.Framework{Number: 1}
 	p.hold(true)
 	p.putOffers(a, offers(2))
 	for range 3 {
@@ -101,7 +101,7 @@ func TestParkedTwice(t *testing.T) {
 			t.Fatalf("got %v while offers are held", it)
 		}
 		p.putStatus(a, &mesos.TaskStatus{})
-		if it, ok := p.tryTake(); !ok || it.status == nil {
+		if it, ok := p.tryTake(); !ok || it.statuses == nil {
 			t.Fatalf("got %v, want the update", it)
 		}
 		p.done(a)
@@ -119,8 +119,22 @@ func TestParkedTwice(t *testing.T) {
 	}
 }
 
+// A framework acknowledges what has come, up to a bound, in one turn.
+func TestAcknowledgementsGoTogether(t *testing.T) {
+	p, a := newPool(3), &world.Framework{Number: 1}
+	for range 5 {
+		p.putStatus(a, &mesos.TaskStatus{})
+	}
+	for _, want := range []int{3, 2} {
+		if it, ok := p.tryTake(); !ok || len(it.statuses) != want {
+			t.Fatalf("got %d updates, want %d", len(it.statuses), want)
+		}
+		p.done(a)
+	}
+}
+
 func TestTakeEndsWhenThePoolIsClosed(t *testing.T) {
-	p := newPool()
+	p := newPool(1)
 	ended := make(chan bool)
 	go func() { _, ok := p.take(); ended <- ok }()
 	p.close()

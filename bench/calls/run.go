@@ -18,6 +18,9 @@ type Options struct {
 	Frameworks, Roles, Agents, Links int
 	// InFlight is how many calls of a closed loop wait for answers.
 	InFlight int
+	// AtOnce is how many acknowledgements a framework sends before it reads the first
+	// answer; they count as one of InFlight.
+	AtOnce int
 	// WarmUp is not counted, Window is.
 	WarmUp, Window time.Duration
 	// Acks is how many updates the acknowledge case confirms.
@@ -79,7 +82,7 @@ type run struct {
 func Run(ctx context.Context, o Options, c Case, progress *world.Progress) (row Row, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute+2*o.Window)
 	defer cancel()
-	r := &run{o: o, c: c, pool: newPool()}
+	r := &run{o: o, c: c, pool: newPool(o.AtOnce)}
 	row.Case = c.Name
 	o.Allocator.Flags = append([]string{"--allocation-interval=" + c.interval().String()}, o.Allocator.Flags...)
 	if r.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
@@ -223,10 +226,12 @@ func (r *run) startClosed() {
 				if !ok {
 					break
 				}
-				took, ok := r.call(it)
-				if ok && r.recording.Load() {
-					hist.Record(took)
-				}
+				r.call(it, func(took time.Duration) {
+					r.calls.Add(1)
+					if r.recording.Load() {
+						hist.Record(took)
+					}
+				})
 			}
 			r.merge(hist)
 		})
@@ -239,38 +244,47 @@ func (r *run) merge(h *world.Histogram) {
 	r.hist.Merge(h)
 }
 
-// call makes the call that an item asks for, and frees its framework.
-func (r *run) call(it item) (took time.Duration, ok bool) {
+// call makes the calls that an item asks for, tells answered of each, and frees its
+// framework.
+func (r *run) call(it item, answered func(took time.Duration)) {
 	f, tasks := it.framework, 0
 	var err error
 	switch {
-	case it.status != nil:
-		took, err = f.Acknowledge(it.status)
+	case it.statuses != nil:
+		err = f.AcknowledgeAll(it.statuses, answered)
 	case r.c.kind == decline:
-		took, err = f.Decline(it.offer)
+		err = once(answered)(f.Decline(it.offer))
 	default:
 		// A framework that takes an offer for all of its tasks though it holds fewer
 		// gets none: what ended tasks free comes back in small pieces.
 		if tasks = world.TasksThatFit(it.offer, r.c.tasks); tasks == 0 {
-			took, err = f.Decline(it.offer)
+			err = once(answered)(f.Decline(it.offer))
 			break
 		}
 		r.limit(int64(tasks))
-		took, err = f.Accept(it.offer, tasks)
+		err = once(answered)(f.Accept(it.offer, tasks))
 	}
 	if err != nil {
 		if !r.stopping.Load() {
 			r.frameworks.Fail(fmt.Errorf("framework %d: %w", f.Number, err))
 		}
-		return took, false
+		return
 	}
-	r.calls.Add(1)
 	r.tasks.Add(uint64(tasks))
-	if it.status != nil && r.c.kind == lifecycle {
+	if it.statuses != nil {
 		r.limit(0)
 	}
 	r.pool.done(f)
-	return took, true
+}
+
+// once passes on how long a call took that did not fail.
+func once(answered func(time.Duration)) func(time.Duration, error) error {
+	return func(took time.Duration, err error) error {
+		if err == nil {
+			answered(took)
+		}
+		return err
+	}
 }
 
 // limit holds offers while too many tasks of the lifecycle case are under way.
@@ -293,10 +307,12 @@ func (r *run) startPaced(ctx context.Context) {
 		r.workers.Go(func() {
 			hist := &world.Histogram{}
 			for d := range queue {
-				_, ok := r.call(d.item)
-				if ok && r.recording.Load() {
-					hist.Record(time.Since(d.at))
-				}
+				r.call(d.item, func(time.Duration) {
+					r.calls.Add(1)
+					if r.recording.Load() {
+						hist.Record(time.Since(d.at))
+					}
+				})
 			}
 			r.merge(hist)
 		})

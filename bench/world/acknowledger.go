@@ -1,13 +1,17 @@
 package world
 
 import (
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/caprock/caprock/wire/mesos"
 )
 
-// Acknowledger confirms the updates of one framework, one after the other and
-// beside the event stream: a scheduler that waited for each answer before it read
+// pipelined is how many acknowledgements are sent before the first answer is read.
+const pipelined = 32
+
+// Acknowledger confirms the updates of one framework, in their order and beside the event stream: a scheduler that waited for each answer before it read
 // on would be cut for being slow.
 type Acknowledger struct {
 	framework *Framework
@@ -48,8 +52,8 @@ func (a *Acknowledger) work() {
 		if len(batch) == 0 {
 			return
 		}
-		for _, s := range batch {
-			if _, err := a.framework.Acknowledge(s); err != nil {
+		for some := range slices.Chunk(batch, pipelined) {
+			if err := a.framework.AcknowledgeAll(some, func(time.Duration) {}); err != nil {
 				a.failed(err)
 			}
 		}

@@ -174,9 +174,34 @@ func (f *Framework) Decline(o *mesos.Offer) (time.Duration, error) {
 	return f.post(func(c *calls) ([]byte, error) { return c.decline(o.Id) })
 }
 
-// Acknowledge confirms a status update.
-func (f *Framework) Acknowledge(s *mesos.TaskStatus) (time.Duration, error) {
-	return f.post(func(c *calls) ([]byte, error) { return c.acknowledge(s) })
+// AcknowledgeAll confirms status updates with calls that are all sent before the first
+// answer is read, as Mesos' own scheduler library does. answered is told how long each
+// answer took.
+func (f *Framework) AcknowledgeAll(statuses []*mesos.TaskStatus, answered func(time.Duration)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range statuses {
+		body, err := f.calls.acknowledge(s)
+		if err != nil {
+			return err
+		}
+		f.caller.add(body)
+	}
+	began := time.Now()
+	if err := f.caller.send(); err != nil {
+		return err
+	}
+	for range statuses {
+		status, text, err := readAnswer(f.caller.br)
+		switch {
+		case err != nil:
+			return err
+		case status != 202:
+			return &CallError{status, text}
+		}
+		answered(time.Since(began))
+	}
+	return nil
 }
 
 // ID of the framework.
