@@ -32,7 +32,7 @@ func (t *classTable) init() { t.byKey = make(map[string]int32) }
 
 // appendKey appends an injective encoding of what makes the class of an agent.
 func appendClassKey(b []byte, g *Agent, gpus bool) []byte {
-	flags := byte(g.Capabilities) << 1
+	flags := byte(g.Capabilities&(AgentMultiRole|AgentHierarchicalRole)) << 1
 	if gpus {
 		flags |= 1
 	}

@@ -30,10 +30,14 @@ func (a *Allocator) checkInvariants() {
 			panic(fmt.Sprintf("BUG: claim %d has %d holdings, %d are kept", c, held[int32(c)], cl.held))
 		}
 	}
-	if !a.sharedAnywhere() { // they are not simply added up
+	shared := a.sharedAnywhere()
+	if !shared { // they are not simply added up
 		a.checkShares(charged)
 	}
 	a.checkFilters()
+	a.checkRoles(shared)
+	a.checkLimits()
+	a.checkIndices()
 }
 
 // sharedAnywhere says whether somebody holds a shared resource.

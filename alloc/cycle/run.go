@@ -122,6 +122,7 @@ func (a *Allocator) cycle() {
 	r.seeds = [2]uint64{a.rng.next(), a.rng.next()}
 	r.order = a.collect(r.order[:0])
 	a.prepareQuota()
+	a.noteConsumed()
 	if len(r.order) == 0 && a.anyOfferable() {
 		a.roleTree.Refresh() // as in Mesos, looking at the order fixes weights of inner nodes
 	}

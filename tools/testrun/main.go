@@ -19,6 +19,10 @@ var racy = []string{
 	"./agent/...",
 }
 
+// checked are the packages whose tests run again with the allocator checking its books and
+// indices after every cycle.
+var checked = []string{"./alloc/cycle/...", "./alloc/core", "./alloc"}
+
 // step is one group of checks.
 type step struct {
 	name string
@@ -30,6 +34,9 @@ var steps = []step{
 	{"vet", command("go", "vet", "./...")},
 	{"staticcheck", staticcheck},
 	{"unit", func(t *tally) error { return goTest(t, "-timeout=15m", "./...") }},
+	{"invariants", func(t *tally) error {
+		return goTest(t, append([]string{"-tags=invariants", "-timeout=15m"}, checked...)...)
+	}},
 	{"race", func(t *tally) error { return goTest(t, append([]string{"-race", "-timeout=15m"}, racy...)...) }},
 	{"conform", command("go", "run", "./tools/conform", "clients")},
 	{"torture", command("go", "run", "./tools/torture", "--kills=3")},
