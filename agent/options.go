@@ -17,6 +17,7 @@ import (
 
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/runner"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
@@ -89,6 +90,8 @@ type Options struct {
 
 	// Version told to others; default "1.12.0", the Mesos whose rules hold here.
 	Version string
+	// Release of this program, shown beside Version; may be empty.
+	Release string
 	// Flags are shown by /flags and /state, beside those that follow from Options.
 	Flags map[string]string
 	// Listening is told the agent's address once it listens; may be nil.
@@ -105,7 +108,7 @@ func (o *Options) EnsureDefaults() {
 	def(&o.Listen, "127.0.0.1:5051")
 	def(&o.DefaultRole, "*")
 	def(&o.Isolation, runner.Auto)
-	def(&o.Version, "1.12.0")
+	def(&o.Version, build.MesosVersion)
 	if abs, err := filepath.Abs(o.WorkDir); err == nil && o.WorkDir != "" {
 		o.WorkDir = abs
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/caprock/caprock/alloc/loop"
 	"github.com/caprock/caprock/store/journal"
 	"github.com/caprock/caprock/store/kv"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/mesos"
 )
@@ -141,7 +142,7 @@ func (s *Service) load(co core.Options) (*core.Core, error) {
 // capabilities that are younger than they are, so schedulers are not told of
 // those by default.
 func masterInfo(me identity, young bool) *mesos.MasterInfo {
-	id, ip, version := uuid.NewString(), me.ip.String(), core.MesosVersion
+	id, ip, version := uuid.NewString(), me.ip.String(), build.MesosVersion
 	pid := "master@" + net.JoinHostPort(ip, strconv.Itoa(me.port))
 	info := &mesos.MasterInfo{
 		Id: &id, Ip: ptr(ipWord(me.ip)), Port: ptr(uint32(me.port)), Pid: &pid, Hostname: &me.hostname, Version: &version,

@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
@@ -95,7 +96,7 @@ func (a *server) answer(call *agent.Call) (*agent.Response, error) {
 	case agent.Call_GET_HEALTH:
 		r.GetHealth = &agent.Response_GetHealth{Healthy: new(true)}
 	case agent.Call_GET_VERSION:
-		r.GetVersion = &agent.Response_GetVersion{VersionInfo: &mesos.VersionInfo{Version: &a.Version}}
+		r.GetVersion = &agent.Response_GetVersion{VersionInfo: build.Info(a.Release)}
 	case agent.Call_GET_FLAGS:
 		r.GetFlags = &agent.Response_GetFlags{}
 		for _, name := range json.SortedKeys(a.Flags, nil) {

@@ -7,6 +7,7 @@ import (
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
@@ -24,10 +25,11 @@ type Options struct {
 	// Fetched counts what the fetcher did.
 	Fetched func() fetch.Metrics
 	// Flags by name, as /flags shows them.
-	Flags   map[string]string
-	IP      string
-	Port    int
-	Version string
+	Flags map[string]string
+	IP    string
+	Port  int
+	// Release of this program, shown beside Mesos' version.
+	Release string
 	WorkDir string
 	// RecoveryTime is how long recovery took.
 	RecoveryTime time.Duration
@@ -43,7 +45,7 @@ type server struct {
 func Register(s *httpd.Server, o Options) {
 	a := &server{o}
 	s.Handle("/health", func(c *httpd.Ctx) { c.ReplyEmpty(200) })
-	s.Handle("/version", func(c *httpd.Ctx) { c.ReplyJSON(200, a.appendVersion(nil)) })
+	s.Handle("/version", func(c *httpd.Ctx) { c.ReplyJSON(200, build.Info(a.Release).AppendJSON(nil)) })
 	s.Handle("/flags", func(c *httpd.Ctx) { c.ReplyJSON(200, json.End(a.appendFlags([]byte{'{'}))) })
 	s.Handle("/state", a.state)
 	s.Handle("/containers", a.containers)
@@ -56,11 +58,6 @@ func Register(s *httpd.Server, o Options) {
 	s.Handle("/files/download", a.download)
 	s.Handle("/files/debug", func(c *httpd.Ctx) { c.ReplyJSON(200, []byte(`{}`)) })
 	s.Handle("/api/v1", a.operator)
-}
-
-func (a *server) appendVersion(b []byte) []byte {
-	b = text(append(b, '{'), "version", a.Version)
-	return json.End(b)
 }
 
 // appendFlags appends the member "flags".

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/record"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
@@ -22,7 +23,7 @@ func (a *server) state(c *httpd.Ctx) {
 }
 
 func (a *server) appendState(b []byte, v *core.View) []byte {
-	b = text(append(b, '{'), "version", a.Version)
+	b = build.AppendMembers(append(b, '{'), a.Release)
 	b = double(b, "start_time", seconds(a.StartedAt))
 	b = text(b, "id", v.AgentID)
 	b = text(b, "pid", "slave(1)@"+net.JoinHostPort(a.IP, strconv.Itoa(a.Port)))

@@ -6,57 +6,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime/debug"
-	"sync"
-	"time"
 
-	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/master"
 )
 
-// versionInfo names the version of Mesos whose behaviour this is, which is what
-// clients compare, and this program's own beside it.
-func (s *Server) versionInfo() *mesos.VersionInfo {
-	v := &mesos.VersionInfo{
-		Version:   ptr(core.MesosVersion),
-		BuildUser: ptr("caprock"),
-		GitTag:    ptr("caprock-" + s.opts.Version),
-	}
-	v.BuildDate, v.BuildTime = buildTime(programTime())
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
-	}
-	for _, setting := range build.Settings {
-		switch setting.Key {
-		case "vcs.revision":
-			v.GitSha = &setting.Value
-		case "vcs.time":
-			if at, err := time.Parse(time.RFC3339, setting.Value); err == nil {
-				v.BuildDate, v.BuildTime = buildTime(at)
-			}
-		}
-	}
-	return v
-}
-
-func buildTime(at time.Time) (date *string, seconds *float64) {
-	return ptr(at.UTC().Format("2006-01-02 15:04:05 UTC")), ptr(float64(at.Unix()))
-}
-
-// programTime is when the program's file was written, for builds that do not know
-// their commit: clients expect a time. It is read once.
-var programTime = sync.OnceValue(func() time.Time {
-	if name, err := os.Executable(); err == nil {
-		if info, err := os.Stat(name); err == nil {
-			return info.ModTime()
-		}
-	}
-	return time.Unix(0, 0)
-})
+func (s *Server) versionInfo() *mesos.VersionInfo { return build.Info(s.opts.Version) }
 
 func (s *Server) getFlags() *master.Response_GetFlags {
 	r := &master.Response_GetFlags{}

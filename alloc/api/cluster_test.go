@@ -8,6 +8,7 @@ import (
 
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
@@ -30,7 +31,7 @@ func parseResources(t testing.TB, text, role string) []*mesos.Resource {
 func testMaster() *mesos.MasterInfo {
 	return &mesos.MasterInfo{
 		Id: ptr("m"), Ip: ptr(uint32(16777343)), Port: ptr(uint32(5050)), Hostname: ptr("master.example"),
-		Pid: ptr("master@127.0.0.1:5050"), Version: ptr(core.MesosVersion),
+		Pid: ptr("master@127.0.0.1:5050"), Version: ptr(build.MesosVersion),
 	}
 }
 

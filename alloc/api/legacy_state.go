@@ -7,6 +7,7 @@ import (
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/view"
 	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
@@ -78,17 +79,8 @@ func (s *Server) state(c *httpd.Ctx) {
 
 // appendAbout says who this is and since when.
 func (s *Server) appendAbout(b []byte) []byte {
-	v, info := s.versionInfo(), s.opts.MasterInfo
-	b = json.String(b, `"version":`, v.GetVersion())
-	if v.GitSha != nil {
-		b = json.String(b, `"git_sha":`, v.GetGitSha())
-	}
-	b = json.String(b, `"git_tag":`, v.GetGitTag())
-	if v.BuildDate != nil {
-		b = json.String(b, `"build_date":`, v.GetBuildDate())
-		b = json.Double(b, `"build_time":`, v.GetBuildTime())
-	}
-	b = json.String(b, `"build_user":`, v.GetBuildUser())
+	info := s.opts.MasterInfo
+	b = build.AppendMembers(b, s.opts.Version)
 	b = json.Double(b, `"start_time":`, s.master.GetStartTime())
 	b = json.Double(b, `"elected_time":`, s.master.GetElectedTime())
 	b = json.String(b, `"id":`, info.GetId())

@@ -9,12 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/mesos"
@@ -110,11 +110,11 @@ func resourceList(t testing.TB, text string) []*mesos.Resource {
 	return call.Resources
 }
 
+// What the files say of the build.
+func init() { build.Commit, build.Time = "0123456789abcdef", "2023-11-14T22:13:20Z" }
+
 // The old endpoints, whole, against files that people have read.
 func TestOldEndpointsLookLikeMesos(t *testing.T) {
-	old := programTime
-	programTime = func() time.Time { return time.Unix(1_700_000_000, 0) }
-	defer func() { programTime = old }()
 	s := small(t)
 	for name, h := range map[string]httpd.Handler{
 		"state": s.state, "state-summary": s.stateSummary, "slaves": s.slaves, "frameworks": s.frameworks,

@@ -29,8 +29,6 @@ const (
 	NoMinimum = "none"
 	// HeartbeatInterval is what SUBSCRIBED promises; fixed, as in Mesos.
 	HeartbeatInterval = 15 * time.Second
-	// MesosVersion is the version of Mesos whose behaviour this is.
-	MesosVersion = "1.12.0"
 )
 
 // Options configure a Core. The zero value of a field means its default.

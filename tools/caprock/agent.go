@@ -53,6 +53,7 @@ cgroups removed, and the allocator is told.`,
 			if o.Fetcher, err = fetcher.options(); err != nil {
 				return err
 			}
+			o.Release = Version
 			o.RunAsAgent = !switchUser
 			o.Flags = map[string]string{}
 			settings(fs, func(name, value string) { o.Flags[name] = value })

@@ -6,14 +6,12 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caprock/caprock/wire/build"
 )
 
-// Version of Caprock. MesosVersion is what its APIs report to clients that ask
-// for the version of Mesos they talk to.
-const (
-	Version      = "0.1.0"
-	MesosVersion = "1.12.0"
-)
+// Version of Caprock.
+const Version = "0.1.0"
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -22,7 +20,7 @@ func versionCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
 			fmt.Fprintf(cmd.OutOrStdout(), "caprock %s (commit %s, %s), speaks the v1 APIs of Mesos %s\n",
-				Version, commit(), runtime.Version(), MesosVersion)
+				Version, commit(), runtime.Version(), build.MesosVersion)
 		},
 	}
 }
