@@ -176,6 +176,9 @@ func (l *loop) open(meta string) (err error) {
 	if err != nil {
 		return err
 	}
+	if l.kernel.Source() == "" {
+		l.core.DisableLimits()
+	}
 	fetcher := fetch.New(o.fetchOptions(l.port))
 	l.runner = runner.New(runner.Options{
 		Kernel: l.kernel, Tree: l.tree, Fetcher: fetcher,

@@ -199,8 +199,11 @@ func TestCommandTasks(t *testing.T) {
 	if got := n.read("argv", "stdout"); got != "arg0 arg1 task\n" {
 		t.Errorf("argv: stdout %q", got)
 	}
-	if st := alloc.await("none", mesos.TaskState_TASK_FAILED); st.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED {
+	if st := alloc.await("none", mesos.TaskState_TASK_FAILED); st.GetMessage() != "Command exited with status 1" {
 		t.Errorf("none: got %v", st)
+	}
+	if got := n.read("none", "stderr"); !strings.HasPrefix(got, "Failed to execute command: ") {
+		t.Errorf("none: stderr %q", got)
 	}
 	out := n.read("ok", "stdout")
 	real, _ := filepath.EvalSymlinks(n.sandbox("ok"))

@@ -107,11 +107,11 @@ func checkState(t *testing.T, n *node, box string) {
 		t.Fatal(err)
 	}
 	if state.PID != "slave(1)@"+n.address || state.Attributes["rack"] != "r1" || state.Resources["ports"] != "[31000-32000]" ||
-		state.Resources["cpus"] != 2.0 || state.Resources["gpus"] != 0.0 || state.Used["mem"] != 64.0 {
+		state.Resources["cpus"] != 2.0 || state.Resources["gpus"] != 0.0 || state.Used["mem"] != 96.0 {
 		t.Errorf("agent: %+v", state)
 	}
 	ex := state.Frameworks[0].Executors[0]
-	if ex.ID != "here" || ex.Source != "here" || ex.Directory != box || ex.Role != "r" || ex.Resources["mem"] != 64.0 ||
+	if ex.ID != "here" || ex.Source != "here" || ex.Directory != box || ex.Role != "r" || ex.Resources["mem"] != 96.0 ||
 		ex.Name != "Command Executor (Task: here) (Command: sh -c 'echo running...')" {
 		t.Errorf("executor: %+v", ex)
 	}

@@ -51,9 +51,10 @@ func TestSwitchUser(t *testing.T) {
 	if got := n.read("root", "stdout"); got != "root\n" {
 		t.Errorf("root: stdout %q", got)
 	}
-	for _, id := range []string{"thief", "stranger"} {
-		if st := alloc.await(id, mesos.TaskState_TASK_FAILED); st.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED {
-			t.Errorf("%s: %v", id, st)
-		}
+	if st := alloc.await("thief", mesos.TaskState_TASK_FAILED); st.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED {
+		t.Errorf("thief: %v", st)
+	}
+	if st := alloc.await("stranger", mesos.TaskState_TASK_LOST); st.GetReason() != mesos.TaskStatus_REASON_EXECUTOR_TERMINATED {
+		t.Errorf("stranger: %v", st)
 	}
 }

@@ -36,6 +36,9 @@ type Started struct {
 type LaunchFailed struct {
 	ID      string
 	Message string
+	// NoUser: this machine does not know the user. Such tasks count as never
+	// launched.
+	NoUser bool
 }
 
 // Exited says that a process that had started is gone. WaitStatus is as wait(2)

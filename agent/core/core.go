@@ -10,9 +10,10 @@ import (
 
 // Core is the state of one agent. It is not safe for concurrent use.
 type Core struct {
-	opts Options
-	rng  *rand.ChaCha8
-	now  Time
+	limitless bool // DisableLimits was called
+	opts      Options
+	rng       *rand.ChaCha8
+	now       Time
 
 	rec        *record.Agent
 	agentDirty bool

@@ -211,7 +211,7 @@ func (c *Core) executorUpdate(ct *container, st *mesos.TaskStatus) {
 
 // fillContainerStatus adds what the executor left out about its container.
 func (c *Core) fillContainerStatus(t *task, st *mesos.TaskStatus) {
-	ours := c.containerStatus(t)
+	ours := c.containerStatus(t, st.GetState())
 	if st.ContainerStatus == nil {
 		st.ContainerStatus = ours
 		return

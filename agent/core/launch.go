@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,11 @@ func (c *Core) launch(l *link.Launch) {
 	tasks := c.unknownTasks(f, l.Tasks)
 	if len(tasks) == 0 || c.stopping != "" || f.rec.GetTerminating() {
 		c.settleFramework(f)
+		return
+	}
+	if limited := withLimits(tasks); limited != "" && c.limitless {
+		c.refuse(f, l.Executor, tasks, mesos.TaskStatus_REASON_GC_ERROR,
+			"Limits can only be set on tasks of an agent with cgroups; task "+limited+" has some")
 		return
 	}
 	if c.rec.DrainConfig != nil {
@@ -41,6 +47,16 @@ func (c *Core) launch(l *link.Launch) {
 		ct = c.newExecutor(f, l.Executor)
 	}
 	c.addToExecutor(ct, tasks, l.GetGroup(), !live)
+}
+
+// withLimits names the first task with limits of its own, "" if none has.
+func withLimits(tasks []*mesos.TaskInfo) string {
+	for _, info := range tasks {
+		if len(info.Limits) > 0 {
+			return info.TaskId.GetValue()
+		}
+	}
+	return ""
 }
 
 // unknownTasks leaves out tasks whose id is live here: a second launch of an id
@@ -139,19 +155,49 @@ func (c *Core) launchCommand(f *framework, info *mesos.TaskInfo) {
 	c.launchProcess(t.proc)
 }
 
-// commandExecutor is the executor that Mesos shows for a command task. It has no
-// resources: nothing runs beside the command.
+// What Mesos runs beside every command task. Nothing does here: it is only shown, so
+// that readers find what they find with Mesos.
+const (
+	shownLauncherDir  = "/usr/libexec/mesos"
+	shownExecutor     = "mesos-executor"
+	shownExecutorCPUs = 0.1
+	shownExecutorMem  = 32 // MiB
+	// shownGraceBuffer is what Mesos adds to the task's grace period.
+	shownGraceBuffer = 2e9
+)
+
+// commandExecutor is the executor that Mesos shows for a command task.
 func commandExecutor(f *framework, info *mesos.TaskInfo) *mesos.ExecutorInfo {
-	id := info.TaskId.GetValue()
-	return &mesos.ExecutorInfo{
+	id, cmd := info.TaskId.GetValue(), info.Command
+	ex := &mesos.ExecutorInfo{
 		ExecutorId:  &mesos.ExecutorID{Value: &id},
 		FrameworkId: f.rec.Info.Id,
-		Command:     info.Command,
-		Name:        new(fmt.Sprintf("Command Executor (Task: %s) (Command: %s)", id, commandLabel(info.Command))),
+		Command: &mesos.CommandInfo{
+			Shell: new(false), Value: new(shownLauncherDir + "/" + shownExecutor),
+			Arguments: []string{shownExecutor, "--launcher_dir=" + shownLauncherDir},
+			Uris:      cmd.GetUris(), Environment: cmd.GetEnvironment(), User: cmd.User,
+		},
+		Container: info.Container,
+		Name:      new(fmt.Sprintf("Command Executor (Task: %s) (Command: %s)", id, commandLabel(cmd))),
 		//lint:ignore SA1019 tools read it
-		Source: &id,
-		Labels: info.Labels,
+		Source:    &id,
+		Labels:    info.Labels,
+		Discovery: info.Discovery,
 	}
+	for _, part := range []struct {
+		name  string
+		value float64
+	}{{"cpus", shownExecutorCPUs}, {"mem", shownExecutorMem}} {
+		r := &mesos.Resource{Name: &part.name, Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: &part.value}}
+		if len(info.Resources) > 0 {
+			r.AllocationInfo = info.Resources[0].AllocationInfo
+		}
+		ex.Resources = append(ex.Resources, r)
+	}
+	if g := info.GetKillPolicy().GetGracePeriod(); g != nil {
+		ex.ShutdownGracePeriod = &mesos.DurationInfo{Nanoseconds: new(g.GetNanoseconds() + shownGraceBuffer)}
+	}
+	return ex
 }
 
 func commandLabel(cmd *mesos.CommandInfo) string {
@@ -161,8 +207,13 @@ func commandLabel(cmd *mesos.CommandInfo) string {
 		}
 		return s
 	}
-	if cmd.GetShell() {
+	switch {
+	case cmd.GetShell() && cmd.Value == nil:
+		return "NO COMMAND"
+	case cmd.GetShell():
 		return "sh -c '" + cut(cmd.GetValue()) + "'"
+	case cmd.Value == nil:
+		return "NO EXECUTABLE"
 	}
 	return "[" + cut(cmd.GetValue()+", "+strings.Join(cmd.GetArguments(), ", ")) + "]"
 }
@@ -243,11 +294,35 @@ func (c *Core) adoptProcess(p *process) {
 // records, so that it can be made again after a restart.
 func (c *Core) launchProcess(p *process) {
 	l, err := c.launchOf(p)
-	if err != nil {
+	switch {
+	case errors.As(err, new(noCommand)) && p.task != nil:
+		c.endWithoutCommand(p, err)
+		return
+	case err != nil:
 		c.launchFailed(LaunchFailed{ID: p.id, Message: err.Error()})
 		return
 	}
 	c.emit(l)
+}
+
+// noCommand says what a command lacks to be run.
+type noCommand string
+
+func (n noCommand) Error() string { return string(n) }
+
+// endWithoutCommand ends a task as Mesos does, whose executor starts and then finds
+// that there is nothing to run.
+func (c *Core) endWithoutCommand(p *process, err error) {
+	c.metrics.LaunchErrors++
+	p.rec.Phase = record.Process_EXITED.Enum()
+	c.touchProcess(p)
+	c.update(p.task, status{state: mesos.TaskState_TASK_STARTING, source: mesos.TaskStatus_SOURCE_EXECUTOR})
+	c.endWith(p.task, &record.Ending{
+		State:   mesos.TaskState_TASK_FAILED.Enum(),
+		Reason:  mesos.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(),
+		Message: new("Executor terminated: " + err.Error()),
+	})
+	c.taskEnded(p.task)
 }
 
 func (c *Core) launchOf(p *process) (Launch, error) {
@@ -292,12 +367,12 @@ func (c *Core) environmentOf(p *process, directory string) (*environment, error)
 func argv(cmd *mesos.CommandInfo) (path string, args []string, err error) {
 	if cmd.GetShell() {
 		if cmd.Value == nil {
-			return "", nil, fmt.Errorf("shell command has no value")
+			return "", nil, noCommand("got a shell command without value, want a line to run")
 		}
 		return "/bin/sh", []string{"sh", "-c", cmd.GetValue()}, nil
 	}
 	if cmd.GetValue() == "" {
-		return "", nil, fmt.Errorf("command with shell=false has no value, want the path of a program")
+		return "", nil, noCommand("got a command with shell=false and without value, want the path of a program")
 	}
 	args = cmd.GetArguments()
 	if len(args) == 0 {
@@ -307,6 +382,7 @@ func argv(cmd *mesos.CommandInfo) (path string, args []string, err error) {
 }
 
 // unsupported says what of a container this agent cannot provide, "" if nothing.
+// Names of networks are not looked at, as in a Mesos without its network isolators.
 func unsupported(box *mesos.ContainerInfo) string {
 	switch {
 	case box == nil:
@@ -319,11 +395,6 @@ func unsupported(box *mesos.ContainerInfo) string {
 	for _, v := range box.GetVolumes() {
 		if !knownVolume(v) {
 			return "Unsupported container volume: " + v.GetContainerPath()
-		}
-	}
-	for _, n := range box.GetNetworkInfos() {
-		if n.GetName() != "" {
-			return "Unsupported container network: " + n.GetName()
 		}
 	}
 	return ""

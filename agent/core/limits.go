@@ -7,6 +7,10 @@ import (
 	"github.com/caprock/caprock/wire/mesos"
 )
 
+// DisableLimits says that processes cannot be limited here, so that tasks with limits
+// of their own are refused. It must be called before the first Step.
+func (c *Core) DisableLimits() { c.limitless = true }
+
 // limits of a container: what its executor and its live tasks were given. With an
 // explicit limit on any of them the bound is the sum of limits, where a part
 // without one counts with its request and an infinite one lifts the bound.

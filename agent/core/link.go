@@ -2,6 +2,9 @@ package core
 
 import (
 	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/caprock/caprock/agent/record"
 	"github.com/caprock/caprock/wire/link"
@@ -63,11 +66,23 @@ func (c *Core) registration() *link.Register {
 		}
 		for _, t := range f.order {
 			if !t.settled() {
-				r.Tasks = append(r.Tasks, c.taskMessage(t))
+				r.Tasks = append(r.Tasks, withoutData(c.taskMessage(t)))
 			}
 		}
 	}
 	return r
+}
+
+// withoutData leaves out what statuses carry for the scheduler: it goes there once.
+func withoutData(t *mesos.Task) *mesos.Task {
+	if !slices.ContainsFunc(t.Statuses, func(s *mesos.TaskStatus) bool { return s.Data != nil }) {
+		return t
+	}
+	t = t.CloneVT()
+	for _, s := range t.Statuses {
+		s.Data = nil
+	}
+	return t
 }
 
 // AgentInfo describes the agent as frameworks and executors see it.
@@ -82,8 +97,13 @@ func (c *Core) AgentInfo() *mesos.AgentInfo {
 	if id := c.AgentID(); id != "" {
 		info.Id = &mesos.AgentID{Value: &id}
 	}
+	info.ProtoReflect().SetUnknown(checkpoints)
 	return info
 }
+
+// checkpoints is AgentInfo.checkpoint, true: v1 does not know the field, but agents
+// send it.
+var checkpoints = protoreflect.RawFields{7<<3 | 0, 1}
 
 // frame takes one frame of the allocator, unless an allocator that was deposed
 // since sent it.

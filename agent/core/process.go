@@ -59,12 +59,7 @@ func (c *Core) launchFailed(f LaunchFailed) {
 	c.metrics.LaunchErrors++
 	p.rec.Phase = record.Process_EXITED.Enum()
 	c.touchProcess(p)
-	message := "Failed to launch container: " + f.Message
-	failed := &record.Ending{
-		State:   mesos.TaskState_TASK_FAILED.Enum(),
-		Reason:  mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(),
-		Message: &message,
-	}
+	failed := endOfLaunch(p.ct.fw, f)
 	if t := p.task; t != nil {
 		if t.prog.GetKillRequested() {
 			failed = killedDuringLaunch()
@@ -77,6 +72,19 @@ func (c *Core) launchFailed(f LaunchFailed) {
 		p.ct.rec.Ending = failed
 	}
 	c.executorEnded(p.ct, -1)
+}
+
+func endOfLaunch(fw *framework, f LaunchFailed) *record.Ending {
+	e := &record.Ending{
+		State:   mesos.TaskState_TASK_FAILED.Enum(),
+		Reason:  mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(),
+		Message: new("Failed to launch container: " + f.Message),
+	}
+	if f.NoUser {
+		e.State = fw.lost(mesos.TaskState_TASK_DROPPED).Enum()
+		e.Reason = mesos.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum()
+	}
+	return e
 }
 
 func killedDuringLaunch() *record.Ending {

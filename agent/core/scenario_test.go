@@ -117,13 +117,14 @@ func args(words []string) map[string]string {
 //
 //	capabilities A,B                   of the framework, for launches that follow
 //	connect | disconnect | registered [id=] [cluster=] | refused [shutdown]
-//	launch TASK [command=] [grace=] [complete=] [image] [health=TYPE] [check=TYPE]
+//	launch TASK [command=] [grace=] [complete=] [novalue] [limits] [image] [health=TYPE] [check=TYPE]
 //	       [delay=] [interval=] [timeout=] [failures=] [graceperiod=] of both kinds of check
 //	result NAME RUN CODE|lost          of a check, RUN as printed
 //	group EXECUTOR TASK… | add-group … | custom EXECUTOR TASK… | add EXECUTOR TASK…
-//	started NAME | failed NAME | exit NAME STATUS | oom NAME      NAME as printed
+//	started NAME | failed NAME [nouser] | exit NAME STATUS | oom NAME      NAME as printed
 //	kill TASK [grace=] | ack TASK | shutdown EXECUTOR | teardown | drain [gone]
 //	again                              the last outbox frame a second time
+//	limitless                          the kernel's side cannot limit
 //	old-term                           frames of a deposed allocator from now on
 //	subscribe EXECUTOR [seen=TASK] | update EXECUTOR TASK STATE [uuid=] | closed
 //	tick DURATION
@@ -134,6 +135,9 @@ func (s *scene) play(words []string) []string {
 	switch verb {
 	case "capabilities":
 		s.caps = strings.Split(rest[0], ",")
+		return nil
+	case "limitless":
+		s.core.DisableLimits()
 		return nil
 	case "old-term":
 		s.term--
@@ -165,7 +169,8 @@ func (s *scene) command(verb string, rest []string, a map[string]string) Command
 	case "started":
 		return Started{ID: s.id(rest[0]), Pid: 100, StartTicks: 1}
 	case "failed":
-		return LaunchFailed{ID: s.id(rest[0]), Message: "no such file"}
+		_, stranger := a["nouser"]
+		return LaunchFailed{ID: s.id(rest[0]), Message: "no such file", NoUser: stranger}
 	case "exit":
 		status, err := strconv.Atoi(rest[1])
 		if err != nil {
@@ -234,6 +239,12 @@ func (s *scene) task(id string, a map[string]string) *mesos.TaskInfo {
 	}
 	if c, ok := a["command"]; ok {
 		info.Command.Value = &c
+	}
+	if _, ok := a["novalue"]; ok {
+		info.Command.Value = nil
+	}
+	if _, ok := a["limits"]; ok {
+		info.Limits = map[string]*mesos.Value_Scalar{"cpus": {Value: new(1.0)}}
 	}
 	if _, ok := a["image"]; ok {
 		info.Container = &mesos.ContainerInfo{

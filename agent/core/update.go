@@ -48,7 +48,7 @@ func (c *Core) update(t *task, s status) {
 		st.ExecutorId = &mesos.ExecutorID{Value: &id}
 	}
 	if !s.bare && t.ct != nil {
-		st.ContainerStatus = c.containerStatus(t)
+		st.ContainerStatus = c.containerStatus(t, s.state)
 	}
 	c.enqueue(t, st)
 }
@@ -90,13 +90,8 @@ func (c *Core) enqueue(t *task, st *mesos.TaskStatus) {
 	}
 }
 
-// appendStatus adds st to a history: equal states in a row collapse to the latest,
-// and data is left out.
+// appendStatus adds st to a history: equal states in a row collapse to the latest.
 func appendStatus(history []*mesos.TaskStatus, st *mesos.TaskStatus) []*mesos.TaskStatus {
-	if st.Data != nil {
-		st = st.CloneVT()
-		st.Data = nil
-	}
 	if n := len(history); n > 0 && history[n-1].GetState() == st.GetState() {
 		history[n-1] = st
 		return history
@@ -210,11 +205,15 @@ func remove[T comparable](s []T, v T) []T {
 	return s
 }
 
-// containerStatus describes where t runs.
-func (c *Core) containerStatus(t *task) *mesos.ContainerStatus {
+// containerStatus describes where t runs. A member of a task group has only an id
+// where its executor would tell of it before the container is, or after it was.
+func (c *Core) containerStatus(t *task, state mesos.TaskState) *mesos.ContainerStatus {
 	cs := &mesos.ContainerStatus{ContainerId: &mesos.ContainerID{Value: t.ct.rec.Id}}
 	if id := t.rec.GetNestedId(); id != "" {
 		cs.ContainerId = &mesos.ContainerID{Value: &id, Parent: &mesos.ContainerID{Value: t.ct.rec.Id}}
+		if state == mesos.TaskState_TASK_STARTING || Terminal(state) {
+			return cs
+		}
 	}
 	p := t.proc
 	if p == nil {
@@ -229,7 +228,6 @@ func (c *Core) containerStatus(t *task) *mesos.ContainerStatus {
 
 func (c *Core) networkInfos() []*mesos.NetworkInfo {
 	return []*mesos.NetworkInfo{{IpAddresses: []*mesos.NetworkInfo_IPAddress{{
-		Protocol:  mesos.NetworkInfo_IPv4.Enum(),
 		IpAddress: &c.opts.IP,
 	}}}}
 }

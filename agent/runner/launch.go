@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/launch"
 )
 
 func (r *Runner) launch(l core.Launch) {
@@ -33,7 +35,8 @@ func (r *Runner) launch(l core.Launch) {
 			// The next agent finds the launch as it was recorded: not done.
 		case err != nil:
 			r.opts.Logger.Info("launch failed", "container", l.ID, "err", err)
-			r.opts.Report(core.LaunchFailed{ID: l.ID, Message: err.Error()})
+			var unknown user.UnknownUserError
+			r.opts.Report(core.LaunchFailed{ID: l.ID, Message: err.Error(), NoUser: errors.As(err, &unknown)})
 		default:
 			r.opts.Report(core.Started{ID: l.ID, Pid: p.Pid(), StartTicks: p.StartTicks()})
 			// A goroutine of its own: this one's stack has grown, and it holds l.
@@ -112,10 +115,7 @@ func (r *Runner) startIn(box *os.Root, l core.Launch, owner sandbox.Owner) (*iso
 		return nil, err
 	}
 	defer stderr.Close()
-	path, err := lookPath(l.Path, l.Env)
-	if err != nil {
-		return nil, err
-	}
+	path, missing := lookPath(l.Path, l.Env)
 	spec := isolation.Spec{
 		Path: path, Args: l.Args, Env: l.Env, Dir: l.Directory,
 		Stdout: stdout, Stderr: stderr, Setsid: true,
@@ -126,7 +126,30 @@ func (r *Runner) startIn(box *os.Root, l core.Launch, owner sandbox.Owner) (*iso
 	if spec.Mounts, err = r.bind(l, box); err != nil {
 		return nil, err
 	}
-	return r.opts.Kernel.Start(l.ID, l.Limits, Program{Spec: spec, Container: l.Container, Nested: l.Pod != ""})
+	program := Program{Spec: spec, Container: l.Container, Nested: l.Pod != ""}
+	if missing == nil {
+		p, err := r.opts.Kernel.Start(l.ID, l.Limits, program)
+		if missing = notExecuted(err); missing == nil {
+			return p, err
+		}
+	}
+	// As with Mesos the task runs for a moment, says why in its stderr, and fails.
+	program.Spec.Path, program.Spec.Args = "/bin/sh", []string{"sh", "-c", `echo "$0" >&2; exit 1`, "Failed to execute command: " + missing.Error()}
+	p, err := r.opts.Kernel.Start(l.ID, l.Limits, program)
+	if err != nil {
+		return nil, missing
+	}
+	return p, nil
+}
+
+// notExecuted returns err if a program could not be executed for its own sake: there
+// is none, or none that this machine can run.
+func notExecuted(err error) error {
+	var failed *launch.Error
+	if errors.As(err, &failed) && strings.HasPrefix(failed.Step, "execute ") {
+		return err
+	}
+	return nil
 }
 
 // output opens stdout or stderr of a task, for appending: the file of a launch that

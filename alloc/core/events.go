@@ -1,6 +1,8 @@
 package core
 
 import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/master"
@@ -63,8 +65,17 @@ func (c *Core) agentAdded(a *agentState) {
 		AgentAdded: &master.Event_AgentAdded{Agent: c.agentViewWithUse(a)}})
 }
 
+// checkpointUnknown is AgentInfo.checkpoint, true, as a field nobody knows.
+var checkpointUnknown = protoreflect.RawFields{7<<3 | 0, 1}
+
 func (c *Core) agentViewWithUse(a *agentState) *master.Response_GetAgents_Agent {
 	v := AgentView(a.cur)
+	if v.AgentInfo.Checkpoint != nil {
+		// Unlike answers to reads, events are of v1, which does not know the field.
+		v.AgentInfo = v.AgentInfo.CloneVT()
+		v.AgentInfo.Checkpoint = nil
+		v.AgentInfo.ProtoReflect().SetUnknown(checkpointUnknown)
+	}
 	used := c.usedOnAgent(a)
 	for _, id := range sortedKeys(used) {
 		v.AllocatedResources = append(v.AllocatedResources, used[id].ToProto(resource.Endpoint)...)

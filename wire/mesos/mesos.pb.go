@@ -3981,13 +3981,16 @@ func (x *MasterInfo) GetCapabilities() []*MasterInfo_Capability {
 }
 
 type AgentInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Hostname      *string                `protobuf:"bytes,1,req,name=hostname" json:"hostname,omitempty"`
-	Port          *int32                 `protobuf:"varint,8,opt,name=port,def=5051" json:"port,omitempty"`
-	Resources     []*Resource            `protobuf:"bytes,3,rep,name=resources" json:"resources,omitempty"`
-	Attributes    []*Attribute           `protobuf:"bytes,5,rep,name=attributes" json:"attributes,omitempty"`
-	Id            *AgentID               `protobuf:"bytes,6,opt,name=id" json:"id,omitempty"`
-	Domain        *DomainInfo            `protobuf:"bytes,10,opt,name=domain" json:"domain,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Hostname   *string                `protobuf:"bytes,1,req,name=hostname" json:"hostname,omitempty"`
+	Port       *int32                 `protobuf:"varint,8,opt,name=port,def=5051" json:"port,omitempty"`
+	Resources  []*Resource            `protobuf:"bytes,3,rep,name=resources" json:"resources,omitempty"`
+	Attributes []*Attribute           `protobuf:"bytes,5,rep,name=attributes" json:"attributes,omitempty"`
+	Id         *AgentID               `protobuf:"bytes,6,opt,name=id" json:"id,omitempty"`
+	// In v0 only. A Mesos master shows it to operators all the same; elsewhere it
+	// travels as a field that v1 does not know.
+	Checkpoint    *bool       `protobuf:"varint,7,opt,name=checkpoint" json:"checkpoint,omitempty"`
+	Domain        *DomainInfo `protobuf:"bytes,10,opt,name=domain" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4060,6 +4063,13 @@ func (x *AgentInfo) GetId() *AgentID {
 		return x.Id
 	}
 	return nil
+}
+
+func (x *AgentInfo) GetCheckpoint() bool {
+	if x != nil && x.Checkpoint != nil {
+		return *x.Checkpoint
+	}
+	return false
 }
 
 func (x *AgentInfo) GetDomain() *DomainInfo {
@@ -14655,7 +14665,7 @@ const file_wire_mesos_mesos_proto_rawDesc = "" +
 	"\aUNKNOWN\x10\x00\x12\x10\n" +
 	"\fAGENT_UPDATE\x10\x01\x12\x12\n" +
 	"\x0eAGENT_DRAINING\x10\x02\x12\f\n" +
-	"\bQUOTA_V2\x10\x03\"\x90\x04\n" +
+	"\bQUOTA_V2\x10\x03\"\xb0\x04\n" +
 	"\tAgentInfo\x12\x1a\n" +
 	"\bhostname\x18\x01 \x02(\tR\bhostname\x12\x18\n" +
 	"\x04port\x18\b \x01(\x05:\x045051R\x04port\x120\n" +
@@ -14663,7 +14673,10 @@ const file_wire_mesos_mesos_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\x05 \x03(\v2\x13.mesos.v1.AttributeR\n" +
 	"attributes\x12!\n" +
-	"\x02id\x18\x06 \x01(\v2\x11.mesos.v1.AgentIDR\x02id\x12,\n" +
+	"\x02id\x18\x06 \x01(\v2\x11.mesos.v1.AgentIDR\x02id\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\a \x01(\bR\n" +
+	"checkpoint\x12,\n" +
 	"\x06domain\x18\n" +
 	" \x01(\v2\x14.mesos.v1.DomainInfoR\x06domain\x1a\x94\x02\n" +
 	"\n" +

@@ -1901,6 +1901,9 @@ func (m *AgentInfo) AppendJSON(b []byte) []byte {
 	if m.Id != nil {
 		b = append(m.Id.AppendJSON(append(b, `"id":`...)), ',')
 	}
+	if m.Checkpoint != nil {
+		b = json.Bool(b, `"checkpoint":`, *m.Checkpoint)
+	}
 	if m.Domain != nil {
 		b = append(m.Domain.AppendJSON(append(b, `"domain":`...)), ',')
 	}
@@ -1935,6 +1938,8 @@ func (m *AgentInfo) DecodeJSON(d *json.Decoder) error {
 				x.DecodeJSON(d)
 				m.Id = x
 			}
+		case "checkpoint":
+			m.Checkpoint = d.OptBool()
 		case "domain":
 			if m.Domain = nil; d.Some() {
 				x := new(DomainInfo)
