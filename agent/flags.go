@@ -3,8 +3,8 @@ package agent
 import (
 	"maps"
 	"strconv"
-	"strings"
-	"time"
+
+	"github.com/caprock/caprock/wire/units"
 )
 
 // flags shows the options in force under the names that Mesos gives them, and
@@ -24,32 +24,19 @@ func (l *loop) flags() map[string]string {
 		"cgroups_root":                          o.CgroupsRoot,
 		"switch_user":                           strconv.FormatBool(!o.RunAsAgent),
 		"cgroups_enable_cfs":                    strconv.FormatBool(o.EnableCFS),
-		"executor_registration_timeout":         durationText(o.ExecutorRegistrationTimeout),
-		"executor_reregistration_timeout":       durationText(o.ExecutorReregistrationTimeout),
-		"executor_shutdown_grace_period":        durationText(o.ExecutorShutdownGracePeriod),
-		"recovery_timeout":                      durationText(o.RecoveryTimeout),
-		"fetcher_stall_timeout":                 durationText(o.Fetcher.StallTimeout),
+		"executor_registration_timeout":         units.FormatDuration(o.ExecutorRegistrationTimeout),
+		"executor_reregistration_timeout":       units.FormatDuration(o.ExecutorReregistrationTimeout),
+		"executor_shutdown_grace_period":        units.FormatDuration(o.ExecutorShutdownGracePeriod),
+		"recovery_timeout":                      units.FormatDuration(o.RecoveryTimeout),
+		"fetcher_stall_timeout":                 units.FormatDuration(o.Fetcher.StallTimeout),
 		"fetcher_cache_dir":                     o.Fetcher.CacheDir,
-		"fetcher_cache_size":                    strconv.FormatInt(o.Fetcher.CacheBytes, 10) + "B",
+		"fetcher_cache_size":                    units.FormatBytes(o.Fetcher.CacheBytes),
 		"frameworks_home":                       o.Fetcher.Home,
-		"registration_backoff_factor":           durationText(o.RegistrationBackoff),
-		"gc_delay":                              durationText(o.GCDelay),
+		"registration_backoff_factor":           units.FormatDuration(o.RegistrationBackoff),
+		"gc_delay":                              units.FormatDuration(o.GCDelay),
 		"max_completed_executors_per_framework": strconv.Itoa(o.MaxCompletedExecutors),
 		"recover":                               "reconnect",
 	}
 	maps.Copy(flags, o.Flags)
 	return flags
-}
-
-// durationText is a duration as Mesos' flags write it.
-func durationText(d time.Duration) string {
-	for _, u := range [...]struct {
-		unit time.Duration
-		name string
-	}{{7 * 24 * time.Hour, "weeks"}, {24 * time.Hour, "days"}, {time.Hour, "hrs"}, {time.Minute, "mins"}, {time.Second, "secs"}} {
-		if d != 0 && d%u.unit == 0 {
-			return strconv.FormatInt(int64(d/u.unit), 10) + u.name
-		}
-	}
-	return strings.TrimSpace(d.String())
 }

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/units"
 )
 
 // defaultPath is the PATH of a task that sets none.
@@ -98,20 +100,5 @@ func allocationRole(resources []*mesos.Resource) string {
 	return ""
 }
 
-// durationText prints nanoseconds as Mesos does: in the largest unit that divides
-// them.
-func durationText(ns int64) string {
-	units := [...]struct {
-		ns   int64
-		name string
-	}{
-		{7 * 24 * 60 * minute, "weeks"}, {24 * 60 * minute, "days"}, {60 * minute, "hrs"},
-		{minute, "mins"}, {second, "secs"}, {1e6, "ms"}, {1e3, "us"},
-	}
-	for _, u := range units {
-		if ns != 0 && ns%u.ns == 0 {
-			return strconv.FormatInt(ns/u.ns, 10) + u.name
-		}
-	}
-	return strconv.FormatInt(ns, 10) + "ns"
-}
+// durationText prints nanoseconds as Mesos does.
+func durationText(ns int64) string { return units.FormatDuration(time.Duration(ns)) }

@@ -2,17 +2,11 @@ package flags
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/pflag"
-)
 
-// byteUnits of Mesos' text for amounts of memory and disk.
-var byteUnits = []struct {
-	suffix string
-	bytes  int64
-}{{"TB", 1 << 40}, {"GB", 1 << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}, {"B", 1}}
+	"github.com/caprock/caprock/wire/units"
+)
 
 // bytesValue is a pflag value that reads "4KB", "1MB" or a number of bytes.
 type bytesValue[T int | int64] struct{ p *T }
@@ -25,32 +19,22 @@ func BytesVar[T int | int64](fs *pflag.FlagSet, p *T, name string, value T, usag
 
 // Set implements pflag.Value.
 func (b bytesValue[T]) Set(text string) error {
-	number, unit := text, int64(1)
-	for _, u := range byteUnits {
-		if n, ok := strings.CutSuffix(text, u.suffix); ok {
-			number, unit = n, u.bytes
-			break
-		}
+	n, err := units.ParseBytes(text)
+	if err == nil && int64(T(n)) != n {
+		err = fmt.Errorf("got %q, which is too large here", text)
 	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 0 || n > (1<<62)/unit {
-		return fmt.Errorf("got %q, want an amount such as 4096, 4KB or 1MB", text)
+	if err == nil {
+		*b.p = T(n)
 	}
-	*b.p = T(n * unit)
-	return nil
+	return err
 }
 
 // String prints the largest unit that divides the amount.
 func (b bytesValue[T]) String() string {
 	if b.p == nil {
-		return "0B" // pflag asks the zero value
+		return units.FormatBytes(0) // pflag asks the zero value
 	}
-	for _, u := range byteUnits {
-		if n := int64(*b.p); n != 0 && n%u.bytes == 0 {
-			return strconv.FormatInt(n/u.bytes, 10) + u.suffix
-		}
-	}
-	return "0B"
+	return units.FormatBytes(int64(*b.p))
 }
 
 // Type implements pflag.Value.

@@ -89,27 +89,6 @@ func TestBadConfigurationSaysWhere(t *testing.T) {
 	}
 }
 
-func TestDurations(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"15secs": 15 * time.Second, "10mins": 10 * time.Minute, "1hrs": time.Hour, "2weeks": 14 * 24 * time.Hour,
-		"500ms": 500 * time.Millisecond, "3us": 3 * time.Microsecond, "0ns": 0, "1m30s": 90 * time.Second,
-	} {
-		got, err := ParseDuration(text)
-		if err != nil || got != want {
-			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
-		}
-		again, err := ParseDuration(FormatDuration(got))
-		if err != nil || again != got {
-			t.Errorf("%s: prints as %s, which reads as %v, %v", text, FormatDuration(got), again, err)
-		}
-	}
-	for _, text := range []string{"", "5", "-1secs", "-3s", "secs", "1e30weeks", "NaNsecs", "five mins"} {
-		if d, err := ParseDuration(text); err == nil {
-			t.Errorf("%q was read as %v, want an error", text, d)
-		}
-	}
-}
-
 func TestChoice(t *testing.T) {
 	fs := pflag.NewFlagSet("alloc", pflag.ContinueOnError)
 	var scope int

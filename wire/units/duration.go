@@ -1,4 +1,4 @@
-package flags
+package units
 
 import (
 	"fmt"
@@ -63,20 +63,3 @@ func FormatDuration(d time.Duration) string {
 	}
 	return d.String()
 }
-
-// Duration is a pflag value that reads ParseDuration's forms.
-type Duration time.Duration
-
-// Set implements pflag.Value.
-func (d *Duration) Set(text string) error {
-	v, err := ParseDuration(text)
-	if err == nil {
-		*d = Duration(v)
-	}
-	return err
-}
-
-func (d *Duration) String() string { return FormatDuration(time.Duration(*d)) }
-
-// Type implements pflag.Value; it is what --help shows as the argument.
-func (*Duration) Type() string { return "duration" }
