@@ -211,17 +211,18 @@ func (a *Allocator) UpdateAgent(now int64, info Agent) error {
 		return misuse("agent %s has a fault domain, the allocator has none", info.ID)
 	}
 	g := a.agentAt(slot)
-	updated := false
+	hostname := g.info.Hostname
+	described := g.info.Hostname != info.Hostname || !g.info.Domain.EqualVT(info.Domain)
 	if !sameAttributes(g.info.Attributes, info.Attributes) {
-		updated = true
+		described = true
 		a.removeFilters(slot)
 	}
-	if g.info.Hostname != info.Hostname || !g.info.Domain.EqualVT(info.Domain) || g.info.Capabilities != info.Capabilities {
-		updated = true
+	updated := described || g.info.Capabilities != info.Capabilities
+	if described { // otherwise attributes stay in the order they had: constraints look at the first of a name
+		g.info = info
+		g.info.Total, g.info.Unavailability = nil, nil
 	}
-	hostname := g.info.Hostname
-	g.info = info
-	g.info.Total, g.info.Unavailability = nil, nil
+	g.info.Capabilities = info.Capabilities
 	if updated {
 		a.describe(slot)
 		if hostname != info.Hostname {

@@ -429,13 +429,15 @@ func alike(x, y cycle.Agent) bool {
 func (r *reference) UpdateAgent(now int64, info cycle.Agent) error {
 	r.at(now)
 	g := r.agents[info.ID]
-	updated := false
+	other := g.info.Hostname != info.Hostname || g.info.Domain.String() != info.Domain.String()
 	if !alike(g.info, info) {
-		updated = true
+		other = true
 		r.removeFilters(info.ID)
 	}
-	if g.info.Hostname != info.Hostname || g.info.Domain.String() != info.Domain.String() || g.info.Capabilities != info.Capabilities {
-		updated = true
+	updated := other || g.info.Capabilities != info.Capabilities
+	if caps := info.Capabilities; !other {
+		info, info.Total = g.info, info.Total
+		info.Capabilities = caps
 	}
 	g.info = info
 	if !g.total.Equal(info.Total) {
