@@ -435,11 +435,10 @@ func (r *reference) UpdateAgent(now int64, info cycle.Agent) error {
 		r.removeFilters(info.ID)
 	}
 	updated := other || g.info.Capabilities != info.Capabilities
-	if caps := info.Capabilities; !other {
-		info, info.Total = g.info, info.Total
-		info.Capabilities = caps
+	if other {
+		g.info = info
 	}
-	g.info = info
+	g.info.Capabilities = info.Capabilities
 	if !g.total.Equal(info.Total) {
 		updated = true
 		r.setTotal(info.ID, info.Total)
