@@ -96,7 +96,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return l.run(gctx) })
 	group.Go(func() error { return l.server.Serve(ln) })
-	group.Go(func() error { l.follow(gctx); return nil })
+	if a.opts.Recover == Cleanup {
+		a.Leave("everything that an earlier agent left is to be ended")
+	} else {
+		group.Go(func() error { l.follow(gctx); return nil })
+	}
 	group.Go(func() error { l.sweep(gctx); return nil })
 	group.Go(func() error {
 		<-gctx.Done()
@@ -129,6 +133,9 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkDisks(total, o.WorkDir); err != nil {
+		return nil, err
+	}
 	attributes, err := resource.ParseAttributes(o.Attributes)
 	if err != nil {
 		return nil, fmt.Errorf("attributes: %w", err)
@@ -144,6 +151,7 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 		ShutdownGrace:         int64(o.ExecutorShutdownGracePeriod),
 		RecoveryTimeout:       int64(o.RecoveryTimeout),
 		MaxCompleted:          o.MaxCompletedExecutors,
+		ReconfigurationPolicy: o.ReconfigurationPolicy,
 	}
 	if _, err := crand.Read(copts.Seed[:]); err != nil {
 		return nil, err
@@ -212,8 +220,9 @@ func (l *loop) recover(dir string) error {
 	}
 	l.store = store
 	if rec.FellBack || rec.Damage.Skipped > 0 {
-		log.Error("the agent's state was damaged; recovered what was whole", "snapshot_lost", rec.FellBack,
-			"records_lost", rec.Damage.Skipped)
+		if err := l.damaged(dir, rec); err != nil {
+			return err
+		}
 	}
 	refs, containers := l.core.Assemble()
 	known := containers
@@ -226,7 +235,9 @@ func (l *loop) recover(dir string) error {
 	for _, d := range l.core.EndedRuns() {
 		l.garbage.add(d)
 	}
-	l.core.Recover(l.now(), l.runner.Facts(refs))
+	if err := l.core.Recover(l.now(), l.runner.Facts(refs)); err != nil {
+		return fmt.Errorf("recover the agent's state: %w", err)
+	}
 	if len(refs) > 0 {
 		log.Info("recovered", "processes", len(refs), "containers", len(containers))
 	}

@@ -73,8 +73,7 @@ func isolationForTest() string {
 	return runner.Posix
 }
 
-func (n *node) start() {
-	n.t.Helper()
+func (n *node) options() agent.Options {
 	log := slog.New(slog.NewTextHandler(testWriter{n.t}, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	o := agent.Options{
 		Allocator: n.alloc.url, Listen: "127.0.0.1:0", WorkDir: n.dir, Resources: "cpus:2;mem:1024;disk:1024",
@@ -85,7 +84,12 @@ func (n *node) start() {
 	if n.opts != nil {
 		n.opts(&o)
 	}
-	a, err := agent.New(o)
+	return o
+}
+
+func (n *node) start() {
+	n.t.Helper()
+	a, err := agent.New(n.options())
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -389,4 +393,18 @@ func TestSecondAgentOnOneWorkDir(t *testing.T) {
 	if err := other.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Fatalf("got %v, want a refusal: the work dir is in use", err)
 	}
+}
+
+// runOnce runs an agent on the work dir of n that is expected to fail.
+func runOnce(t *testing.T, n *node, edit func(*agent.Options)) error {
+	t.Helper()
+	o := n.options()
+	edit(&o)
+	a, err := agent.New(o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return a.Run(ctx)
 }

@@ -1,20 +1,39 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/caprock/caprock/agent/volume"
+	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
 )
 
 const mib = 1 << 20
+
+// checkDisks reports MOUNT disks on which nothing is mounted.
+func checkDisks(total resource.Resources, workDir string) error {
+	var errs []error
+	for _, r := range total {
+		if source := r.Disk().GetSource(); source.GetType() == mesos.Resource_DiskInfo_Source_MOUNT && !r.HasProvider() {
+			root := source.GetMount().GetRoot()
+			if !filepath.IsAbs(root) {
+				root = filepath.Join(workDir, root)
+			}
+			errs = append(errs, volume.CheckMount(root))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // detectResources adds to given what it lacks of cpus, mem, disk and ports, by
 // Mesos' rules: mem and disk leave something to the system.

@@ -35,7 +35,9 @@ func (l *loop) flags() map[string]string {
 		"registration_backoff_factor":           units.FormatDuration(o.RegistrationBackoff),
 		"gc_delay":                              units.FormatDuration(o.GCDelay),
 		"max_completed_executors_per_framework": strconv.Itoa(o.MaxCompletedExecutors),
-		"recover":                               "reconnect",
+		"recover":                               o.Recover,
+		"strict":                                strconv.FormatBool(o.Strict),
+		"reconfiguration_policy":                o.ReconfigurationPolicy,
 	}
 	maps.Copy(flags, o.Flags)
 	return flags

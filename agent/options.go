@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/wire/build"
@@ -63,6 +64,15 @@ type Options struct {
 	// there, meta/bpf below WorkDir, where one is then mounted until the agent
 	// leaves. "none" turns BPF off.
 	BPFPinDir string
+	// ReconfigurationPolicy says which changes of Resources and Attributes a restart
+	// may bring: core.ReconfigureFitting (default), core.ReconfigureAdditive or
+	// core.ReconfigureEqual.
+	ReconfigurationPolicy string
+	// Recover is Reconnect (default) or Cleanup.
+	Recover string
+	// Strict makes Run fail if checkpoints are damaged. Otherwise what is damaged is
+	// set aside below meta/quarantine, and the agent goes on with the rest.
+	Strict bool
 	// RunAsAgent runs every task as the agent's own user (switch_user=false).
 	RunAsAgent bool
 	// EnableCFS makes cpus an upper bound too (cgroups_enable_cfs).
@@ -101,6 +111,15 @@ type Options struct {
 	Clock  clock.Clock
 }
 
+// What an agent does with what an earlier one on its work dir left running.
+const (
+	// Reconnect takes it up again.
+	Reconnect = "reconnect"
+	// Cleanup ends it, and then the agent. The next one on the work dir is a new
+	// agent, with the reservations and volumes of this one.
+	Cleanup = "cleanup"
+)
+
 const maxReregistrationTimeout = 15 * time.Second
 
 // EnsureDefaults fills what is unset.
@@ -109,6 +128,8 @@ func (o *Options) EnsureDefaults() {
 	def(&o.DefaultRole, "*")
 	def(&o.Isolation, runner.Auto)
 	def(&o.Version, build.MesosVersion)
+	def(&o.ReconfigurationPolicy, core.ReconfigureFitting)
+	def(&o.Recover, Reconnect)
 	if abs, err := filepath.Abs(o.WorkDir); err == nil && o.WorkDir != "" {
 		o.WorkDir = abs
 	}
@@ -194,6 +215,9 @@ func (o *Options) Validate() error {
 		errs = append(errs, fmt.Errorf("attributes: %w", err))
 	}
 	errs = append(errs, runner.CheckIsolation(o.Isolation), o.Rights.Validate())
+	if o.Recover != Reconnect && o.Recover != Cleanup {
+		errs = append(errs, fmt.Errorf("recover: got %q, want %s or %s", o.Recover, Reconnect, Cleanup))
+	}
 	if o.ExecutorReregistrationTimeout > maxReregistrationTimeout {
 		errs = append(errs, fmt.Errorf("executor_reregistration_timeout: got %s, want at most %s",
 			o.ExecutorReregistrationTimeout, maxReregistrationTimeout))

@@ -121,6 +121,13 @@ func (a *server) answer(call *agent.Call) (*agent.Response, error) {
 		return r, a.readFileV1(r, call.ReadFile)
 	case agent.Call_GET_OPERATIONS:
 		r.GetOperations = &agent.Response_GetOperations{}
+		if err := a.Read(func(c *core.Core) {
+			for _, o := range c.View().Operations {
+				r.GetOperations.Operations = append(r.GetOperations.Operations, o.CloneVT())
+			}
+		}); err != nil {
+			return nil, httpd.Refusef(503, "%v", err)
+		}
 	case agent.Call_GET_RESOURCE_PROVIDERS:
 		r.GetResourceProviders = &agent.Response_GetResourceProviders{}
 	case agent.Call_GET_CONTAINERS:

@@ -86,22 +86,37 @@ type ExecutorGone struct{ Token Token }
 // Collected says that the sandbox of an ended run was removed.
 type Collected struct{ ContainerID string }
 
+// VolumeChanged answers a ChangeVolume. Fault says why it could not be done, "" if
+// it was.
+type VolumeChanged struct {
+	ID    string
+	Fault string
+}
+
+// UpdateFailed says that a Resize or Attach of a container came to nothing.
+type UpdateFailed struct {
+	ID      string
+	Message string
+}
+
 // Leave asks to unregister, end every task and stop.
 type Leave struct{ Message string }
 
-func (Connected) command()    {}
-func (Disconnected) command() {}
-func (Frame) command()        {}
-func (Started) command()      {}
-func (LaunchFailed) command() {}
-func (Exited) command()       {}
-func (Limited) command()      {}
-func (Checked) command()      {}
-func (Tick) command()         {}
-func (ExecutorCall) command() {}
-func (ExecutorGone) command() {}
-func (Collected) command()    {}
-func (Leave) command()        {}
+func (Connected) command()     {}
+func (Disconnected) command()  {}
+func (Frame) command()         {}
+func (Started) command()       {}
+func (LaunchFailed) command()  {}
+func (Exited) command()        {}
+func (Limited) command()       {}
+func (Checked) command()       {}
+func (Tick) command()          {}
+func (ExecutorCall) command()  {}
+func (ExecutorGone) command()  {}
+func (Collected) command()     {}
+func (VolumeChanged) command() {}
+func (UpdateFailed) command()  {}
+func (Leave) command()         {}
 
 // Effect is something for the driver to do once the records are durable.
 type Effect interface{ effect() }
@@ -136,6 +151,53 @@ type Launch struct {
 	// Pod is the sandbox of the executor that a nested container belongs to; "" for
 	// others.
 	Pod string
+	// Volumes to be seen in the sandbox.
+	Volumes []Volume
+}
+
+// Volume is a persistent volume as a container sees it.
+type Volume struct {
+	// Source is the directory of its data, absolute. It is there: one that is not
+	// was lost, and must not be used as an empty one.
+	Source string
+	// Target is the path in the sandbox, relative.
+	Target   string
+	ReadOnly bool
+	// KeepOwner: others are using it, so it goes on belonging to whom it does.
+	KeepOwner bool
+}
+
+// ChangeVolume makes the directory of a volume, or removes its content and, unless
+// KeepRoot, the directory. The answer is VolumeChanged. Until that is in the records
+// the change may be asked for again; done twice it has the effect of once.
+type ChangeVolume struct {
+	// ID is new for each change.
+	ID       string
+	Path     string
+	Remove   bool
+	KeepRoot bool
+}
+
+// SweepVolumes removes for good what changes have removed, but for those that are
+// in Keep, which may be asked for again. Roots hold volumes, Mounts are one each.
+type SweepVolumes struct {
+	Roots, Mounts []string
+	Keep          []string
+}
+
+// Attach lets a running container see volumes; Detach takes them away.
+type Attach struct {
+	ID        string
+	Directory string
+	User      string
+	Volumes   []Volume
+}
+
+// Detach undoes Attach.
+type Detach struct {
+	ID        string
+	Directory string
+	Volumes   []Volume
 }
 
 // Limits bounds a container.
@@ -157,6 +219,7 @@ type Nest struct {
 	Directory string
 	Latest    string
 	User      string
+	Volumes   []Volume
 }
 
 // CancelLaunch gives up on a Launch that has not answered; it still answers.
@@ -259,4 +322,8 @@ func (Reply) effect()        {}
 func (OpenStream) effect()   {}
 func (Event) effect()        {}
 func (CloseStream) effect()  {}
+func (ChangeVolume) effect() {}
+func (SweepVolumes) effect() {}
+func (Attach) effect()       {}
+func (Detach) effect()       {}
 func (Exit) effect()         {}

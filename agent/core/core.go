@@ -17,6 +17,11 @@ type Core struct {
 
 	rec        *record.Agent
 	agentDirty bool
+	// res is what the machine has; it outlives the agent's id.
+	res      *record.Resources
+	resDirty bool
+	// operations in the order they came.
+	operations []*operation
 
 	frameworks map[string]*framework
 	// order lists the frameworks as they came.
@@ -76,6 +81,7 @@ func New(opts Options) *Core {
 		opts:        opts,
 		rng:         rand.NewChaCha8(opts.Seed),
 		rec:         &record.Agent{},
+		res:         &record.Resources{},
 		frameworks:  map[string]*framework{},
 		containers:  map[string]*container{},
 		processes:   map[string]*process{},
@@ -112,6 +118,10 @@ func (c *Core) Step(now Time, cmd Command) {
 		c.leave(cmd.Message)
 	case Checked:
 		c.checked(cmd)
+	case VolumeChanged:
+		c.volumeChanged(cmd)
+	case UpdateFailed:
+		c.updateFailed(cmd)
 	case Tick:
 	default:
 		panic(fmt.Sprintf("BUG: agent core got command %T", cmd))
@@ -124,6 +134,10 @@ func (c *Core) Take() Output {
 	if c.agentDirty && c.stopping == "" {
 		c.agentDirty = false
 		c.put(record.AgentKey, c.rec)
+	}
+	if c.resDirty {
+		c.resDirty = false
+		c.put(record.ResourcesKey, c.res)
 	}
 	for _, e := range c.dirty {
 		e.write(c)

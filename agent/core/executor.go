@@ -146,6 +146,7 @@ func (c *Core) deliver(ct *container) {
 		}
 		t.prog.Delivered = new(true)
 		c.touchTask(t)
+		c.attach(t)
 		if n := t.rec.GetGroup(); n != 0 {
 			if groups[n] == nil {
 				groups[n] = &mesos.TaskGroupInfo{}

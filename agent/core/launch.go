@@ -256,7 +256,10 @@ func (c *Core) addToExecutor(ct *container, infos []*mesos.TaskInfo, group, firs
 		}
 	default:
 		if first {
-			c.nest(ct)
+			if err := c.nest(ct); err != nil {
+				c.failMembers(added, err)
+				return
+			}
 		}
 		for _, t := range added {
 			c.launchProcess(t.proc)
@@ -264,10 +267,22 @@ func (c *Core) addToExecutor(ct *container, infos []*mesos.TaskInfo, group, firs
 	}
 }
 
-func (c *Core) nest(ct *container) {
+func (c *Core) nest(ct *container) error {
+	volumes, err := c.volumes(ct, ct.rec.Executor.Resources)
+	if err != nil {
+		return err
+	}
 	c.emit(Nest{
-		ID: ct.id(), Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(),
+		ID: ct.id(), Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(), Volumes: volumes,
 	})
+	return nil
+}
+
+// failMembers ends members whose executor cannot be.
+func (c *Core) failMembers(members []*task, err error) {
+	for _, t := range members {
+		c.launchFailed(LaunchFailed{ID: t.proc.id, Message: err.Error()})
+	}
 }
 
 func latest(ct *container) string {
@@ -328,9 +343,9 @@ func (c *Core) endWithoutCommand(p *process, err error) {
 func (c *Core) launchOf(p *process) (Launch, error) {
 	ct := p.ct
 	l := Launch{ID: p.id, Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(), Limits: c.limits(ct)}
-	cmd, box := ct.rec.Executor.Command, ct.rec.Executor.Container
+	cmd, box, held := ct.rec.Executor.Command, ct.rec.Executor.Container, ct.rec.Executor.Resources
 	if t := p.task; t != nil {
-		cmd, box = t.rec.Info.Command, t.rec.Info.Container
+		cmd, box, held = t.rec.Info.Command, t.rec.Info.Container, t.rec.Info.Resources
 		if nested := t.rec.GetNestedId(); nested != "" {
 			l.Pod = l.Directory
 			l.Latest = filepath.Join(l.Directory, "tasks", t.id())
@@ -347,6 +362,9 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 	l.Container = box
 	env, err := c.environmentOf(p, l.Directory)
 	if err != nil {
+		return l, err
+	}
+	if l.Volumes, err = c.volumes(ct, held); err != nil {
 		return l, err
 	}
 	l.Env, l.URIs = env.list, cmd.GetUris()

@@ -43,17 +43,20 @@ func (c *Core) registration() *link.Register {
 	r := &link.Register{
 		Agent:           c.AgentInfo(),
 		Version:         &c.opts.Version,
-		Total:           c.rec.Total,
+		Total:           c.res.Total,
 		AppliedSeq:      new(c.rec.GetAppliedSeq()),
 		BootId:          &c.opts.BootID,
 		Instance:        &c.opts.Instance,
 		Address:         &mesos.Address{Hostname: &c.opts.Hostname, Ip: &c.opts.IP, Port: new(int32(c.opts.Port))},
-		ResourceVersion: &mesos.UUID{Value: c.rec.ResourceVersion},
+		ResourceVersion: &mesos.UUID{Value: c.res.Version},
 		DrainConfig:     c.rec.DrainConfig,
 		ClusterId:       c.rec.ClusterId,
 	}
 	for _, t := range capabilities {
 		r.Capabilities = append(r.Capabilities, &mesos.AgentInfo_Capability{Type: t.Enum()})
+	}
+	for _, o := range c.operations {
+		r.Operations = append(r.Operations, o.rec.Operation)
 	}
 	for _, f := range c.order {
 		r.Frameworks = append(r.Frameworks, f.rec.Info)
@@ -160,6 +163,8 @@ func (c *Core) outbox(d *link.Down) {
 		c.updateFramework(b.UpdateFramework.Framework)
 	case *link.Down_ApplyOperation:
 		c.applyOperation(b.ApplyOperation)
+	case *link.Down_AcknowledgeOperation:
+		c.acknowledgeOperation(b.AcknowledgeOperation)
 	case *link.Down_Drain:
 		c.drain(b.Drain.GetConfig())
 	default:
@@ -216,11 +221,11 @@ func (c *Core) registeredAs(r *link.Registered) {
 	}
 	c.exits = nil
 	for _, f := range c.order {
-		for _, t := range f.order {
-			if len(t.pending) > 0 {
-				c.sendUpdate(t)
-			}
-		}
+		c.resendUpdates(f)
+	}
+	for _, o := range c.operations {
+		o.retryEvery = 0
+		c.sendOperation(o)
 	}
 }
 

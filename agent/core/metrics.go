@@ -20,6 +20,8 @@ type Metrics struct {
 	FencedFrames uint64
 	// DamagedRecords counts records that recovery had to leave out.
 	DamagedRecords uint64
+	// VolumeErrors counts directories of volumes that could not be made or removed.
+	VolumeErrors uint64
 }
 
 func (m *Metrics) count(s mesos.TaskState) {
@@ -29,8 +31,8 @@ func (m *Metrics) count(s mesos.TaskState) {
 }
 
 func (m Metrics) String() string {
-	return fmt.Sprintf("updates %v valid %d invalid %d launch errors %d duplicates %d fenced %d damaged %d",
-		m.Updates, m.ValidUpdates, m.InvalidUpdates, m.LaunchErrors, m.DuplicateLaunches, m.FencedFrames, m.DamagedRecords)
+	return fmt.Sprintf("updates %v valid %d invalid %d launch errors %d duplicates %d fenced %d damaged %d volume errors %d",
+		m.Updates, m.ValidUpdates, m.InvalidUpdates, m.LaunchErrors, m.DuplicateLaunches, m.FencedFrames, m.DamagedRecords, m.VolumeErrors)
 }
 
 // Metrics returns the counters.

@@ -81,6 +81,9 @@ type Options struct {
 	ReregistrationTimeout int64
 	ShutdownGrace         int64
 	RecoveryTimeout       int64
+	// ReconfigurationPolicy is ReconfigureFitting (also ""), ReconfigureAdditive or
+	// ReconfigureEqual.
+	ReconfigurationPolicy string
 	// MaxCompleted is how many ended runs are kept per framework; default 150.
 	MaxCompleted int
 	// Seed feeds uuids and container ids: never the same in two processes.
@@ -95,6 +98,9 @@ func (o *Options) EnsureDefaults() {
 	setDefault(&o.RecoveryTimeout, DefaultRecoveryTimeout)
 	if o.MaxCompleted == 0 {
 		o.MaxCompleted = defaultMaxCompleted
+	}
+	if o.ReconfigurationPolicy == "" {
+		o.ReconfigurationPolicy = ReconfigureFitting
 	}
 	if o.Version == "" {
 		o.Version = "1.12.0"
@@ -123,6 +129,12 @@ func (o *Options) Validate() error {
 		if !strings.Contains(v, "=") {
 			errs = append(errs, fmt.Errorf("environment: got %q, want NAME=value", v))
 		}
+	}
+	switch o.ReconfigurationPolicy {
+	case ReconfigureFitting, ReconfigureAdditive, ReconfigureEqual:
+	default:
+		errs = append(errs, fmt.Errorf("reconfiguration_policy: got %q, want %s, %s or %s",
+			o.ReconfigurationPolicy, ReconfigureFitting, ReconfigureAdditive, ReconfigureEqual))
 	}
 	return errors.Join(errs...)
 }

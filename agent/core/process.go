@@ -178,6 +178,7 @@ func (c *Core) taskEnded(t *task) {
 		}
 	default:
 		c.resize(ct)
+		c.detach(t)
 	}
 	c.settleContainer(ct)
 }

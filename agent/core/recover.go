@@ -19,6 +19,7 @@ type loading struct {
 	progress   map[string]*record.Progress
 	updates    map[string]map[uint64]*record.Update
 	completed  map[string]*record.Completed
+	operations map[string]*record.Operation
 }
 
 func newLoading() *loading {
@@ -29,6 +30,7 @@ func newLoading() *loading {
 		progress:   map[string]*record.Progress{},
 		updates:    map[string]map[uint64]*record.Update{},
 		completed:  map[string]*record.Completed{},
+		operations: map[string]*record.Operation{},
 	}
 }
 
@@ -50,6 +52,8 @@ func (c *Core) Load(key string, value []byte) error {
 	switch m := m.(type) {
 	case *record.Agent:
 		c.rec = m
+	case *record.Resources:
+		c.res = m
 	case *record.Framework:
 		replace(l.frameworks, parts[0], m, gone)
 	case *record.Container:
@@ -60,6 +64,8 @@ func (c *Core) Load(key string, value []byte) error {
 		replace(l.progress, taskKey(parts), m, gone)
 	case *record.Completed:
 		replace(l.completed, parts[0], m, gone)
+	case *record.Operation:
+		replace(l.operations, parts[0], m, gone)
 	case *record.Update:
 		return l.loadUpdate(key, parts, m, gone)
 	}
@@ -154,6 +160,7 @@ func (c *Core) Assemble() (refs []ProcessRef, containers []string) {
 		}
 		c.completed = append(c.completed, done)
 	}
+	c.assembleOperations(l.operations)
 	slices.SortFunc(c.completed, func(a, b *record.Completed) int {
 		return cmp.Or(cmp.Compare(a.GetEndedAtNanos(), b.GetEndedAtNanos()),
 			cmp.Compare(a.Container.GetOrdinal(), b.Container.GetOrdinal()))
@@ -294,16 +301,17 @@ func (c *Core) assembleStream(t *task, updates map[uint64]*record.Update) {
 }
 
 // Recover takes up where the process before left off, given what the kernel says
-// about each process that Assemble returned.
-func (c *Core) Recover(now Time, facts map[string]Fact) {
+// about each process that Assemble returned. An error says why this agent must not
+// go on with the options it was given; nothing has changed then.
+func (c *Core) Recover(now Time, facts map[string]Fact) error {
 	c.now = now
 	rebooted := c.rec.BootId != nil && c.rec.GetBootId() != c.opts.BootID
-	c.rec.BootId = &c.opts.BootID
-	if !sameResources(c.rec.Configured, c.opts.Resources) {
-		c.rec.Configured, c.rec.Total = c.opts.Resources, c.opts.Resources
-		c.rec.ResourceVersion = c.uuid()
+	if err := c.reconfigure(rebooted); err != nil {
+		return err
 	}
+	c.rec.BootId = &c.opts.BootID
 	c.agentDirty = true
+	c.recoverVolumes()
 	for _, f := range slices.Clone(c.order) {
 		for _, ct := range slices.Clone(f.containers) {
 			c.recoverContainer(ct, facts, rebooted)
@@ -311,15 +319,14 @@ func (c *Core) Recover(now Time, facts map[string]Fact) {
 		c.settleFramework(f)
 	}
 	c.awaitExecutors()
-}
-
-func sameResources(a, b []*mesos.Resource) bool {
-	return slices.EqualFunc(a, b, func(x, y *mesos.Resource) bool { return x.EqualVT(y) })
+	return nil
 }
 
 func (c *Core) recoverContainer(ct *container, facts map[string]Fact, rebooted bool) {
 	if ct.kind() == record.Container_DEFAULT && ct.state() != record.Container_TERMINATED {
-		c.nest(ct)
+		if err := c.nest(ct); err != nil {
+			c.metrics.VolumeErrors++ // it was fit to be made once; what runs goes on
+		}
 	}
 	if ct.proc != nil && !ct.proc.exited() {
 		c.recoverProcess(ct.proc, facts[ct.proc.id], rebooted)
@@ -433,6 +440,14 @@ func (c *Core) State() iter.Seq[Record] {
 	return func(yield func(Record) bool) {
 		if c.stopping == "" && !yield(Record{Key: record.AgentKey, Value: c.rec}) {
 			return
+		}
+		if !yield(Record{Key: record.ResourcesKey, Value: c.res}) {
+			return
+		}
+		for _, o := range c.operations {
+			if !yield(Record{Key: o.key(), Value: o.rec}) {
+				return
+			}
 		}
 		for _, f := range c.order {
 			if !f.yieldRecords(yield) {

@@ -100,7 +100,9 @@ func (s *scene) start(facts map[string]Fact) {
 			facts[r.ID] = Fact{Alive: true, Pid: 100, StartTicks: 1}
 		}
 	}
-	s.core.Recover(s.now, facts)
+	if err := s.core.Recover(s.now, facts); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // args are the name=value words of a line.

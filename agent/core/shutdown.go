@@ -95,6 +95,8 @@ func (c *Core) updateFramework(info *mesos.FrameworkInfo) {
 	if f := c.frameworks[info.GetId().GetValue()]; f != nil {
 		f.rec.Info = info
 		c.touchFramework(f)
+		// It has come back: what it may have missed is said again now.
+		c.resendUpdates(f)
 	}
 }
 
@@ -174,13 +176,14 @@ func (c *Core) settleFramework(f *framework) {
 	delete(c.frameworks, f.id)
 	c.order = remove(c.order, f)
 	c.touchFramework(f)
-	if len(c.order) == 0 {
-		c.emptied()
-	}
+	c.checkEmpty()
 }
 
-// emptied runs when nothing is left on the agent.
-func (c *Core) emptied() {
+// checkEmpty draws the consequences when nothing is left on the agent.
+func (c *Core) checkEmpty() {
+	if len(c.order) > 0 || len(c.operations) > 0 {
+		return
+	}
 	if c.rec.DrainConfig != nil {
 		c.rec.DrainConfig = nil
 		c.agentDirty = true
@@ -197,14 +200,13 @@ func (c *Core) shutdown(message string) {
 		return
 	}
 	c.stopping = message
-	c.rec = &record.Agent{Term: c.rec.Term, AgentId: c.rec.AgentId, Total: c.opts.Resources}
+	c.rec = &record.Agent{Term: c.rec.Term, AgentId: c.rec.AgentId}
 	c.erase(record.AgentKey)
+	c.dropOperations()
 	for _, f := range slices.Clone(c.order) {
 		c.shutdownFramework(f.id)
 	}
-	if len(c.order) == 0 {
-		c.emptied()
-	}
+	c.checkEmpty()
 }
 
 func (c *Core) leave(message string) {
@@ -231,9 +233,7 @@ func (c *Core) drain(config *mesos.DrainConfig) {
 			}
 		}
 	}
-	if len(c.order) == 0 {
-		c.emptied()
-	}
+	c.checkEmpty()
 }
 
 // drainPolicy shortens the task's own grace to what the drain allows.
@@ -260,26 +260,4 @@ func (c *Core) markDraining(t *task, st *mesos.TaskStatus) {
 	if st.GetState() == mesos.TaskState_TASK_KILLED && c.rec.DrainConfig.GetMarkGone() && aware {
 		st.State = mesos.TaskState_TASK_GONE_BY_OPERATOR.Enum()
 	}
-}
-
-// applyOperation takes over the total that an operation of the allocator leads to
-// and answers for it.
-func (c *Core) applyOperation(op *link.ApplyOperation) {
-	c.rec.Total = op.Total
-	c.rec.ResourceVersion = c.uuid()
-	c.agentDirty = true
-	st := &mesos.OperationStatus{
-		State:       mesos.OperationState_OPERATION_FINISHED.Enum(),
-		OperationId: op.Info.GetId(),
-		AgentId:     c.agentIDMessage(),
-	}
-	if op.Info.GetId() != nil {
-		st.Uuid = &mesos.UUID{Value: c.uuid()}
-	}
-	c.send(&link.Up{Body: &link.Up_OperationUpdate{OperationUpdate: &link.OperationUpdate{
-		FrameworkId: op.FrameworkId, OperationUuid: op.OperationUuid, Status: st,
-	}}})
-	c.send(&link.Up{Body: &link.Up_ResourcesUpdate{ResourcesUpdate: &link.ResourcesUpdate{
-		Total: c.rec.Total, ResourceVersion: &mesos.UUID{Value: c.rec.ResourceVersion},
-	}}})
 }

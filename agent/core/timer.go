@@ -14,6 +14,7 @@ const (
 	timerHeartbeat
 	timerRecovery
 	timerCheck
+	timerOperation
 )
 
 // timer is an alarm. It is void if the field that it was armed for no longer
@@ -26,6 +27,7 @@ type timer struct {
 	proc  *process
 	task  *task
 	check *checker
+	op    *operation
 }
 
 type timerHeap []timer
@@ -70,6 +72,8 @@ func (c *Core) field(t *timer) *int64 {
 		return &t.ct.heartbeatAt
 	case timerCheck:
 		return &t.check.at
+	case timerOperation:
+		return &t.op.retryAt
 	default:
 		return &c.recoverUntil
 	}
@@ -128,6 +132,8 @@ func (c *Core) fire(t timer) {
 		c.heartbeat(t.ct)
 	case timerCheck:
 		c.runCheck(t.check)
+	case timerOperation:
+		c.sendOperation(t.op)
 	case timerRecovery:
 		c.endRecovery()
 	}

@@ -122,6 +122,16 @@ func (c *Core) sendUpdate(t *task) {
 	c.send(&link.Up{Body: &link.Up_StatusUpdate{StatusUpdate: up}})
 }
 
+// resendUpdates sends the heads of the streams of f again, as if for the first time.
+func (c *Core) resendUpdates(f *framework) {
+	for _, t := range f.order {
+		if len(t.pending) > 0 {
+			t.retryEvery = 0
+			c.sendUpdate(t)
+		}
+	}
+}
+
 func (c *Core) retryUpdate(t *task) {
 	if len(t.pending) > 0 && !t.gone {
 		c.sendUpdate(t)

@@ -15,6 +15,7 @@ type View struct {
 	Registered   bool
 	Allocator    string
 	DrainConfig  *mesos.DrainConfig
+	Operations   []*mesos.Operation
 	// Frameworks with live containers come first in the order they came; Completed
 	// ones, of which only ended runs are left, follow in Ended.
 	Frameworks []FrameworkView
@@ -59,8 +60,11 @@ type NestedView struct {
 // View returns the present state.
 func (c *Core) View() *View {
 	v := &View{
-		AgentID: c.AgentID(), Info: c.AgentInfo(), Capabilities: capabilities, Total: c.rec.Total,
+		AgentID: c.AgentID(), Info: c.AgentInfo(), Capabilities: capabilities, Total: c.res.Total,
 		Registered: c.registered, Allocator: c.allocator, DrainConfig: c.rec.DrainConfig,
+	}
+	for _, o := range c.operations {
+		v.Operations = append(v.Operations, o.rec.Operation)
 	}
 	index := map[string]int{}
 	for _, f := range c.order {

@@ -43,6 +43,10 @@ type world struct {
 	alloc   map[string]*simTask
 	order   []string
 	acks    []*link.Acknowledge
+	disks   simDisks
+	// muteOperations leaves the ends of operations unacknowledged.
+	muteOperations bool
+	reports        []*link.OperationUpdate
 	// executors by container id
 	executors map[string]*simExecutor
 	tokens    Token
@@ -76,7 +80,7 @@ type simExecutor struct {
 func newWorld(t fataler) *world {
 	w := &world{
 		t: t, now: Time{Wall: 1e18, Mono: 1}, disk: map[string][]byte{}, procs: map[string]*simProcess{},
-		starts: map[string]int{}, alloc: map[string]*simTask{}, executors: map[string]*simExecutor{},
+		starts: map[string]int{}, alloc: map[string]*simTask{}, executors: map[string]*simExecutor{}, disks: newSimDisks(),
 	}
 	w.boot()
 	return w
@@ -85,8 +89,10 @@ func newWorld(t fataler) *world {
 func testOptions(seed byte) Options {
 	return Options{
 		WorkDir: "/w", IP: "10.0.0.1", Port: 5051, Hostname: "n", BootID: "boot", Instance: "i",
-		Resources: []*mesos.Resource{{Name: new("cpus"), Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: new(4.0)}}},
-		Seed:      [32]byte{seed},
+		Resources: []*mesos.Resource{
+			{Name: new("cpus"), Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: new(4.0)}}, simDisk(1000), simMount(),
+		},
+		Seed: [32]byte{seed},
 	}
 }
 
@@ -104,7 +110,9 @@ func (w *world) boot() {
 	for _, r := range refs {
 		facts[r.ID] = w.fact(r)
 	}
-	w.core.Recover(w.now, facts)
+	if err := w.core.Recover(w.now, facts); err != nil {
+		w.t.Fatal(err)
+	}
 	w.turn(-1)
 }
 
@@ -202,6 +210,10 @@ func (w *world) do(e Effect) {
 			w.t.Fatalf("a check of container %s, which is not there", e.ID)
 		}
 		w.inbox = append(w.inbox, Checked{ID: e.ID, Run: e.Run, Code: int(e.Run / 2 % 2)})
+	case ChangeVolume:
+		w.inbox = append(w.inbox, w.disks.change(e))
+	case SweepVolumes:
+		w.disks.sweep(e)
 	case Nest, Resize, Discard, CancelCheck:
 	default:
 		w.t.Fatalf("unexpected effect %T", e)
@@ -263,6 +275,8 @@ func (w *world) receive(up *link.Up) {
 		w.applied = b.Applied.GetSeq()
 	case *link.Up_StatusUpdate:
 		w.update(b.StatusUpdate)
+	case *link.Up_OperationUpdate:
+		w.operationUpdate(b.OperationUpdate)
 	}
 }
 
@@ -541,7 +555,7 @@ func (w *world) idle() bool {
 			return false
 		}
 	}
-	return len(w.core.frameworks) == 0 && w.applied == uint64(len(w.outbox))
+	return len(w.core.frameworks) == 0 && len(w.core.operations) == 0 && w.applied == uint64(len(w.outbox))
 }
 
 func (w *world) describe() string {
@@ -615,7 +629,7 @@ func (w *world) teardown(t *rapid.T) {
 		for len(w.launching) > 0 {
 			w.startOne(0, false)
 		}
-		if w.applied == uint64(len(w.outbox)) && len(w.core.frameworks) == 0 && len(w.inbox) == 0 {
+		if w.applied == uint64(len(w.outbox)) && len(w.core.frameworks) == 0 && len(w.core.operations) == 0 && len(w.inbox) == 0 {
 			w.nothingLeft(t)
 			return
 		}
@@ -634,7 +648,7 @@ func (w *world) nothingLeft(t *rapid.T) {
 		}
 	}
 	for key := range w.disk {
-		if key != record.AgentKey && !strings.HasPrefix(key, "completed/") {
+		if key != record.AgentKey && key != record.ResourcesKey && !strings.HasPrefix(key, "completed/") {
 			t.Fatalf("record %s is left over", key)
 		}
 	}
@@ -643,13 +657,14 @@ func (w *world) nothingLeft(t *rapid.T) {
 			t.Fatalf("container %s was started %d times", id, n)
 		}
 	}
+	w.volumesAreRight()
 }
 
 func (w *world) act(t *rapid.T) {
 	die := rapid.SampledFrom([]int{-1, -1, -1, -1, -2, 0, 1, 2}).Draw(t, "die after")
 	switch rapid.SampledFrom([]string{
 		"launch", "group", "custom", "kill", "tell", "tell", "tell", "tell", "start", "start", "flush", "flush",
-		"ack", "ack", "exit", "cut", "connect", "advance", "subscribe", "subscribe", "fail", "die",
+		"ack", "ack", "exit", "cut", "connect", "advance", "subscribe", "subscribe", "fail", "die", "volume", "volume", "write",
 	}).Draw(t, "action") {
 	case "launch":
 		w.launchCommand()
@@ -699,6 +714,10 @@ func (w *world) act(t *rapid.T) {
 		}
 	case "die":
 		w.reboot()
+	case "volume":
+		w.changeVolume(rapid.SampledFrom([]string{"v0", "v1", "m0"}).Draw(t, "volume"))
+	case "write":
+		w.writeVolumes()
 	}
 }
 

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -8,6 +9,7 @@ import (
 // The keys, by entity. Ids of Mesos hold no slash, so the parts are unambiguous.
 const (
 	AgentKey        = "agent"
+	ResourcesKey    = "resources"
 	frameworkPrefix = "framework/"
 	containerPrefix = "container/"
 	taskPrefix      = "task/"
@@ -15,6 +17,7 @@ const (
 	updatePrefix    = "update/"
 	completedPrefix = "completed/"
 	annexPrefix     = "annex/"
+	operationPrefix = "operation/"
 )
 
 // FrameworkKey is the key of a Framework.
@@ -40,6 +43,12 @@ func CompletedKey(container string) string { return completedPrefix + container 
 // AnnexKey is the key of an Annex, by its names with dots between.
 func AnnexKey(id string) string { return annexPrefix + id }
 
+// OperationKey is the key of an Operation.
+func OperationKey(uuid []byte) string { return OperationKeyOf(hex.EncodeToString(uuid)) }
+
+// OperationKeyOf is OperationKey for a uuid that is written in hexadecimal.
+func OperationKeyOf(hex string) string { return operationPrefix + hex }
+
 // Message is a record's value.
 type Message interface {
 	MarshalVT() ([]byte, error)
@@ -49,8 +58,11 @@ type Message interface {
 // New returns an empty message of the kind that lives under key, or nil for a key
 // that this version does not know.
 func New(key string) Message {
-	if key == AgentKey {
+	switch key {
+	case AgentKey:
 		return new(Agent)
+	case ResourcesKey:
+		return new(Resources)
 	}
 	prefix, _, _ := strings.Cut(key, "/")
 	switch prefix + "/" {
@@ -68,6 +80,8 @@ func New(key string) Message {
 		return new(Completed)
 	case annexPrefix:
 		return new(Annex)
+	case operationPrefix:
+		return new(Operation)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (x *Process_Phase) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use Process_Phase.Descriptor instead.
 func (Process_Phase) EnumDescriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{2, 0}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{5, 0}
 }
 
 type Container_Kind int32
@@ -146,7 +146,7 @@ func (x *Container_Kind) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use Container_Kind.Descriptor instead.
 func (Container_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{3, 0}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{6, 0}
 }
 
 type Container_State int32
@@ -212,7 +212,7 @@ func (x *Container_State) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use Container_State.Descriptor instead.
 func (Container_State) EnumDescriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{3, 1}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{6, 1}
 }
 
 // Agent is the agent's own identity and its place in the allocator's outbox.
@@ -225,12 +225,7 @@ type Agent struct {
 	AppliedSeq *uint64 `protobuf:"varint,3,opt,name=applied_seq,json=appliedSeq" json:"applied_seq,omitempty"`
 	Term       *uint64 `protobuf:"varint,4,opt,name=term" json:"term,omitempty"`
 	// Kernel boot during which the processes in these records were started.
-	BootId *string `protobuf:"bytes,5,opt,name=boot_id,json=bootId" json:"boot_id,omitempty"`
-	// Total resources with reservations and volumes applied, and their version.
-	Total           []*mesos.Resource `protobuf:"bytes,6,rep,name=total" json:"total,omitempty"`
-	ResourceVersion []byte            `protobuf:"bytes,7,opt,name=resource_version,json=resourceVersion" json:"resource_version,omitempty"`
-	// What the operator gave at the last start; a change resets total.
-	Configured    []*mesos.Resource  `protobuf:"bytes,8,rep,name=configured" json:"configured,omitempty"`
+	BootId        *string            `protobuf:"bytes,5,opt,name=boot_id,json=bootId" json:"boot_id,omitempty"`
 	DrainConfig   *mesos.DrainConfig `protobuf:"bytes,9,opt,name=drain_config,json=drainConfig" json:"drain_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -301,32 +296,227 @@ func (x *Agent) GetBootId() string {
 	return ""
 }
 
-func (x *Agent) GetTotal() []*mesos.Resource {
+func (x *Agent) GetDrainConfig() *mesos.DrainConfig {
+	if x != nil {
+		return x.DrainConfig
+	}
+	return nil
+}
+
+// Resources is what the machine has to give. It outlives the agent's id: a new
+// agent on the same work dir has the reservations and volumes of the one before.
+type Resources struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With reservations and volumes applied, and its version.
+	Total   []*mesos.Resource `protobuf:"bytes,1,rep,name=total" json:"total,omitempty"`
+	Version []byte            `protobuf:"bytes,2,opt,name=version" json:"version,omitempty"`
+	// What the operator gave at the last start.
+	Configured []*mesos.Resource  `protobuf:"bytes,3,rep,name=configured" json:"configured,omitempty"`
+	Attributes []*mesos.Attribute `protobuf:"bytes,4,rep,name=attributes" json:"attributes,omitempty"`
+	// What is to be done to directories of volumes and not known to be done, in order.
+	Changes       []*VolumeChange `protobuf:"bytes,5,rep,name=changes" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resources) Reset() {
+	*x = Resources{}
+	mi := &file_agent_record_record_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resources) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resources) ProtoMessage() {}
+
+func (x *Resources) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_record_record_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resources.ProtoReflect.Descriptor instead.
+func (*Resources) Descriptor() ([]byte, []int) {
+	return file_agent_record_record_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Resources) GetTotal() []*mesos.Resource {
 	if x != nil {
 		return x.Total
 	}
 	return nil
 }
 
-func (x *Agent) GetResourceVersion() []byte {
+func (x *Resources) GetVersion() []byte {
 	if x != nil {
-		return x.ResourceVersion
+		return x.Version
 	}
 	return nil
 }
 
-func (x *Agent) GetConfigured() []*mesos.Resource {
+func (x *Resources) GetConfigured() []*mesos.Resource {
 	if x != nil {
 		return x.Configured
 	}
 	return nil
 }
 
-func (x *Agent) GetDrainConfig() *mesos.DrainConfig {
+func (x *Resources) GetAttributes() []*mesos.Attribute {
 	if x != nil {
-		return x.DrainConfig
+		return x.Attributes
 	}
 	return nil
+}
+
+func (x *Resources) GetChanges() []*VolumeChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// VolumeChange makes the directory of a persistent volume, or removes its content.
+type VolumeChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Never used twice, on this machine or another.
+	Id     *string `protobuf:"bytes,1,opt,name=id" json:"id,omitempty"`
+	Path   *string `protobuf:"bytes,2,opt,name=path" json:"path,omitempty"`
+	Remove *bool   `protobuf:"varint,3,opt,name=remove" json:"remove,omitempty"`
+	// With remove: path is a mount of its own and stays.
+	KeepRoot *bool `protobuf:"varint,4,opt,name=keep_root,json=keepRoot" json:"keep_root,omitempty"`
+	// uuid of the operation that waits for it.
+	Operation     []byte `protobuf:"bytes,5,opt,name=operation" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VolumeChange) Reset() {
+	*x = VolumeChange{}
+	mi := &file_agent_record_record_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VolumeChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VolumeChange) ProtoMessage() {}
+
+func (x *VolumeChange) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_record_record_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VolumeChange.ProtoReflect.Descriptor instead.
+func (*VolumeChange) Descriptor() ([]byte, []int) {
+	return file_agent_record_record_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *VolumeChange) GetId() string {
+	if x != nil && x.Id != nil {
+		return *x.Id
+	}
+	return ""
+}
+
+func (x *VolumeChange) GetPath() string {
+	if x != nil && x.Path != nil {
+		return *x.Path
+	}
+	return ""
+}
+
+func (x *VolumeChange) GetRemove() bool {
+	if x != nil && x.Remove != nil {
+		return *x.Remove
+	}
+	return false
+}
+
+func (x *VolumeChange) GetKeepRoot() bool {
+	if x != nil && x.KeepRoot != nil {
+		return *x.KeepRoot
+	}
+	return false
+}
+
+func (x *VolumeChange) GetOperation() []byte {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+// Operation is one that the scheduler has not acknowledged the end of, or that is
+// not over.
+type Operation struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Operation *mesos.Operation       `protobuf:"bytes,1,opt,name=operation" json:"operation,omitempty"`
+	// Order of arrival on this agent.
+	Ordinal       *uint64 `protobuf:"varint,2,opt,name=ordinal" json:"ordinal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Operation) Reset() {
+	*x = Operation{}
+	mi := &file_agent_record_record_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Operation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Operation) ProtoMessage() {}
+
+func (x *Operation) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_record_record_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Operation.ProtoReflect.Descriptor instead.
+func (*Operation) Descriptor() ([]byte, []int) {
+	return file_agent_record_record_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Operation) GetOperation() *mesos.Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *Operation) GetOrdinal() uint64 {
+	if x != nil && x.Ordinal != nil {
+		return *x.Ordinal
+	}
+	return 0
 }
 
 type Framework struct {
@@ -340,7 +530,7 @@ type Framework struct {
 
 func (x *Framework) Reset() {
 	*x = Framework{}
-	mi := &file_agent_record_record_proto_msgTypes[1]
+	mi := &file_agent_record_record_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +542,7 @@ func (x *Framework) String() string {
 func (*Framework) ProtoMessage() {}
 
 func (x *Framework) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[1]
+	mi := &file_agent_record_record_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +555,7 @@ func (x *Framework) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Framework.ProtoReflect.Descriptor instead.
 func (*Framework) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{1}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Framework) GetInfo() *mesos.FrameworkInfo {
@@ -396,7 +586,7 @@ type Process struct {
 
 func (x *Process) Reset() {
 	*x = Process{}
-	mi := &file_agent_record_record_proto_msgTypes[2]
+	mi := &file_agent_record_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -408,7 +598,7 @@ func (x *Process) String() string {
 func (*Process) ProtoMessage() {}
 
 func (x *Process) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[2]
+	mi := &file_agent_record_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -421,7 +611,7 @@ func (x *Process) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Process.ProtoReflect.Descriptor instead.
 func (*Process) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{2}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Process) GetPhase() Process_Phase {
@@ -472,7 +662,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_agent_record_record_proto_msgTypes[3]
+	mi := &file_agent_record_record_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +674,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[3]
+	mi := &file_agent_record_record_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +687,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{3}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Container) GetId() string {
@@ -589,7 +779,7 @@ type Ending struct {
 
 func (x *Ending) Reset() {
 	*x = Ending{}
-	mi := &file_agent_record_record_proto_msgTypes[4]
+	mi := &file_agent_record_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +791,7 @@ func (x *Ending) String() string {
 func (*Ending) ProtoMessage() {}
 
 func (x *Ending) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[4]
+	mi := &file_agent_record_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +804,7 @@ func (x *Ending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ending.ProtoReflect.Descriptor instead.
 func (*Ending) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{4}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Ending) GetState() mesos.TaskState {
@@ -665,7 +855,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_agent_record_record_proto_msgTypes[5]
+	mi := &file_agent_record_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +867,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[5]
+	mi := &file_agent_record_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +880,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{5}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Task) GetFrameworkId() *mesos.FrameworkID {
@@ -772,7 +962,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_agent_record_record_proto_msgTypes[6]
+	mi := &file_agent_record_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -784,7 +974,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[6]
+	mi := &file_agent_record_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -797,7 +987,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{6}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Progress) GetState() mesos.TaskState {
@@ -894,7 +1084,7 @@ type Update struct {
 
 func (x *Update) Reset() {
 	*x = Update{}
-	mi := &file_agent_record_record_proto_msgTypes[7]
+	mi := &file_agent_record_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -906,7 +1096,7 @@ func (x *Update) String() string {
 func (*Update) ProtoMessage() {}
 
 func (x *Update) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[7]
+	mi := &file_agent_record_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -919,7 +1109,7 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Update.ProtoReflect.Descriptor instead.
 func (*Update) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{7}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Update) GetStatus() *mesos.TaskStatus {
@@ -942,7 +1132,7 @@ type Completed struct {
 
 func (x *Completed) Reset() {
 	*x = Completed{}
-	mi := &file_agent_record_record_proto_msgTypes[8]
+	mi := &file_agent_record_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1144,7 @@ func (x *Completed) String() string {
 func (*Completed) ProtoMessage() {}
 
 func (x *Completed) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[8]
+	mi := &file_agent_record_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1157,7 @@ func (x *Completed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Completed.ProtoReflect.Descriptor instead.
 func (*Completed) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{8}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Completed) GetContainer() *Container {
@@ -1026,7 +1216,7 @@ type Annex struct {
 
 func (x *Annex) Reset() {
 	*x = Annex{}
-	mi := &file_agent_record_record_proto_msgTypes[9]
+	mi := &file_agent_record_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1228,7 @@ func (x *Annex) String() string {
 func (*Annex) ProtoMessage() {}
 
 func (x *Annex) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[9]
+	mi := &file_agent_record_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1241,7 @@ func (x *Annex) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Annex.ProtoReflect.Descriptor instead.
 func (*Annex) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{9}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Annex) GetPath() []string {
@@ -1160,7 +1350,7 @@ type Termination struct {
 
 func (x *Termination) Reset() {
 	*x = Termination{}
-	mi := &file_agent_record_record_proto_msgTypes[10]
+	mi := &file_agent_record_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1362,7 @@ func (x *Termination) String() string {
 func (*Termination) ProtoMessage() {}
 
 func (x *Termination) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[10]
+	mi := &file_agent_record_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1375,7 @@ func (x *Termination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Termination.ProtoReflect.Descriptor instead.
 func (*Termination) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{10}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Termination) GetExitStatus() int32 {
@@ -1227,7 +1417,7 @@ var File_agent_record_record_proto protoreflect.FileDescriptor
 
 const file_agent_record_record_proto_rawDesc = "" +
 	"\n" +
-	"\x19agent/record/record.proto\x12\rcaprock.agent\x1a\x16wire/mesos/mesos.proto\"\xd2\x02\n" +
+	"\x19agent/record/record.proto\x12\rcaprock.agent\x1a\x16wire/mesos/mesos.proto\"\xdb\x01\n" +
 	"\x05Agent\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x1d\n" +
 	"\n" +
@@ -1235,13 +1425,27 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"\vapplied_seq\x18\x03 \x01(\x04R\n" +
 	"appliedSeq\x12\x12\n" +
 	"\x04term\x18\x04 \x01(\x04R\x04term\x12\x17\n" +
-	"\aboot_id\x18\x05 \x01(\tR\x06bootId\x12(\n" +
-	"\x05total\x18\x06 \x03(\v2\x12.mesos.v1.ResourceR\x05total\x12)\n" +
-	"\x10resource_version\x18\a \x01(\fR\x0fresourceVersion\x122\n" +
+	"\aboot_id\x18\x05 \x01(\tR\x06bootId\x128\n" +
+	"\fdrain_config\x18\t \x01(\v2\x15.mesos.v1.DrainConfigR\vdrainConfigJ\x04\b\x06\x10\aJ\x04\b\a\x10\bJ\x04\b\b\x10\t\"\xef\x01\n" +
+	"\tResources\x12(\n" +
+	"\x05total\x18\x01 \x03(\v2\x12.mesos.v1.ResourceR\x05total\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\fR\aversion\x122\n" +
 	"\n" +
-	"configured\x18\b \x03(\v2\x12.mesos.v1.ResourceR\n" +
-	"configured\x128\n" +
-	"\fdrain_config\x18\t \x01(\v2\x15.mesos.v1.DrainConfigR\vdrainConfig\"Z\n" +
+	"configured\x18\x03 \x03(\v2\x12.mesos.v1.ResourceR\n" +
+	"configured\x123\n" +
+	"\n" +
+	"attributes\x18\x04 \x03(\v2\x13.mesos.v1.AttributeR\n" +
+	"attributes\x125\n" +
+	"\achanges\x18\x05 \x03(\v2\x1b.caprock.agent.VolumeChangeR\achanges\"\x85\x01\n" +
+	"\fVolumeChange\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x16\n" +
+	"\x06remove\x18\x03 \x01(\bR\x06remove\x12\x1b\n" +
+	"\tkeep_root\x18\x04 \x01(\bR\bkeepRoot\x12\x1c\n" +
+	"\toperation\x18\x05 \x01(\fR\toperation\"X\n" +
+	"\tOperation\x121\n" +
+	"\toperation\x18\x01 \x01(\v2\x13.mesos.v1.OperationR\toperation\x12\x18\n" +
+	"\aordinal\x18\x02 \x01(\x04R\aordinal\"Z\n" +
 	"\tFramework\x12+\n" +
 	"\x04info\x18\x01 \x01(\v2\x17.mesos.v1.FrameworkInfoR\x04info\x12 \n" +
 	"\vterminating\x18\x02 \x01(\bR\vterminating\"\xae\x01\n" +
@@ -1362,83 +1566,91 @@ func file_agent_record_record_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_record_record_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_agent_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_agent_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_agent_record_record_proto_goTypes = []any{
 	(Process_Phase)(0),                   // 0: caprock.agent.Process.Phase
 	(Container_Kind)(0),                  // 1: caprock.agent.Container.Kind
 	(Container_State)(0),                 // 2: caprock.agent.Container.State
 	(*Agent)(nil),                        // 3: caprock.agent.Agent
-	(*Framework)(nil),                    // 4: caprock.agent.Framework
-	(*Process)(nil),                      // 5: caprock.agent.Process
-	(*Container)(nil),                    // 6: caprock.agent.Container
-	(*Ending)(nil),                       // 7: caprock.agent.Ending
-	(*Task)(nil),                         // 8: caprock.agent.Task
-	(*Progress)(nil),                     // 9: caprock.agent.Progress
-	(*Update)(nil),                       // 10: caprock.agent.Update
-	(*Completed)(nil),                    // 11: caprock.agent.Completed
-	(*Annex)(nil),                        // 12: caprock.agent.Annex
-	(*Termination)(nil),                  // 13: caprock.agent.Termination
-	nil,                                  // 14: caprock.agent.Annex.LimitsEntry
-	(*mesos.Resource)(nil),               // 15: mesos.v1.Resource
-	(*mesos.DrainConfig)(nil),            // 16: mesos.v1.DrainConfig
-	(*mesos.FrameworkInfo)(nil),          // 17: mesos.v1.FrameworkInfo
-	(*mesos.FrameworkID)(nil),            // 18: mesos.v1.FrameworkID
-	(*mesos.ExecutorInfo)(nil),           // 19: mesos.v1.ExecutorInfo
-	(mesos.TaskState)(0),                 // 20: mesos.v1.TaskState
-	(mesos.TaskStatus_Reason)(0),         // 21: mesos.v1.TaskStatus.Reason
-	(*mesos.TaskResourceLimitation)(nil), // 22: mesos.v1.TaskResourceLimitation
-	(*mesos.TaskInfo)(nil),               // 23: mesos.v1.TaskInfo
-	(*mesos.ExecutorID)(nil),             // 24: mesos.v1.ExecutorID
-	(*mesos.TaskStatus)(nil),             // 25: mesos.v1.TaskStatus
-	(*mesos.KillPolicy)(nil),             // 26: mesos.v1.KillPolicy
-	(*mesos.Task)(nil),                   // 27: mesos.v1.Task
-	(*mesos.CommandInfo)(nil),            // 28: mesos.v1.CommandInfo
-	(*mesos.ContainerInfo)(nil),          // 29: mesos.v1.ContainerInfo
-	(*mesos.Value_Scalar)(nil),           // 30: mesos.v1.Value.Scalar
+	(*Resources)(nil),                    // 4: caprock.agent.Resources
+	(*VolumeChange)(nil),                 // 5: caprock.agent.VolumeChange
+	(*Operation)(nil),                    // 6: caprock.agent.Operation
+	(*Framework)(nil),                    // 7: caprock.agent.Framework
+	(*Process)(nil),                      // 8: caprock.agent.Process
+	(*Container)(nil),                    // 9: caprock.agent.Container
+	(*Ending)(nil),                       // 10: caprock.agent.Ending
+	(*Task)(nil),                         // 11: caprock.agent.Task
+	(*Progress)(nil),                     // 12: caprock.agent.Progress
+	(*Update)(nil),                       // 13: caprock.agent.Update
+	(*Completed)(nil),                    // 14: caprock.agent.Completed
+	(*Annex)(nil),                        // 15: caprock.agent.Annex
+	(*Termination)(nil),                  // 16: caprock.agent.Termination
+	nil,                                  // 17: caprock.agent.Annex.LimitsEntry
+	(*mesos.DrainConfig)(nil),            // 18: mesos.v1.DrainConfig
+	(*mesos.Resource)(nil),               // 19: mesos.v1.Resource
+	(*mesos.Attribute)(nil),              // 20: mesos.v1.Attribute
+	(*mesos.Operation)(nil),              // 21: mesos.v1.Operation
+	(*mesos.FrameworkInfo)(nil),          // 22: mesos.v1.FrameworkInfo
+	(*mesos.FrameworkID)(nil),            // 23: mesos.v1.FrameworkID
+	(*mesos.ExecutorInfo)(nil),           // 24: mesos.v1.ExecutorInfo
+	(mesos.TaskState)(0),                 // 25: mesos.v1.TaskState
+	(mesos.TaskStatus_Reason)(0),         // 26: mesos.v1.TaskStatus.Reason
+	(*mesos.TaskResourceLimitation)(nil), // 27: mesos.v1.TaskResourceLimitation
+	(*mesos.TaskInfo)(nil),               // 28: mesos.v1.TaskInfo
+	(*mesos.ExecutorID)(nil),             // 29: mesos.v1.ExecutorID
+	(*mesos.TaskStatus)(nil),             // 30: mesos.v1.TaskStatus
+	(*mesos.KillPolicy)(nil),             // 31: mesos.v1.KillPolicy
+	(*mesos.Task)(nil),                   // 32: mesos.v1.Task
+	(*mesos.CommandInfo)(nil),            // 33: mesos.v1.CommandInfo
+	(*mesos.ContainerInfo)(nil),          // 34: mesos.v1.ContainerInfo
+	(*mesos.Value_Scalar)(nil),           // 35: mesos.v1.Value.Scalar
 }
 var file_agent_record_record_proto_depIdxs = []int32{
-	15, // 0: caprock.agent.Agent.total:type_name -> mesos.v1.Resource
-	15, // 1: caprock.agent.Agent.configured:type_name -> mesos.v1.Resource
-	16, // 2: caprock.agent.Agent.drain_config:type_name -> mesos.v1.DrainConfig
-	17, // 3: caprock.agent.Framework.info:type_name -> mesos.v1.FrameworkInfo
-	0,  // 4: caprock.agent.Process.phase:type_name -> caprock.agent.Process.Phase
-	18, // 5: caprock.agent.Container.framework_id:type_name -> mesos.v1.FrameworkID
-	19, // 6: caprock.agent.Container.executor:type_name -> mesos.v1.ExecutorInfo
-	1,  // 7: caprock.agent.Container.kind:type_name -> caprock.agent.Container.Kind
-	2,  // 8: caprock.agent.Container.state:type_name -> caprock.agent.Container.State
-	5,  // 9: caprock.agent.Container.process:type_name -> caprock.agent.Process
-	7,  // 10: caprock.agent.Container.ending:type_name -> caprock.agent.Ending
-	20, // 11: caprock.agent.Ending.state:type_name -> mesos.v1.TaskState
-	21, // 12: caprock.agent.Ending.reason:type_name -> mesos.v1.TaskStatus.Reason
-	22, // 13: caprock.agent.Ending.limitation:type_name -> mesos.v1.TaskResourceLimitation
-	18, // 14: caprock.agent.Task.framework_id:type_name -> mesos.v1.FrameworkID
-	23, // 15: caprock.agent.Task.info:type_name -> mesos.v1.TaskInfo
-	24, // 16: caprock.agent.Task.executor_id:type_name -> mesos.v1.ExecutorID
-	20, // 17: caprock.agent.Progress.state:type_name -> mesos.v1.TaskState
-	25, // 18: caprock.agent.Progress.statuses:type_name -> mesos.v1.TaskStatus
-	5,  // 19: caprock.agent.Progress.process:type_name -> caprock.agent.Process
-	26, // 20: caprock.agent.Progress.kill_policy:type_name -> mesos.v1.KillPolicy
-	7,  // 21: caprock.agent.Progress.ending:type_name -> caprock.agent.Ending
-	25, // 22: caprock.agent.Update.status:type_name -> mesos.v1.TaskStatus
-	6,  // 23: caprock.agent.Completed.container:type_name -> caprock.agent.Container
-	17, // 24: caprock.agent.Completed.framework:type_name -> mesos.v1.FrameworkInfo
-	27, // 25: caprock.agent.Completed.tasks:type_name -> mesos.v1.Task
-	28, // 26: caprock.agent.Annex.command:type_name -> mesos.v1.CommandInfo
-	29, // 27: caprock.agent.Annex.container:type_name -> mesos.v1.ContainerInfo
-	15, // 28: caprock.agent.Annex.resources:type_name -> mesos.v1.Resource
-	14, // 29: caprock.agent.Annex.limits:type_name -> caprock.agent.Annex.LimitsEntry
-	5,  // 30: caprock.agent.Annex.process:type_name -> caprock.agent.Process
-	13, // 31: caprock.agent.Annex.termination:type_name -> caprock.agent.Termination
-	7,  // 32: caprock.agent.Annex.ending:type_name -> caprock.agent.Ending
-	20, // 33: caprock.agent.Termination.state:type_name -> mesos.v1.TaskState
-	21, // 34: caprock.agent.Termination.reason:type_name -> mesos.v1.TaskStatus.Reason
-	22, // 35: caprock.agent.Termination.limitation:type_name -> mesos.v1.TaskResourceLimitation
-	30, // 36: caprock.agent.Annex.LimitsEntry.value:type_name -> mesos.v1.Value.Scalar
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	18, // 0: caprock.agent.Agent.drain_config:type_name -> mesos.v1.DrainConfig
+	19, // 1: caprock.agent.Resources.total:type_name -> mesos.v1.Resource
+	19, // 2: caprock.agent.Resources.configured:type_name -> mesos.v1.Resource
+	20, // 3: caprock.agent.Resources.attributes:type_name -> mesos.v1.Attribute
+	5,  // 4: caprock.agent.Resources.changes:type_name -> caprock.agent.VolumeChange
+	21, // 5: caprock.agent.Operation.operation:type_name -> mesos.v1.Operation
+	22, // 6: caprock.agent.Framework.info:type_name -> mesos.v1.FrameworkInfo
+	0,  // 7: caprock.agent.Process.phase:type_name -> caprock.agent.Process.Phase
+	23, // 8: caprock.agent.Container.framework_id:type_name -> mesos.v1.FrameworkID
+	24, // 9: caprock.agent.Container.executor:type_name -> mesos.v1.ExecutorInfo
+	1,  // 10: caprock.agent.Container.kind:type_name -> caprock.agent.Container.Kind
+	2,  // 11: caprock.agent.Container.state:type_name -> caprock.agent.Container.State
+	8,  // 12: caprock.agent.Container.process:type_name -> caprock.agent.Process
+	10, // 13: caprock.agent.Container.ending:type_name -> caprock.agent.Ending
+	25, // 14: caprock.agent.Ending.state:type_name -> mesos.v1.TaskState
+	26, // 15: caprock.agent.Ending.reason:type_name -> mesos.v1.TaskStatus.Reason
+	27, // 16: caprock.agent.Ending.limitation:type_name -> mesos.v1.TaskResourceLimitation
+	23, // 17: caprock.agent.Task.framework_id:type_name -> mesos.v1.FrameworkID
+	28, // 18: caprock.agent.Task.info:type_name -> mesos.v1.TaskInfo
+	29, // 19: caprock.agent.Task.executor_id:type_name -> mesos.v1.ExecutorID
+	25, // 20: caprock.agent.Progress.state:type_name -> mesos.v1.TaskState
+	30, // 21: caprock.agent.Progress.statuses:type_name -> mesos.v1.TaskStatus
+	8,  // 22: caprock.agent.Progress.process:type_name -> caprock.agent.Process
+	31, // 23: caprock.agent.Progress.kill_policy:type_name -> mesos.v1.KillPolicy
+	10, // 24: caprock.agent.Progress.ending:type_name -> caprock.agent.Ending
+	30, // 25: caprock.agent.Update.status:type_name -> mesos.v1.TaskStatus
+	9,  // 26: caprock.agent.Completed.container:type_name -> caprock.agent.Container
+	22, // 27: caprock.agent.Completed.framework:type_name -> mesos.v1.FrameworkInfo
+	32, // 28: caprock.agent.Completed.tasks:type_name -> mesos.v1.Task
+	33, // 29: caprock.agent.Annex.command:type_name -> mesos.v1.CommandInfo
+	34, // 30: caprock.agent.Annex.container:type_name -> mesos.v1.ContainerInfo
+	19, // 31: caprock.agent.Annex.resources:type_name -> mesos.v1.Resource
+	17, // 32: caprock.agent.Annex.limits:type_name -> caprock.agent.Annex.LimitsEntry
+	8,  // 33: caprock.agent.Annex.process:type_name -> caprock.agent.Process
+	16, // 34: caprock.agent.Annex.termination:type_name -> caprock.agent.Termination
+	10, // 35: caprock.agent.Annex.ending:type_name -> caprock.agent.Ending
+	25, // 36: caprock.agent.Termination.state:type_name -> mesos.v1.TaskState
+	26, // 37: caprock.agent.Termination.reason:type_name -> mesos.v1.TaskStatus.Reason
+	27, // 38: caprock.agent.Termination.limitation:type_name -> mesos.v1.TaskResourceLimitation
+	35, // 39: caprock.agent.Annex.LimitsEntry.value:type_name -> mesos.v1.Value.Scalar
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_agent_record_record_proto_init() }
@@ -1452,7 +1664,7 @@ func file_agent_record_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_record_record_proto_rawDesc), len(file_agent_record_record_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/agent/volume"
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/isolation/launch"
 )
@@ -126,6 +127,9 @@ func (r *Runner) startIn(box *os.Root, l core.Launch, owner sandbox.Owner) (*iso
 	if spec.Mounts, err = r.bind(l, box); err != nil {
 		return nil, err
 	}
+	if err := r.showVolumes(box, l, owner, &spec); err != nil {
+		return nil, err
+	}
 	program := Program{Spec: spec, Container: l.Container, Nested: l.Pod != ""}
 	if missing == nil {
 		p, err := r.opts.Kernel.Start(l.ID, l.Limits, program)
@@ -199,5 +203,8 @@ func (r *Runner) nest(n core.Nest) error {
 		return err
 	}
 	defer box.Close()
+	if err := volume.Link(box, n.Volumes, owner); err != nil {
+		return err
+	}
 	return r.opts.Tree.Link(n.Latest, n.Directory)
 }

@@ -36,6 +36,8 @@ type Runner struct {
 	kills, removals chan struct{}
 	// working counts background operations.
 	working sync.WaitGroup
+	// stuckVolumes are paths whose removal failed; only Do's caller touches them.
+	stuckVolumes []string
 
 	mu        sync.Mutex
 	launching map[string]context.CancelFunc // guarded by mu
@@ -76,6 +78,14 @@ func (r *Runner) Do(e core.Effect) bool {
 			// The launches that follow fail on it and say so to the scheduler.
 			r.opts.Logger.Error("sandbox of a task group", "container", e.ID, "err", err)
 		}
+	case core.ChangeVolume:
+		r.changeVolume(e)
+	case core.SweepVolumes:
+		r.sweepVolumes(e)
+	case core.Attach:
+		r.attach(e)
+	case core.Detach:
+		r.detach(e)
 	case core.Resize:
 		r.background(r.kills, "resize", e.ID, func() error { return r.opts.Kernel.Resize(e.ID, e.Limits) })
 	case core.Signal:

@@ -44,6 +44,9 @@ var (
 		Flags: unix.MS_NOSUID | unix.MS_NODEV | unix.MS_STRICTATIME, Data: "mode=1777"}
 )
 
+// mounts says whether containers may have mounts of their own.
+func (c *confined) mounts() bool { return c.reach.hostPaths && os.Geteuid() == 0 }
+
 // separate gives p the namespaces that it gets of its own.
 func (c *confined) separate(p *Program) error {
 	if !c.reach.hostPaths && len(p.Mounts) > 0 {

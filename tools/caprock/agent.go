@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caprock/caprock/agent"
+	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/tools/flags"
 )
 
@@ -90,6 +91,10 @@ cgroups removed, and the allocator is told.`,
 	f.BoolVar(&o.Spaces.KeepPIDs, "disallow-sharing-agent-pid-namespace", false, "refuse containers that want to share the agent's pid namespace")
 	f.BoolVar(&o.Spaces.KeepIPC, "disallow-sharing-agent-ipc-namespace", false, "refuse containers that want to share the agent's IPC namespace")
 	f.StringVar(&o.CgroupsRoot, "cgroups-root", "", "the agent's directory in every cgroup hierarchy (default: one per work dir)")
+	f.StringVar(&o.ReconfigurationPolicy, "reconfiguration-policy", core.ReconfigureFitting,
+		"changes of resources and attributes that a restart may bring: fitting (whatever holds reservations, volumes and what runs), additive or equal")
+	f.StringVar(&o.Recover, "recover", agent.Reconnect, "take up what an earlier agent left running (reconnect), or end it and then the agent (cleanup)")
+	f.BoolVar(&o.Strict, "strict", false, "refuse to start on damaged checkpoints, instead of setting aside what is damaged")
 	f.BoolVar(&o.EnableCFS, "cgroups-enable-cfs", false, "make cpus an upper bound too, by CFS quota")
 	f.BoolVar(&switchUser, "switch-user", true, "run tasks as the user they name")
 	f.StringVar(&environment, "executor-environment-variables", "", "`JSON` object of variables that executors and tasks get")
