@@ -108,6 +108,7 @@ func (l *fleetLink) connect(ctx context.Context, url string) error {
 	}
 	l.mu.Lock()
 	l.conn, l.ended, l.stop = conn, make(chan struct{}), make(chan struct{})
+	l.out = l.out[:0] // answers for the last connection
 	for _, a := range l.all {
 		if a.registered {
 			l.fleet.registered.Add(-1)
@@ -146,14 +147,16 @@ func (l *fleetLink) read(conn *transport.AgentConn, ended chan struct{}) {
 			}
 			return
 		}
-		if err := l.handle(conn, d); err != nil {
+		if err := l.handle(conn, d, conn.Buffered()); err != nil {
 			l.fleet.fail(err)
 			return
 		}
 	}
 }
 
-func (l *fleetLink) handle(conn *transport.AgentConn, d *link.Down) error {
+// handle takes a frame. What agents answer goes out once no more frames are at hand, or
+// with a good number of answers: a write for each would cost more than the frames.
+func (l *fleetLink) handle(conn *transport.AgentConn, d *link.Down, more bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if int(d.GetChannel()) >= len(l.all) {
@@ -161,7 +164,7 @@ func (l *fleetLink) handle(conn *transport.AgentConn, d *link.Down) error {
 	}
 	a := l.all[d.GetChannel()]
 	before, held, applied := a.registered, len(a.tasks), a.applied
-	l.out = a.Handle(d, l.out[:0])
+	l.out = a.Handle(d, l.out)
 	switch {
 	case a.refused != "":
 		return fmt.Errorf("an agent was refused: %s", a.refused)
@@ -181,10 +184,14 @@ func (l *fleetLink) handle(conn *transport.AgentConn, d *link.Down) error {
 	if a.applied > applied && applied == a.answered {
 		l.dirty = append(l.dirty, a)
 	}
-	if len(l.out) == 0 {
+	const many = 256
+	if len(l.out) == 0 || more && len(l.out) < many {
 		return nil
 	}
-	return conn.Send(l.out...)
+	err := conn.Send(l.out...)
+	clear(l.out)
+	l.out = l.out[:0]
+	return err
 }
 
 // apply tells the allocator what the agents have applied, until the link ends.

@@ -119,6 +119,10 @@ func (c *Conn[S, R, PR]) Recv() (*R, error) {
 	return (*R)(m), nil
 }
 
+// Buffered reports whether bytes of a further frame have been read already, so that Recv
+// is likely not to wait. It is for Recv's goroutine.
+func (c *Conn[S, R, PR]) Buffered() bool { return c.records.Buffered() > 0 }
+
 // Send queues frames in order, all or none. It does not wait for the network.
 // An error means that the link has ended, except for a frame that is
 // larger than MaxFrameBytes, which is the caller's mistake.
