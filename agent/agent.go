@@ -178,7 +178,7 @@ func (l *loop) open(meta string) (err error) {
 		pins = ""
 	}
 	l.kernel, err = runner.OpenKernel(runner.KernelOptions{
-		Isolation: o.Isolation, Rights: o.Rights, Spaces: o.Spaces,
+		Isolation: o.Isolation, Rights: o.Rights, Spaces: o.Spaces, Devices: o.Devices,
 		CgroupsRoot: o.CgroupsRoot, BPFPinDir: pins, Logger: o.Logger,
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/runner"
+	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/mesos"
@@ -56,6 +57,8 @@ type Options struct {
 	Rights runner.Rights
 	// Spaces are the rules for namespaces of containers.
 	Spaces runner.Spaces
+	// Devices that tasks may use beside those that programs usually need.
+	Devices []isolation.DeviceRule
 	// CgroupsRoot is the agent's directory in every cgroup hierarchy; default
 	// "caprock/" and a digest of WorkDir, so that agents on one machine differ.
 	CgroupsRoot string

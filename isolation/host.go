@@ -33,6 +33,10 @@ type (
 	Mount = launch.Mount
 	// Process is a handle to a started or adopted process.
 	Process = launch.Process
+	// DeviceRule lets processes use devices.
+	DeviceRule = cgroup.DeviceRule
+	// BlockUsage is what was transferred from and to one device.
+	BlockUsage = cgroup.BlockUsage
 	// ExitStatus is how a process ended.
 	ExitStatus = launch.ExitStatus
 	// LaunchError is a launch that failed before the program ran; it names the step.
@@ -48,6 +52,12 @@ var DefaultSeccomp = launch.DefaultSeccomp
 
 // ErrNoController says that the host cannot enforce a limit that was asked for.
 var ErrNoController = cgroup.ErrNoController
+
+// DefaultDevices are what programs need, for Options.Devices.
+var DefaultDevices = cgroup.DefaultDevices
+
+// DeviceAt is the rule for the device node at a path.
+var DeviceAt = cgroup.DeviceAt
 
 // ErrForeign says that a process to be adopted is not in the group it should be in.
 var ErrForeign = errors.New("process is not in its group")
@@ -66,6 +76,8 @@ type Options struct {
 	// Controllers of cgroups to use; empty for cpu, cpuacct, memory, pids as far
 	// as the host has them.
 	Controllers []string
+	// Devices that processes may use; nil for all that their users may.
+	Devices []DeviceRule
 	// RemoveTimeout bounds the wait for dying processes in Destroy; 10 s if 0.
 	RemoveTimeout time.Duration
 	// Logger; slog.Default() if nil.
@@ -85,12 +97,16 @@ func Open(o Options) (*Host, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	viaV1 := o.withDevicesOfV1()
 	tree, err := cgroup.Open(cgroup.Options{Cgroups: probe.Host().Cgroups, Root: o.Root,
 		Controllers: o.Controllers, RemoveTimeout: o.RemoveTimeout, Logger: o.Logger})
 	if err != nil {
 		return nil, err
 	}
 	h := &Host{opts: o, tree: tree}
+	if err := h.restrictDevices(viaV1); err != nil {
+		return nil, errors.Join(err, tree.Close())
+	}
 	if o.BPFPinDir != "" {
 		if h.bpf, err = openBPF(o, tree); err != nil {
 			o.Logger.Warn("no BPF accounting, reading cgroup files instead", "err", err)

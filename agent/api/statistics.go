@@ -73,6 +73,7 @@ func (m *measurement) add(u *isolation.Usage) {
 		sum.Scheduling.WaitHist[b] += n
 	}
 	sum.Pressure = u.Pressure
+	sum.Block = append(sum.Block, u.Block...)
 }
 
 // statistics is the measurement as Mesos words it. What a container may use is
@@ -96,6 +97,7 @@ func (m *measurement) statistics() *mesos.ResourceStatistics {
 		st.CpusNrPeriods, st.CpusNrThrottled = new(uint32(u.Periods)), new(uint32(u.ThrottledPeriods))
 		st.CpusThrottledTimeSecs = new(u.Throttled.Seconds())
 	}
+	st.BlkioStatistics = blockStatistics(u.Block)
 	if n := &u.Network; u.Source == isolation.SourceBPF {
 		st.NetRxPackets, st.NetRxBytes = &n.RxPackets, &n.RxBytes
 		st.NetTxPackets, st.NetTxBytes = &n.TxPackets, &n.TxBytes

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/cgroup"
 	"github.com/caprock/caprock/wire/clock"
 )
 
@@ -54,6 +56,30 @@ func TestStatisticsTellWhatIsKnown(t *testing.T) {
 	want := []string{"cpus_limit", "cpus_nr_periods", "cpus_nr_throttled", "cpus_throttled_time_secs"}
 	if got := names(t, m.statistics().AppendJSON(nil)); !slices.Equal(slices.DeleteFunc(got, func(n string) bool { return !slices.Contains(want, n) }), want) {
 		t.Errorf("with a quota: got %v, want %v too", got, want)
+	}
+}
+
+// Block transfers are told in all and by device, those of parts together.
+func TestBlockStatistics(t *testing.T) {
+	if st := blockStatistics(nil); st != nil {
+		t.Errorf("got %v without a controller", st)
+	}
+	a, b := cgroup.Device{Major: 8}, cgroup.Device{Major: 7, Minor: 1}
+	st := blockStatistics([]isolation.BlockUsage{
+		{Device: a, Bytes: cgroup.BlockCounts{Read: 100, Write: 10}, Ops: cgroup.BlockCounts{Read: 2}},
+		{Device: b, Bytes: cgroup.BlockCounts{Discard: 1}}, {Device: a, Bytes: cgroup.BlockCounts{Read: 5}},
+	})
+	var got []string
+	for _, one := range st.Throttling {
+		for _, v := range one.IoServiceBytes {
+			if v.GetValue() > 0 {
+				got = append(got, fmt.Sprintf("%d:%d %s %d", one.Device.GetMajorNumber(), one.Device.GetMinorNumber(), v.GetOp(), v.GetValue()))
+			}
+		}
+	}
+	want := []string{"0:0 TOTAL 116", "7:1 DISCARD 1", "7:1 TOTAL 1", "8:0 READ 105", "8:0 WRITE 10", "8:0 TOTAL 115"}
+	if !slices.Equal(got, want) || st.Throttling[0].Device != nil {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/runner"
+	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/probe"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
@@ -316,5 +318,37 @@ func TestVolumesStayInTheSandbox(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(canary); err != nil || len(entries) > 0 {
 		t.Errorf("the host directory was touched: %v, %v", entries, err)
+	}
+}
+
+// Devices are bounded in every mode with cgroups, but not by a list that leaves them
+// out; what is named is accounted.
+func TestDevicesAndBlocks(t *testing.T) {
+	if f, err := os.Open("/dev/fuse"); err != nil {
+		t.Skipf("SKIP-ENV: the test itself may not open /dev/fuse: %v", err)
+	} else {
+		f.Close()
+	}
+	for mode, want := range map[string]string{runner.Auto: "", "cgroups/devices,cgroups/cpu": "", "cgroups/all": "", "cgroups/cpu": "opened\n"} {
+		r := newRuns(t, mode)
+		if got, why := r.run(t, core.Launch{ID: "c"}, "(: </dev/fuse) 2>/dev/null && echo opened; :"); got != want {
+			t.Errorf("%s: got %q, %s; want %q", mode, got, why, want)
+		}
+	}
+	fuse, err := isolation.DeviceAt("/dev/fuse", true, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRunsWith(t, runner.KernelOptions{Isolation: runner.Auto, Devices: []isolation.DeviceRule{fuse}})
+	if got, why := r.run(t, core.Launch{ID: "c"}, "(: </dev/fuse) && echo opened"); got != "opened\n" {
+		t.Errorf("a device that is allowed: got %q, %s", got, why)
+	}
+	if !probe.Host().Cgroups.Has("blkio") {
+		t.Skip("SKIP-ENV: needs the blkio or io controller")
+	}
+	r = newRuns(t, "cgroups/blkio,cgroups/cpu")
+	r.begin(t, core.Launch{ID: "c"}, "exec sleep 60")
+	if u, err := r.runner.Usage("c"); err != nil || u.Block == nil {
+		t.Errorf("got %+v, %v; want block transfers counted", u, err)
 	}
 }

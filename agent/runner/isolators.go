@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,10 +17,17 @@ type isolators struct {
 	names []string // Mesos' names
 }
 
-// controllersOf says which cgroup controllers an isolator limits by.
+// controllersOf says which cgroup controllers an isolator needs. Tasks are limited by
+// the first three; in the hierarchies of the others they only are members, and the
+// devices they may use are bounded whichever way the host can.
 var controllersOf = map[string][]string{
-	"cgroups/cpu": {"cpu"}, "cgroups/mem": {"memory"}, "cgroups/pids": {"pids"}, "cgroups/all": {"cpu", "memory", "pids"},
+	"cgroups/cpu": {"cpu"}, "cgroups/mem": {"memory"}, "cgroups/pids": {"pids"}, "cgroups/blkio": {"blkio"},
+	"cgroups/cpuset": {"cpuset"}, "cgroups/devices": {}, "cgroups/hugetlb": {"hugetlb"}, "cgroups/net_cls": {"net_cls"},
+	"cgroups/net_prio": {"net_prio"}, "cgroups/perf_event": {"perf_event"},
+	allControllers: {"cpu", "memory", "pids", "blkio", "cpuset", "hugetlb", "net_cls", "net_prio", "perf_event"},
 }
+
+const allControllers = "cgroups/all"
 
 // always are isolators that are on whether they are named or not, or that only
 // measure, which is done as far as it can be.
@@ -32,8 +40,7 @@ var separating = []string{"filesystem/linux", "namespaces/ipc", "namespaces/pid"
 
 // absent are Mesos' other isolators, none of which this program has.
 var absent = []string{
-	"appc/runtime", "cgroups/blkio", "cgroups/cpuset", "cgroups/devices", "cgroups/hugetlb", "cgroups/net_cls",
-	"cgroups/net_prio", "cgroups/perf_event", "disk/du", "disk/xfs", "docker/runtime", "docker/volume", "environment_secret",
+	"appc/runtime", "disk/du", "disk/xfs", "docker/runtime", "docker/volume", "environment_secret",
 	"filesystem/shared", "gpu/nvidia", "linux/devices", "network/cni", "network/port_mapping", "network/ports",
 	"posix/disk", "volume/csi", "volume/image", "volume/secret",
 }
@@ -66,7 +73,7 @@ func parseIsolation(list string) (isolators, error) {
 		faults = append(faults, fmt.Errorf("isolation: got %q beside isolators, want it alone", is.word))
 	}
 	for _, pair := range [][2]string{{"posix/cpu", "cgroups/cpu"}, {"posix/mem", "cgroups/mem"}} {
-		if seen[pair[0]] && (seen[pair[1]] || seen["cgroups/all"]) {
+		if seen[pair[0]] && (seen[pair[1]] || seen[allControllers]) {
 			faults = append(faults, fmt.Errorf("isolation: got %s and its limiting kind, want one of them", pair[0]))
 		}
 	}
@@ -96,8 +103,8 @@ func (is *isolators) add(name string) error {
 	case slices.Contains(absent, name):
 		return fmt.Errorf("isolation: %q is an isolator of Mesos that Caprock does not have", name)
 	default:
-		return fmt.Errorf("isolation: got %q, want %s, %s, %s or a list of cgroups/cpu, cgroups/mem, cgroups/pids, cgroups/all, %s, %s",
-			name, Auto, Cgroups, Posix, strings.Join(separating, ", "), strings.Join(always, ", "))
+		return fmt.Errorf("isolation: got %q, want %s, %s, %s or a list of %s, %s, %s",
+			name, Auto, Cgroups, Posix, strings.Join(slices.Sorted(maps.Keys(controllersOf)), ", "), strings.Join(separating, ", "), strings.Join(always, ", "))
 	}
 	return nil
 }
@@ -113,9 +120,8 @@ func (is *isolators) reach() reach {
 		}
 		return nobody
 	}
-	r := reach{mounts: named("filesystem/linux"), ipc: named("namespaces/ipc"), pids: named("namespaces/pid"),
+	return reach{mounts: named("filesystem/linux"), ipc: named("namespaces/ipc"), pids: named("namespaces/pid"),
 		hostPaths: is.word != "" || slices.Contains(is.names, "volume/host_path") || slices.Contains(is.names, "filesystem/linux")}
-	return r
 }
 
 // limited says by which controllers tasks are limited; nil stands for all there are.
@@ -125,7 +131,11 @@ func (is *isolators) limited() []string {
 	}
 	limited := []string{}
 	for _, name := range is.names {
-		limited = append(limited, controllersOf[name]...)
+		for _, c := range controllersOf[name] {
+			if c == "cpu" || c == "memory" || c == "pids" {
+				limited = append(limited, c)
+			}
+		}
 	}
 	return limited
 }
@@ -140,7 +150,7 @@ func (is *isolators) missing(host *probe.Report) error {
 		if name == "namespaces/pid" && host.Cgroups.Mode() == probe.ModeNone {
 			faults = append(faults, fmt.Errorf("isolation: %s needs cgroups, and this host has none mounted", name))
 		}
-		if name == "cgroups/all" {
+		if name == allControllers {
 			// All that there are.
 			continue
 		}
@@ -163,7 +173,7 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 	if err := is.missing(&report); err != nil {
 		return nil, err
 	}
-	host, err := isolation.Open(isolation.Options{Root: o.CgroupsRoot, BPFPinDir: o.BPFPinDir, Logger: o.Logger})
+	host, err := is.openHost(&o, &report)
 	switch {
 	case err == nil:
 		k := newCgroups(host, o.Logger)
@@ -174,4 +184,47 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 	}
 	o.Logger.Warn("no cgroups: tasks run without limits and accounting", "err", err)
 	return newPosix(), nil
+}
+
+// openHost opens the cgroups with the controllers that are asked for. Devices are
+// bounded where the list says so, and without a list if that can be done.
+func (is *isolators) openHost(o *KernelOptions, report *probe.Report) (*isolation.Host, error) {
+	options := isolation.Options{Root: o.CgroupsRoot, BPFPinDir: o.BPFPinDir, Logger: o.Logger, Controllers: is.controllers(&report.Cgroups)}
+	named := slices.Contains(is.names, "cgroups/devices") || slices.Contains(is.names, allControllers)
+	if is.word == "" && !named {
+		return isolation.Open(options)
+	}
+	options.Devices = append(isolation.DefaultDevices(), o.Devices...)
+	host, err := isolation.Open(options)
+	if err == nil || named {
+		return host, err
+	}
+	options.Devices = nil
+	host, retried := isolation.Open(options)
+	if retried == nil {
+		o.Logger.Warn("tasks may use all devices that their users may", "err", err)
+	}
+	return host, retried
+}
+
+// controllers to open: those that limit and account, and what else is named; nil for
+// the default.
+func (is *isolators) controllers(host *probe.Cgroups) []string {
+	var more []string
+	for _, name := range is.names {
+		for _, c := range controllersOf[name] {
+			if host.Has(c) && !slices.Contains(more, c) {
+				more = append(more, c)
+			}
+		}
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	for _, c := range []string{"cpu", "cpuacct", "memory", "pids"} {
+		if host.Has(c) && !slices.Contains(more, c) {
+			more = append(more, c)
+		}
+	}
+	return more
 }

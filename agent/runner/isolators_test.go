@@ -24,6 +24,7 @@ func TestIsolationLists(t *testing.T) {
 		{"cgroups/cpu,cgroups/mem", []string{"cpu", "memory"}, ""},
 		{"cgroups/mem, linux/seccomp,linux/capabilities,filesystem/posix", []string{"memory"}, ""},
 		{"cgroups/all", []string{"cpu", "memory", "pids"}, ""},
+		{"cgroups/blkio,cgroups/devices,cgroups/cpuset,cgroups/cpu", []string{"cpu"}, ""},
 		{"posix/cpu,cgroups/mem", []string{"memory"}, ""},
 		{"process", []string{}, ""},
 		{"cgroups/cpu,cgroups/cpu", nil, `"cgroups/cpu" is named twice`},
@@ -57,7 +58,7 @@ func TestMissingControllersAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = is.missing(&probe.Report{Root: true, Cgroups: probe.Cgroups{V1: map[string]string{"cpu": "/c"}, V2Controllers: []string{"pids"}}})
+	err = is.missing(&probe.Report{Root: true, Cgroups: probe.Cgroups{V1: map[string]string{"cpu": "/c", "pids": "/p"}, V2: "/u", V2Controllers: []string{"memory"}}})
 	if err == nil || !strings.Contains(err.Error(), `cgroups/mem needs the cgroup controller "memory"`) || strings.Count(err.Error(), "needs") != 1 {
 		t.Errorf("got %v, want that memory alone is missing", err)
 	}

@@ -71,6 +71,8 @@ type KernelOptions struct {
 	Isolation string
 	Rights    Rights
 	Spaces    Spaces
+	// Devices that tasks may use beside isolation.DefaultDevices.
+	Devices []isolation.DeviceRule
 	// CgroupsRoot is the agent's directory in each cgroup hierarchy.
 	CgroupsRoot string
 	// BPFPinDir keeps BPF programs and maps between agents; "" for none.

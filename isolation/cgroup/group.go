@@ -198,7 +198,7 @@ func (g *Group) Update(l Limits) error {
 	for _, v2 := range []bool{false, true} {
 		for _, s := range settings(v2) {
 			i := g.hier(s.controller)
-			if i < 0 && !v2 {
+			if i < 0 && !v2 && g.hier(probe.V2Name(s.controller)) < 0 {
 				return fmt.Errorf("cgroup: %s: limit %s needs controller %s: %w", g.id, s.file, s.controller, ErrNoController)
 			}
 			if i < 0 || g.tree.hiers[i].v2 != v2 {

@@ -24,6 +24,11 @@ type Limits struct {
 	// CPUs and Mems pin the group, as lists such as "0-3,8"; they need the
 	// cpuset controller.
 	CPUs, Mems string
+	// BlockWeight is the relative share of a disk under contention, 1 to 1000; it
+	// needs the blkio or io controller, and a disk scheduler that knows weights.
+	BlockWeight int64
+	// Block bounds transfers from and to single devices; it needs the same.
+	Block []BlockLimit
 }
 
 // Kernel units and bounds.
@@ -47,6 +52,7 @@ func (l Limits) Validate() error {
 			faults = append(faults, fmt.Errorf("cgroup: limit %s: got %d, want 0 or more", f.name, f.value))
 		}
 	}
+	faults = append(faults, l.validateBlock())
 	return errors.Join(faults...)
 }
 
@@ -90,6 +96,7 @@ func (l Limits) settingsV1(old Limits) []setting {
 		add("pids", "pids.max", orMax(l.PidsMax))
 	}
 	s = append(s, l.memoryV1(old)...)
+	s = append(s, l.blockV1(old)...)
 	return append(s, l.cpusetSettings(old)...)
 }
 
@@ -149,6 +156,7 @@ func (l Limits) settingsV2(old Limits) []setting {
 		}
 		s = append(s, setting{controller: "memory", file: "memory.swap.max", value: swap, optional: true})
 	}
+	s = append(s, l.blockV2(old)...)
 	return append(s, l.cpusetSettings(old)...)
 }
 

@@ -34,6 +34,9 @@ type Usage struct {
 	OOMKills                              uint64
 
 	Processes, Threads uint64
+
+	// Block is what was transferred, by device; nil without a controller.
+	Block []BlockUsage
 }
 
 // counter is a control file that stays open: a reading is one pread.
@@ -91,7 +94,7 @@ func (g *Group) Sample(skipCPU bool) (cpu time.Duration, memBytes uint64, err er
 		u, err := g.usageBelow()
 		return u.CPU, 0, err
 	}
-	if !skipCPU {
+	if !skipCPU && (g.core().v2 || g.hier("cpuacct") >= 0) {
 		if g.mu.cpu == nil {
 			path, key := g.cpuFile()
 			if g.mu.cpu, err = openCounter(path, key); err != nil {
@@ -124,7 +127,8 @@ func (g *Group) Sample(skipCPU bool) (cpu time.Duration, memBytes uint64, err er
 }
 
 // cpuFile names where total CPU time is: cpu.stat of the unified hierarchy is
-// there without any controller; cpuacct.usage is in nanoseconds.
+// there without any controller; cpuacct.usage is in nanoseconds. Sample
+// knows that on v1 without cpuacct it is nowhere.
 func (g *Group) cpuFile() (path, key string) {
 	if p := g.path("cpuacct", "cpuacct.usage"); p != "" && !g.hasV2("cpuacct") {
 		return p, ""
@@ -153,6 +157,7 @@ func (g *Group) Usage() (Usage, error) {
 		u.OOMKills, _ = g.oomKills()
 	}
 	u.Processes, u.Threads = g.countTasks()
+	u.Block = g.blockUsage()
 	return u, nil
 }
 

@@ -49,9 +49,19 @@ func (c Cgroups) Mode() Mode {
 	return ModeNone
 }
 
-// Has reports whether a controller is usable on either kind of hierarchy.
+// Has reports whether a controller, by its name of v1, is usable on either kind of
+// hierarchy. Controllers of the unified hierarchy of a hybrid host are not: to enable
+// one there would take it from whoever manages the host.
 func (c Cgroups) Has(controller string) bool {
-	return c.V1[controller] != "" || slices.Contains(c.V2Controllers, controller)
+	return c.V1[controller] != "" || c.Mode() == ModeV2 && slices.Contains(c.V2Controllers, V2Name(controller))
+}
+
+// V2Name is what v2 calls a controller of v1.
+func V2Name(controller string) string {
+	if controller == "blkio" {
+		return "io"
+	}
+	return controller
 }
 
 // String reads "hybrid: v2 at /x (hugetlb), v1 cpu,memory,pids".

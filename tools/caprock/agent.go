@@ -21,7 +21,7 @@ func agentCommand() *cobra.Command {
 	var where address
 	var log logging
 	var switchUser bool
-	var environment string
+	var environment, devices string
 	var rights rightsFlags
 	var fetcher fetcherFlags
 	cmd := &cobra.Command{
@@ -55,6 +55,9 @@ cgroups removed, and the allocator is told.`,
 				return err
 			}
 			o.Release = Version
+			if o.Devices, err = parseDevices(devices); err != nil {
+				return err
+			}
 			o.RunAsAgent = !switchUser
 			o.Flags = map[string]string{}
 			settings(fs, func(name, value string) { o.Flags[name] = value })
@@ -90,6 +93,7 @@ cgroups removed, and the allocator is told.`,
 	rights.flags(f)
 	f.BoolVar(&o.Spaces.KeepPIDs, "disallow-sharing-agent-pid-namespace", false, "refuse containers that want to share the agent's pid namespace")
 	f.BoolVar(&o.Spaces.KeepIPC, "disallow-sharing-agent-ipc-namespace", false, "refuse containers that want to share the agent's IPC namespace")
+	f.StringVar(&devices, "allowed-devices", "", "`JSON` DeviceWhitelist: devices that tasks may use beside /dev/null and the like, terminals, random numbers and tunnels")
 	f.StringVar(&o.CgroupsRoot, "cgroups-root", "", "the agent's directory in every cgroup hierarchy (default: one per work dir)")
 	f.StringVar(&o.ReconfigurationPolicy, "reconfiguration-policy", core.ReconfigureFitting,
 		"changes of resources and attributes that a restart may bring: fitting (whatever holds reservations, volumes and what runs), additive or equal")
