@@ -202,7 +202,7 @@ func (l *loop) open(meta string) (err error) {
 	})
 	l.server.Handle(executor.Path, l.gateway.Serve)
 	api.Register(l.server, api.Options{
-		Read: l.read, Tree: l.tree, Usage: l.runner.Usage, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Flags: l.flags(),
+		Read: l.read, Tree: l.tree, Usage: l.runner.Usage, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
 		IP: l.ip, Port: l.port, Release: o.Release, WorkDir: o.WorkDir, StartedAt: o.Clock.Now(),
 		Clock: o.Clock,
 	})

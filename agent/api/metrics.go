@@ -38,16 +38,27 @@ func (a *server) collect() ([]metric, error) {
 		return nil, err
 	}
 	add("slave/uptime_secs", a.Clock.Now().Sub(a.StartedAt).Seconds())
-	add("slave/recovery_errors", 0)
 	add("slave/recovery_time_secs", a.RecoveryTime.Seconds())
-	add("slave/executors_preempted", 0)
-	add("slave/invalid_framework_messages", 0)
 	// Ours: 1 if CPU times are counted by BPF.
 	add("containerizer/cpu_accounting/bpf", flag(a.Source == isolation.SourceBPF))
 	addFetcher(add, a.Fetched())
+	a.Internals(add)
+	for _, name := range alwaysZero {
+		add(name, 0)
+	}
 	addSystem(add)
 	sort.Slice(ms, func(i, j int) bool { return ms[i].name < ms[j].name })
 	return ms, nil
+}
+
+// alwaysZero are what dashboards expect and nothing here can move.
+var alwaysZero = []string{
+	"slave/recovery_errors", "slave/executors_preempted", "slave/invalid_framework_messages",
+	"containerizer/mesos/container_destroy_errors", "containerizer/mesos/disk/project_ids_free", "containerizer/mesos/disk/project_ids_total",
+	"containerizer/mesos/filesystem/containers_new_rootfs", "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
+	"containerizer/mesos/provisioner/remove_container_errors",
+	"resource_provider_manager/subscribed", "resource_provider_manager/events/subscribe", "resource_provider_manager/events/disconnect",
+	"volume_gid_manager/volume_gids_free", "volume_gid_manager/volume_gids_total",
 }
 
 func flag(b bool) float64 {

@@ -24,6 +24,8 @@ type Options struct {
 	Source string
 	// Fetched counts what the fetcher did.
 	Fetched func() fetch.Metrics
+	// Internals gives the metrics of other parts by name.
+	Internals func(add func(name string, value float64))
 	// Flags by name, as /flags shows them.
 	Flags map[string]string
 	IP    string

@@ -30,7 +30,7 @@ type counts struct {
 
 	mu struct {
 		sync.Mutex
-		reasons map[string]uint64 // terminal tasks by "task_failed/source_executor/reason_…"
+		reasons map[string]uint64 // terminal and unreachable tasks by "task_failed/source_executor/reason_…"
 	}
 }
 
@@ -99,11 +99,8 @@ func (n *counts) published(v *view.View, changed []core.Change) {
 		c := &changed[i]
 		switch e := c.Entity.(type) {
 		case *core.Task:
-			if c.ID.Kind == record.KindTask && core.IsTerminal(e.Info().GetState()) {
-				if old := v.Task(c.ID.Parts[0], c.ID.Parts[1]); old != nil && !core.IsTerminal(old.Info().GetState()) {
-					n.terminal(lastStatus(e.Info()), e.Info().GetState())
-					n.frameworks.terminal(c.ID.Parts[0], e.Info().GetState())
-				}
+			if c.ID.Kind == record.KindTask {
+				n.publishedTask(v.Task(c.ID.Parts[0], c.ID.Parts[1]), e, c.ID.Parts[0])
 			}
 		case *core.Agent:
 			old := v.Agent(c.ID.Parts[0])
@@ -114,6 +111,17 @@ func (n *counts) published(v *view.View, changed []core.Change) {
 				}
 			}
 		}
+	}
+}
+
+func (n *counts) publishedTask(old, t *core.Task, framework string) {
+	switch state := t.Info().GetState(); {
+	case old == nil || core.IsTerminal(old.Info().GetState()):
+	case core.IsTerminal(state):
+		n.terminal(lastStatus(t.Info()), state)
+		n.frameworks.terminal(framework, state)
+	case t.Rec.GetUnreachable() && !old.Rec.GetUnreachable():
+		n.reason(lastStatus(t.Info()), mesos.TaskState_TASK_UNREACHABLE)
 	}
 }
 
@@ -132,10 +140,16 @@ func (n *counts) event(stream core.StreamRef, e *scheduler.Event) {
 
 func (n *counts) terminal(s *mesos.TaskStatus, state mesos.TaskState) {
 	n.states[int(state)%len(n.states)].Add(1)
+	n.reason(s, state)
+}
+
+// reason counts why tasks came into a state.
+func (n *counts) reason(s *mesos.TaskStatus, state mesos.TaskState) {
 	if s == nil || s.Source == nil || s.Reason == nil {
 		return
 	}
 	key := strings.ToLower(state.String() + "/" + s.GetSource().String() + "/" + s.GetReason().String())
+	key = strings.ReplaceAll(key, "_agent", "_slave") // metrics keep the old names
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.mu.reasons == nil {

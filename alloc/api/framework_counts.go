@@ -153,6 +153,11 @@ func (n *frameworksCounts) put(snap *view.Snapshot, put func(string, float64)) {
 		}
 		prefix := fmt.Sprintf("master/frameworks/%s/%s/", url.PathEscape(f.Info().GetName()), f.ID())
 		c.put(func(name string, v float64) { put(prefix+name, v) })
+		if principal := f.Info().GetPrincipal(); principal != "" {
+			// Mesos counts what drivers of v0 send. Here is no such thing.
+			put("frameworks/"+principal+"/messages_received", 0)
+			put("frameworks/"+principal+"/messages_processed", 0)
+		}
 		subscribed := 0.0
 		if f.Connected {
 			subscribed = 1
@@ -188,7 +193,7 @@ func (n *frameworksCounts) put(snap *view.Snapshot, put func(string, float64)) {
 
 var activeStates = []mesos.TaskState{
 	mesos.TaskState_TASK_STAGING, mesos.TaskState_TASK_STARTING, mesos.TaskState_TASK_RUNNING,
-	mesos.TaskState_TASK_KILLING, mesos.TaskState_TASK_UNREACHABLE,
+	mesos.TaskState_TASK_KILLING, mesos.TaskState_TASK_UNREACHABLE, mesos.TaskState_TASK_UNKNOWN,
 }
 
 func (c *frameworkCounts) put(put func(string, float64)) {

@@ -35,7 +35,7 @@ func (s *Server) metrics() []metric {
 	resourceMetrics(total, sum, put)
 	put("master/outstanding_offers", float64(snap.Offers.Len()))
 	operationMetrics(snap, put)
-	roleMetrics(snap, total, sum, put)
+	s.roleMetrics(snap, total, sum, put)
 	hostMetrics(put)
 	s.counts.put(put)
 	s.counts.frameworks.put(snap, put)
@@ -178,37 +178,6 @@ func clusterTotal(snap *view.Snapshot) map[string]int64 {
 		}
 	}
 	return total
-}
-
-// roleMetrics shows how much of the cluster is taken, and each role's share.
-func roleMetrics(snap *view.Snapshot, total map[string]int64, sum *sums, put func(string, float64)) {
-	taken := map[string]int64{}
-	for _, use := range sum.agents {
-		addScalars(taken, use.allocated)
-		addScalars(taken, use.offered)
-	}
-	for _, name := range []string{"cpus", "mem", "disk"} {
-		put("allocator/mesos/resources/"+name+"/total", float64(total[name])/1000)
-		put("allocator/mesos/resources/"+name+"/offered_or_allocated", float64(taken[name])/1000)
-	}
-	for _, r := range rolesOf(snap, sum) {
-		put("allocator/mesos/roles/"+r.name+"/shares/dominant", r.share(total))
-		consumed := r.consumed()
-		for _, q := range consumed {
-			put("allocator/mesos/quota/roles/"+r.name+"/resources/"+q.Name+"/consumed", float64(q.Milli)/1000)
-		}
-	}
-}
-
-// share is the largest part that the role holds of any resource, by its weight.
-func (r *role) share(total map[string]int64) float64 {
-	share := 0.0
-	for _, q := range r.allocated.Plus(r.offered).CreateStrippedScalarQuantity() {
-		if total[q.Name] > 0 {
-			share = max(share, float64(q.Milli)/float64(total[q.Name]))
-		}
-	}
-	return share / r.weight
 }
 
 func hostMetrics(put func(string, float64)) {

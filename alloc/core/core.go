@@ -90,6 +90,8 @@ func (c *Core) Step(now Time, cmd Command, out *Output) {
 		c.keep(cmd)
 	case *Explain:
 		c.explain(cmd)
+	case *CountFilters:
+		c.out.effect(&Answered{Token: cmd.Reply, Status: 200, Value: c.engine.a.FiltersActive()})
 	case *SetWhitelist:
 		c.engine.a.SetWhitelist(cmd.Hosts)
 	default:

@@ -23,3 +23,9 @@ func (c *Core) explain(cmd *Explain) {
 	}
 	c.out.effect(&Answered{Token: cmd.Reply, Status: 200, Value: all})
 }
+
+// CountFilters asks how many refusal filters are in force. It changes nothing, and
+// is answered by an Answered of status 200 whose Value is a map from role to number.
+type CountFilters struct{ Reply Token }
+
+func (*CountFilters) command() {}

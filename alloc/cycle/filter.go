@@ -229,22 +229,23 @@ func (a *Allocator) removeFilters(slot shard.Slot) {
 	sh.Wake(row)
 }
 
-// FiltersActive returns the number of filters in force in a role.
-func (a *Allocator) FiltersActive(role string) int {
-	id, ok := a.roleIDs[role]
-	if !ok {
-		return 0
-	}
-	n := 0
+// FiltersActive counts the filters in force by role, of roles that have any. It
+// visits every claim.
+func (a *Allocator) FiltersActive() map[string]int {
+	active := map[string]int{}
 	for c := range a.claims {
-		if cl := &a.claims[c]; cl.framework >= 0 && cl.role == id {
-			for _, g := range cl.filters.groups {
-				n += int(g.slots.GetCardinality())
-			}
-			for _, list := range cl.filters.partial {
-				n += len(list)
-			}
+		cl := &a.claims[c]
+		if cl.framework < 0 || len(cl.filters.groups) == 0 {
+			continue
 		}
+		n := 0
+		for _, g := range cl.filters.groups {
+			n += int(g.slots.GetCardinality())
+		}
+		for _, list := range cl.filters.partial {
+			n += len(list)
+		}
+		active[a.roles[cl.role].name] += n
 	}
-	return n
+	return active
 }
