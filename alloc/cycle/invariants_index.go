@@ -111,8 +111,8 @@ func (a *Allocator) checkRoles(shared bool) {
 					reserved[a.dim(x.Name())] += x.ScalarMilli()
 				}
 			}
-			for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.next[i] {
-				if a.hold.tracked[i] && (id == 0 || resource.IsInSubtree(a.roles[a.claims[a.hold.claim[i]].role].name, r.name)) {
+			for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
+				if a.hold.entries[i].tracked && (id == 0 || resource.IsInSubtree(a.roles[a.claims[a.hold.entries[i].claim].role].name, r.name)) {
 					_, unreserved, _, _ := a.amounts(a.hold.row(i), a.hold.rest[i])
 					drf.AddTo(offered, unreserved)
 				}
