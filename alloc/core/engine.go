@@ -28,6 +28,14 @@ type engine struct {
 const noFilter = -1
 
 func newEngine(o *Options) (*engine, error) {
+	options, err := engineOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	return &engine{a: cycle.New(options), admitted: map[string]bool{}}, nil
+}
+
+func engineOptions(o *Options) (cycle.Options, error) {
 	options := cycle.Options{
 		ExcludeNames: o.ExcludeNames, ShowGPUsToAll: o.ShowGPUsToAll, Domain: o.MasterInfo.GetDomain(),
 		IntervalNanos: int64(o.AllocationInterval), RecoveryFactor: o.RecoveryFactor, RecoveryTimeoutNanos: int64(o.RecoveryTimeout),
@@ -43,12 +51,12 @@ func newEngine(o *Options) (*engine, error) {
 		for _, text := range splitAlternatives(o.MinAllocatable) {
 			q, err := resource.ParseQuantities(text)
 			if err != nil {
-				return nil, fmt.Errorf("MinAllocatable: %w", err)
+				return options, fmt.Errorf("MinAllocatable: %w", err)
 			}
 			options.MinAllocatable = append(options.MinAllocatable, q)
 		}
 	}
-	return &engine{a: cycle.New(options), admitted: map[string]bool{}}, nil
+	return options, nil
 }
 
 // check counts a disagreement.

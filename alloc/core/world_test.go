@@ -24,6 +24,7 @@ type world struct {
 	opts    Options
 	now     Time
 	journal map[string][]byte
+	durable *durable // a real store beside journal; nil: none
 	out     Output
 
 	agents     map[string]*worldAgent
@@ -73,6 +74,9 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	c.engine.onMisuse = func(err error) { w.t.Errorf("the engine disagrees: %v", err) }
+	if w.durable != nil {
+		w.journal = w.durable.load()
+	}
 	keys := make([]string, 0, len(w.journal))
 	for k := range w.journal {
 		keys = append(keys, k)
@@ -94,16 +98,21 @@ func (w *world) start() {
 
 // commit writes the output's records as the journal would.
 func (w *world) commit() {
+	var batch []entry
 	for _, r := range w.out.Records {
 		key, value, err := record.Encode(r)
 		if err != nil {
 			w.t.Fatal(err)
 		}
+		batch = append(batch, entry{key, value})
 		if value == nil {
 			delete(w.journal, string(key))
 		} else {
 			w.journal[string(key)] = value
 		}
+	}
+	if w.durable != nil {
+		w.durable.commit(batch)
 	}
 }
 
