@@ -215,7 +215,7 @@ func TestResourcesThatNoLongerFit(t *testing.T) {
 	n.halt()
 	for resources, want := range map[string]string{
 		"cpus:2;mem:1024;disk:256": "do not hold the reservations and volumes",
-		"cpus:2;mem:32;disk:1024":  "do not hold what runs: mem:64 of",
+		"cpus:2;mem:32;disk:1024":  "do not hold what runs: mem:32 of",
 	} {
 		err := runOnce(t, n, func(o *agent.Options) { o.Resources = resources })
 		if err == nil || !strings.Contains(err.Error(), want) {

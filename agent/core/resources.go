@@ -104,7 +104,8 @@ func (c *Core) inUse() holding {
 	var h holding
 	for _, f := range c.order {
 		for _, ct := range f.containers {
-			if ct.state() != record.Container_TERMINATED {
+			// Nothing runs beside a command; its executor is only shown.
+			if ct.state() != record.Container_TERMINATED && ct.kind() != record.Container_COMMAND {
 				h.add(ct.rec.Executor.Resources)
 			}
 			for _, t := range ct.tasks {
