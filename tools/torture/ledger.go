@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"sync"
 
@@ -14,6 +16,7 @@ type entry struct {
 	end      mesos.TaskState
 	ended    bool
 	reason   mesos.TaskStatus_Reason
+	message  string
 }
 
 // ledger holds every task the load has launched.
@@ -69,7 +72,7 @@ func (l *ledger) updated(status *mesos.TaskStatus) {
 	if e == nil || e.ended {
 		return
 	}
-	e.ended, e.end, e.reason = true, status.GetState(), status.GetReason()
+	e.ended, e.end, e.reason, e.message = true, status.GetState(), status.GetReason(), status.GetMessage()
 }
 
 // open lists the tasks that have no end yet: accepted, or of unknown outcome.
@@ -98,13 +101,18 @@ type verdict struct {
 	Unsure   int // the connection broke before an answer
 	Finished int
 	Reported int // never began, and the framework was told
+	Why      map[string]int
 	Lost     []string
 	Doubled  []string
 }
 
 func (v verdict) String() string {
-	return fmt.Sprintf("%d tasks accepted, %d of unknown outcome; %d finished, %d reported as not run; %d lost, %d doubled",
-		v.Accepted, v.Unsure, v.Finished, v.Reported, len(v.Lost), len(v.Doubled))
+	why := ""
+	for _, reason := range slices.Sorted(maps.Keys(v.Why)) {
+		why += fmt.Sprintf(" %d %s", v.Why[reason], reason)
+	}
+	return fmt.Sprintf("%d tasks accepted, %d of unknown outcome; %d finished, %d reported as not run%s; %d lost, %d doubled",
+		v.Accepted, v.Unsure, v.Finished, v.Reported, why, len(v.Lost), len(v.Doubled))
 }
 
 // settle compares what was promised with what ran; begun counts each task's
@@ -127,11 +135,15 @@ func (l *ledger) settle(begun map[string]int) verdict {
 		case finished:
 			v.Lost = append(v.Lost, id+": said to have finished, never began")
 		case runs > 0 && e.ended:
-			v.Lost = append(v.Lost, fmt.Sprintf("%s: began, ended as %v (%v)", id, e.end, e.reason))
+			v.Lost = append(v.Lost, fmt.Sprintf("%s: began, ended as %v (%v): %s", id, e.end, e.reason, e.message))
 		case runs > 0:
 			v.Lost = append(v.Lost, id+": began, no end was reported")
 		case e.ended:
 			v.Reported++
+			if v.Why == nil {
+				v.Why = map[string]int{}
+			}
+			v.Why[fmt.Sprintf("%v (%v)", e.end, e.reason)]++
 		case e.accepted:
 			v.Lost = append(v.Lost, id+": accepted, never began, nothing was reported")
 		}

@@ -22,9 +22,10 @@ import (
 
 const (
 	tasksPerOffer = 5
-	mostLiveTasks = 150
 	// longestTask keeps many tasks alive over a kill.
 	longestTaskMillis = 2000
+	// longestMixedMillis: many of these live through several kills.
+	longestMixedMillis = 8000
 )
 
 // wanted is what one task uses.
@@ -44,6 +45,8 @@ type load struct {
 	ledger    *ledger
 	begunFile string
 	random    *rand.Rand // used by the event handler only
+	mixture   *mixture   // nil: short commands only
+	live      int        // how many tasks are kept alive
 	cancel    context.CancelFunc
 	done      sync.WaitGroup
 	launching atomic.Bool
@@ -51,15 +54,17 @@ type load struct {
 	failure   atomic.Pointer[error]
 }
 
-func startLoad(ctx context.Context, url, begunFile string, seed uint64) *load {
+func startLoad(ctx context.Context, url, begunFile string, seed uint64, mix *mixture, live int) *load {
 	ctx, cancel := context.WithCancel(ctx)
-	l := &load{ledger: newLedger(), begunFile: begunFile, random: rand.New(rand.NewPCG(seed, 1)), cancel: cancel}
+	l := &load{
+		ledger: newLedger(), begunFile: begunFile, random: rand.New(rand.NewPCG(seed, 1)), cancel: cancel, mixture: mix, live: live,
+	}
 	l.client = framework.New(framework.Options{URL: url, Codec: codec.Protobuf, Info: &mesos.FrameworkInfo{
 		User:            proto.String("root"),
 		Name:            proto.String("torture"),
 		FailoverTimeout: proto.Float64(3600),
 		Checkpoint:      proto.Bool(true),
-		Roles:           []string{resource.DefaultRole},
+		Roles:           []string{role},
 		Capabilities: []*mesos.FrameworkInfo_Capability{
 			{Type: mesos.FrameworkInfo_Capability_MULTI_ROLE.Enum()},
 			{Type: mesos.FrameworkInfo_Capability_RESERVATION_REFINEMENT.Enum()},
@@ -110,11 +115,14 @@ func (l *load) offer(ctx context.Context, o *mesos.Offer) error {
 	if err != nil {
 		return err
 	}
+	if l.mixture != nil {
+		return l.mix(ctx, o, has)
+	}
 	has = has.Unallocate()
 	var tasks []*mesos.TaskInfo
 	var ids []string
 	live := len(l.ledger.open())
-	for l.launching.Load() && len(tasks) < tasksPerOffer && live+len(tasks) < mostLiveTasks && has.Contains(wanted) {
+	for l.launching.Load() && len(tasks) < tasksPerOffer && live+len(tasks) < l.live && has.Contains(wanted) {
 		has = has.Minus(wanted)
 		id := fmt.Sprintf("t%06d", l.ledger.count())
 		l.ledger.launched(id)
@@ -125,7 +133,45 @@ func (l *load) offer(ctx context.Context, o *mesos.Offer) error {
 		_ = l.client.Decline(ctx, 1, o)
 		return nil
 	}
-	err = l.client.Launch(ctx, o, 0, tasks...)
+	l.book(l.client.Launch(ctx, o, 0, tasks...), ids)
+	return nil
+}
+
+// mix launches tasks of every kind, after cleaning up what earlier ones left.
+func (l *load) mix(ctx context.Context, o *mesos.Offer, has resource.Resources) error {
+	operations := cleanUp(has)
+	free := has.Unallocate().Unreserved()
+	live := len(l.ledger.open())
+	var ids []string
+	for range tasksPerOffer {
+		if !l.launching.Load() || live+len(ids) >= l.live {
+			break
+		}
+		number := l.ledger.count()
+		u := l.mixture.one(o.GetFrameworkId(), o.GetAgentId(), func() string {
+			number++
+			return fmt.Sprintf("t%06d", number)
+		}, func() int { return l.random.IntN(longestMixedMillis) })
+		if !free.Contains(u.needs) {
+			break
+		}
+		free = free.Minus(u.needs)
+		for _, id := range u.ids {
+			l.ledger.launched(id)
+		}
+		ids = append(ids, u.ids...)
+		operations = append(operations, u.operations...)
+	}
+	if len(operations) == 0 {
+		_ = l.client.Decline(ctx, 1, o)
+		return nil
+	}
+	l.book(l.client.Call(ctx, accept(o, operations)), ids)
+	return nil
+}
+
+// book notes what became of the ACCEPT of these tasks.
+func (l *load) book(err error, ids []string) {
 	var refused *framework.StatusError
 	switch {
 	case err == nil:
@@ -133,7 +179,6 @@ func (l *load) offer(ctx context.Context, o *mesos.Offer) error {
 	case errors.As(err, &refused), errors.Is(err, framework.ErrNotSubscribed):
 		l.ledger.refused(ids)
 	}
-	return nil
 }
 
 // task notes its own start with one append, then lives for a while.
@@ -143,7 +188,7 @@ func (l *load) task(id string, agent *mesos.AgentID) *mesos.TaskInfo {
 		Name:      proto.String("torture"),
 		TaskId:    &mesos.TaskID{Value: proto.String(id)},
 		AgentId:   agent,
-		Resources: wanted.ToProto(resource.PostRefinement),
+		Resources: allocated(wanted),
 		Command:   &mesos.CommandInfo{Value: proto.String(command)},
 	}
 }

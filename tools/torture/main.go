@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -29,6 +31,7 @@ func main() {
 // plan is what the command line asks for.
 type plan struct {
 	kills, agents int
+	live          int
 	seed          uint64
 	verbose       bool
 }
@@ -45,9 +48,14 @@ func command() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.IntVar(&p.kills, "kills", 20, "how often the allocator is killed, and how often an agent is")
+	f.IntVar(&p.live, "live", 0, "keep this many tasks of all kinds alive and kill agents only; 0: many short commands, and the allocator is killed too")
 	f.IntVar(&p.agents, "agents", 2, "how many agents the cluster has")
 	f.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "decides the moments of the kills and the lengths of the tasks")
 	f.BoolVar(&p.verbose, "verbose", false, "show what the cluster logs")
+	cmd.AddCommand(&cobra.Command{
+		Use: "executor FILE", Hidden: true, Args: cobra.ExactArgs(1), Short: "Be the custom executor of the tasks",
+		RunE: func(_ *cobra.Command, args []string) error { return runExecutor(args[0]) },
+	})
 	return cmd
 }
 
@@ -57,6 +65,10 @@ func (p plan) run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	// Tasks reach their sandboxes and the file that they note their starts in.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
 	binary := filepath.Join(dir, "caprock")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./tools/caprock").CombinedOutput(); err != nil {
 		return fmt.Errorf("building caprock (run this from the repository's root): %w\n%s", err, out)
@@ -84,6 +96,10 @@ func (p plan) run(ctx context.Context) error {
 		return err
 	}
 	v, err := p.torment(ctx, cluster, filepath.Join(dir, "begun"))
+	var left []string
+	if err == nil && p.live > 0 {
+		left, err = awaitNothing(ctx, p.agentDirs(options.WorkDir))
+	}
 	if err != nil {
 		cluster.DumpStacks()
 		fmt.Fprintf(os.Stderr, "torture: the cluster's log, with its stacks, is in %s\n", logName)
@@ -96,17 +112,44 @@ func (p plan) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("seed %d: %w", p.seed, err)
 	}
-	fmt.Printf("%d kills of the allocator, %d of agents, seed %d\n%v\n", p.kills, p.kills, p.seed, v)
-	for _, text := range append(v.Lost, v.Doubled...) {
+	return p.report(v, append(left, mounted(p.agentDirs(options.WorkDir))...), logName)
+}
+
+// report prints what came of it; anything lost, doubled or left over is an error.
+func (p plan) report(v verdict, left []string, logName string) error {
+	kills := fmt.Sprintf("%d kills of the allocator, %d of agents", p.kills, p.kills)
+	if p.live > 0 {
+		kills = fmt.Sprintf("%d kills of agents with up to %d live tasks", p.kills, p.live)
+	}
+	fmt.Printf("%s, seed %d\n%v; %d left over\n", kills, p.seed, v, len(left))
+	for _, text := range slices.Concat(v.Lost, v.Doubled, left) {
 		fmt.Println(" ", text)
 	}
-	if len(v.Lost)+len(v.Doubled) > 0 {
-		return fmt.Errorf("%d tasks lost, %d doubled (seed %d); the cluster's log is in %s", len(v.Lost), len(v.Doubled), p.seed, logName)
+	if len(v.Lost)+len(v.Doubled)+len(left) > 0 {
+		return fmt.Errorf("%d tasks lost, %d doubled, %d things left over (seed %d); the cluster's log is in %s",
+			len(v.Lost), len(v.Doubled), len(left), p.seed, logName)
 	}
 	return os.Remove(logName)
 }
 
+func (p plan) agentDirs(cluster string) []string {
+	var dirs []string
+	for i := range p.agents {
+		dirs = append(dirs, filepath.Join(cluster, "agent-"+strconv.Itoa(i+1)))
+	}
+	return dirs
+}
+
+// mounted lists what is still mounted below the directories of agents that have left.
+func mounted(dirs []string) (left []string) {
+	for _, dir := range dirs {
+		left = append(left, mountsOf(dir)...)
+	}
+	return left
+}
+
 const (
+	mostLiveTasks    = 150
 	offerInterval    = "20ms"
 	readyPatience    = time.Minute
 	progressPatience = time.Minute
@@ -123,13 +166,22 @@ func (p plan) torment(ctx context.Context, cluster *devcluster.Cluster, begunFil
 	if err := cluster.Ready(ready); err != nil {
 		return verdict{}, err
 	}
-	load := startLoad(ctx, cluster.URL(), begunFile, p.seed)
+	victims := []func() error{func() error { return cluster.KillAgent(random.IntN(cluster.AgentCount())) }}
+	var mix *mixture
+	live := mostLiveTasks
+	if p.live > 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return verdict{}, err
+		}
+		mix, live = &mixture{binary: self, begun: begunFile}, p.live
+	} else {
+		victims = append(victims, cluster.KillAllocator)
+	}
+	load := startLoad(ctx, cluster.URL(), begunFile, p.seed, mix, live)
 	defer load.stop()
 	for i := range p.kills {
-		for _, kill := range []func() error{
-			cluster.KillAllocator,
-			func() error { return cluster.KillAgent(random.IntN(cluster.AgentCount())) },
-		} {
+		for _, kill := range victims {
 			if err := pause(ctx, time.Duration(random.Int64N(int64(longestCalm)))); err != nil {
 				return verdict{}, err
 			}
