@@ -21,6 +21,7 @@ import (
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/executor"
 	"github.com/caprock/caprock/agent/fetch"
+	"github.com/caprock/caprock/agent/logs"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/store/checkpoint"
@@ -102,6 +103,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		group.Go(func() error { l.follow(gctx); return nil })
 	}
 	group.Go(func() error { l.sweep(gctx); return nil })
+	group.Go(func() error { l.rotate(gctx); return nil })
 	group.Go(func() error {
 		<-gctx.Done()
 		stop, cancel := context.WithTimeout(context.Background(), drainTimeout)
@@ -187,6 +189,7 @@ func (l *loop) open(meta string) (err error) {
 	if l.kernel.Source() == "" {
 		l.core.DisableLimits()
 	}
+	l.logs = &logs.Keeper{Open: l.tree.OpenRoot, Logger: o.Logger}
 	fetcher := fetch.New(o.fetchOptions(l.port))
 	l.runner = runner.New(runner.Options{
 		Kernel: l.kernel, Tree: l.tree, Fetcher: fetcher,

@@ -34,6 +34,8 @@ func (l *loop) flags() map[string]string {
 		"frameworks_home":                       o.Fetcher.Home,
 		"registration_backoff_factor":           units.FormatDuration(o.RegistrationBackoff),
 		"gc_delay":                              units.FormatDuration(o.GCDelay),
+		"gc_disk_headroom":                      strconv.FormatFloat(o.GCDiskHeadroom, 'g', -1, 64),
+		"disk_watch_interval":                   units.FormatDuration(o.DiskWatchInterval),
 		"max_completed_executors_per_framework": strconv.Itoa(o.MaxCompletedExecutors),
 		"recover":                               o.Recover,
 		"strict":                                strconv.FormatBool(o.Strict),

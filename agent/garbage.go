@@ -3,31 +3,19 @@ package agent
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/caprock/caprock/agent/core"
 )
 
-// sweepEvery is how often old sandboxes are looked for.
-const sweepEvery = 10 * time.Minute
-
 // garbage lists the sandboxes of ended runs until they are old enough to remove.
 type garbage struct {
-	mu   sync.Mutex
-	list []core.Discard // guarded by mu; in the order they ended
-
-	removed, failed atomic.Uint64 // directories
-}
-
-// put gives the metrics, under Mesos' names.
-func (g *garbage) put(add func(name string, value float64)) {
-	g.mu.Lock()
-	pending := len(g.list)
-	g.mu.Unlock()
-	add("gc/path_removals_pending", float64(pending))
-	add("gc/path_removals_succeeded", float64(g.removed.Load()))
-	add("gc/path_removals_failed", float64(g.failed.Load()))
+	mu                sync.Mutex
+	list              []core.Discard // guarded by mu, as all below; in the order they ended
+	succeeded, failed int64
+	keep              time.Duration // what keepFor last said; 0 before
 }
 
 func (g *garbage) add(d core.Discard) {
@@ -36,12 +24,13 @@ func (g *garbage) add(d core.Discard) {
 	g.list = append(g.list, d)
 }
 
-// due takes those that ended before.
-func (g *garbage) due(before int64) []core.Discard {
+// due takes those that ended keep or longer before now.
+func (g *garbage) due(now time.Time, keep time.Duration) []core.Discard {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := 0
-	for n < len(g.list) && g.list[n].EndedAt < before {
+	g.keep = keep
+	before, n := now.Add(-keep).UnixNano(), 0
+	for n < len(g.list) && g.list[n].EndedAt <= before {
 		n++
 	}
 	out := g.list[:n:n]
@@ -49,17 +38,52 @@ func (g *garbage) due(before int64) []core.Discard {
 	return out
 }
 
-// sweep removes sandboxes once they are older than GCDelay.
+// settle counts a removal. One that failed is tried again later, before all others.
+func (g *garbage) settle(d core.Discard, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil {
+		g.succeeded++
+		return
+	}
+	g.failed++
+	g.list = append([]core.Discard{d}, g.list...)
+}
+
+// put gives the metrics, under Mesos' names.
+func (g *garbage) put(add func(name string, value float64)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	add("gc/path_removals_pending", float64(len(g.list)))
+	add("gc/path_removals_succeeded", float64(g.succeeded))
+	add("gc/path_removals_failed", float64(g.failed))
+	add("slave/executor_directory_max_allowed_age_secs", g.keep.Seconds())
+}
+
+// keepFor is how long sandboxes are kept while a part used of the disk, from 0 to 1,
+// is in use: delay on an empty disk, less the fuller it is, and not at all once less
+// than headroom is free. The rule is Mesos'.
+func keepFor(delay time.Duration, headroom, used float64) time.Duration {
+	return time.Duration(float64(delay) * max(0, 1-headroom-used))
+}
+
+// sweep removes sandboxes that are older than the disk has room for.
 func (l *loop) sweep(ctx context.Context) {
 	o := &l.agent.opts
-	for l.sleep(ctx, sweepEvery) {
-		for _, d := range l.garbage.due(o.Clock.Now().Add(-o.GCDelay).UnixNano()) {
-			if err := l.tree.Remove(d.Directory); err != nil {
-				l.garbage.failed.Add(1)
+	for l.sleep(ctx, o.DiskWatchInterval) {
+		used, err := diskUsed(o.WorkDir)
+		if err != nil {
+			o.Logger.Warn("the free disk space cannot be learned; sandboxes are kept for the full gc_delay", "err", err)
+			used = -o.GCDiskHeadroom
+		}
+		keep := keepFor(o.GCDelay, o.GCDiskHeadroom, used)
+		for _, d := range l.garbage.due(o.Clock.Now(), keep) {
+			err := l.tree.Remove(d.Directory)
+			l.garbage.settle(d, err)
+			if err != nil {
 				o.Logger.Warn("sandbox cannot be removed", "directory", d.Directory, "err", err)
 				continue
 			}
-			l.garbage.removed.Add(1)
 			if l.submit(core.Collected{ContainerID: d.ContainerID}) != nil {
 				return
 			}
@@ -67,8 +91,25 @@ func (l *loop) sweep(ctx context.Context) {
 	}
 }
 
+// diskUsed is the part of dir's file system that is in use, from 0 to 1, counted
+// as df does: what is kept for root is not free.
+func diskUsed(dir string) (float64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	used := float64(st.Blocks - st.Bfree)
+	if used == 0 {
+		return 0, nil
+	}
+	return used / (used + float64(st.Bavail)), nil
+}
+
 // internals gives the metrics that the API cannot find in the core.
 func (l *loop) internals(add func(name string, value float64)) {
 	l.garbage.put(add)
-	add("slave/executor_directory_max_allowed_age_secs", l.agent.opts.GCDelay.Seconds())
+	rotated := l.logs.Metrics()
+	// Ours: files that were kept within their size, and attempts that failed.
+	add("containerizer/logs/rotated", float64(rotated.Rotated))
+	add("containerizer/logs/failed", float64(rotated.Failed))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/caprock/caprock/agent/check"
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/executor"
+	"github.com/caprock/caprock/agent/logs"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/store/checkpoint"
@@ -57,6 +58,7 @@ type loop struct {
 	readyOnce sync.Once
 	uplink    uplink
 	garbage   garbage
+	logs      *logs.Keeper
 	started   time.Time
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/fetch"
+	"github.com/caprock/caprock/agent/logs"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/wire/build"
@@ -95,8 +96,17 @@ type Options struct {
 	// RegistrationBackoff is the longest first wait before connecting again; it
 	// doubles up to a minute. Default 1 s.
 	RegistrationBackoff time.Duration
-	// GCDelay is how long sandboxes of ended runs are kept; default 1 week.
-	GCDelay time.Duration
+	// GCDelay is how long sandboxes of ended runs are kept on an empty disk; default 1
+	// week. GCDiskHeadroom is the part of the disk below which none are; default 0.1.
+	// The disk is looked at every DiskWatchInterval; default 1 minute.
+	GCDelay           time.Duration
+	GCDiskHeadroom    float64
+	DiskWatchInterval time.Duration
+	// Logs bounds what tasks print to stdout and stderr; nil does not. The files are
+	// looked at every LogsInterval, default 10 s; a task that prints fast outgrows its
+	// bound until then.
+	Logs         *logs.Policies
+	LogsInterval time.Duration
 	// MaxCompletedExecutors is how many ended runs are remembered per framework;
 	// default 150.
 	MaxCompletedExecutors int
@@ -157,6 +167,11 @@ func (o *Options) EnsureDefaults() {
 	o.Fetcher.EnsureDefaults()
 	defDuration(&o.RegistrationBackoff, time.Second)
 	defDuration(&o.GCDelay, 7*24*time.Hour)
+	defDuration(&o.DiskWatchInterval, time.Minute)
+	defDuration(&o.LogsInterval, 10*time.Second)
+	if o.GCDiskHeadroom == 0 {
+		o.GCDiskHeadroom = 0.1
+	}
 	if o.MaxCompletedExecutors == 0 {
 		o.MaxCompletedExecutors = 150
 	}
@@ -224,6 +239,12 @@ func (o *Options) Validate() error {
 	if o.ExecutorReregistrationTimeout > maxReregistrationTimeout {
 		errs = append(errs, fmt.Errorf("executor_reregistration_timeout: got %s, want at most %s",
 			o.ExecutorReregistrationTimeout, maxReregistrationTimeout))
+	}
+	if o.GCDiskHeadroom < 0 || o.GCDiskHeadroom > 1 {
+		errs = append(errs, fmt.Errorf("gc_disk_headroom: got %g, want a part of the disk from 0 to 1", o.GCDiskHeadroom))
+	}
+	if o.Logs != nil {
+		errs = append(errs, o.Logs.Validate())
 	}
 	return errors.Join(errs...)
 }

@@ -24,6 +24,7 @@ func agentCommand() *cobra.Command {
 	var environment, devices string
 	var rights rightsFlags
 	var fetcher fetcherFlags
+	var logs logsFlags
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the node agent",
@@ -58,6 +59,7 @@ cgroups removed, and the allocator is told.`,
 			if o.Devices, err = parseDevices(devices); err != nil {
 				return err
 			}
+			o.Logs = logs.policies()
 			o.RunAsAgent = !switchUser
 			o.Flags = map[string]string{}
 			settings(fs, func(name, value string) { o.Flags[name] = value })
@@ -108,7 +110,10 @@ cgroups removed, and the allocator is told.`,
 	flags.DurationVar(f, &o.RecoveryTimeout, "recovery-timeout", 0, "time executors wait for an absent agent (0ns: 15mins)")
 	fetcher.flags(f)
 	flags.DurationVar(f, &o.RegistrationBackoff, "registration-backoff-factor", 0, "longest first wait before connecting again (0ns: 1secs)")
-	flags.DurationVar(f, &o.GCDelay, "gc-delay", 0, "how long sandboxes of ended runs are kept (0ns: 1weeks)")
+	flags.DurationVar(f, &o.GCDelay, "gc-delay", 0, "how long sandboxes of ended runs are kept on an empty disk (0ns: 1weeks); a fuller one keeps them shorter")
+	f.Float64Var(&o.GCDiskHeadroom, "gc-disk-headroom", 0.1, "part of the disk, from 0 to 1, that ended runs' sandboxes must leave free")
+	flags.DurationVar(f, &o.DiskWatchInterval, "disk-watch-interval", 0, "time between two looks at the disk's room for sandboxes (0ns: 1mins)")
+	logs.flags(f)
 	f.IntVar(&o.MaxCompletedExecutors, "max-completed-executors-per-framework", 0, "ended runs that are remembered per framework (0: 150)")
 	return cmd
 }

@@ -1,0 +1,40 @@
+package agent_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caprock/caprock/agent"
+	"github.com/caprock/caprock/agent/logs"
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+func TestRunningTasksAreKeptWithinTheirLogSize(t *testing.T) {
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, func(o *agent.Options) {
+		p := logs.Policy{MaxBytes: 1 << 20, Keep: 2}
+		o.Logs, o.LogsInterval = &logs.Policies{Stdout: p, Stderr: p}, 20*time.Millisecond
+	})
+	task := shell("chatty", `yes "all work and no play" | head -c 300000; exec sleep 1000`)
+	task.Command.Environment = &mesos.Environment{Variables: []*mesos.Environment_Variable{
+		{Name: new("CONTAINER_LOGGER_MAX_STDOUT_SIZE"), Value: new("64KB")},
+		{Name: new("CONTAINER_LOGGER_MAX_STDERR_SIZE"), Value: new("much")}, // complained about, not obeyed
+	}}
+	alloc.launch(framework(), task)
+	alloc.await("chatty", mesos.TaskState_TASK_RUNNING)
+	n.eventually("stdout rotated", func() bool {
+		box := n.sandbox("chatty")
+		info, err := os.Stat(filepath.Join(box, "stdout"))
+		_, errOld := os.Stat(filepath.Join(box, "stdout.1"))
+		return err == nil && errOld == nil && info.Size() <= 64<<10
+	})
+	if _, metrics := n.get("/metrics/snapshot"); strings.Contains(metrics, `"containerizer/logs/rotated":0`) ||
+		!strings.Contains(metrics, `"containerizer/logs/failed":0`) {
+		t.Errorf("the metrics do not tell of a rotation without failure: %s", metrics)
+	}
+	alloc.kill("chatty")
+	alloc.await("chatty", mesos.TaskState_TASK_KILLED)
+}
