@@ -38,3 +38,27 @@ func TestRunningTasksAreKeptWithinTheirLogSize(t *testing.T) {
 	alloc.kill("chatty")
 	alloc.await("chatty", mesos.TaskState_TASK_KILLED)
 }
+
+func TestOldSandboxesGo(t *testing.T) {
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, func(o *agent.Options) {
+		o.GCDelay, o.DiskWatchInterval = time.Nanosecond, 20*time.Millisecond
+	})
+	alloc.launch(framework(), shell("short", "true"), shell("long", "exec sleep 1000"))
+	alloc.await("short", mesos.TaskState_TASK_FINISHED)
+	alloc.await("long", mesos.TaskState_TASK_RUNNING)
+	executors := filepath.Dir(filepath.Dir(filepath.Dir(n.sandbox("long"))))
+	n.eventually("the sandbox of the ended run gone", func() bool {
+		_, err := os.Lstat(filepath.Join(executors, "short"))
+		return os.IsNotExist(err)
+	})
+	if _, err := os.Stat(filepath.Join(n.sandbox("long"), "stdout")); err != nil {
+		t.Errorf("the sandbox of the running task: %v", err)
+	}
+	n.eventually("the removal counted", func() bool {
+		_, metrics := n.get("/metrics/snapshot")
+		return strings.Contains(metrics, `"gc/path_removals_succeeded":1`) && strings.Contains(metrics, `"gc/path_removals_pending":0`)
+	})
+	alloc.kill("long")
+	alloc.await("long", mesos.TaskState_TASK_KILLED)
+}

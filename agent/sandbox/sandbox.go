@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Mode of a sandbox, as Mesos makes them.
@@ -16,6 +17,8 @@ const Mode = 0o750
 type Tree struct {
 	dir  string
 	root *os.Root
+	// making keeps directories that are about to be used from being pruned as empty.
+	making sync.Mutex
 }
 
 // Open opens the tree at dir, an absolute path, making the directory.
@@ -52,6 +55,8 @@ func (t *Tree) Make(dir string, owner Owner) (*os.Root, error) {
 	if !ok {
 		return nil, fmt.Errorf("make sandbox: %s is not below %s", dir, t.dir)
 	}
+	t.making.Lock()
+	defer t.making.Unlock()
 	if err := t.root.MkdirAll(filepath.Dir(rel), 0o755); err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
@@ -82,6 +87,8 @@ func (t *Tree) Link(link, target string) error {
 	if !ok {
 		return fmt.Errorf("make link: %s is not below %s", link, t.dir)
 	}
+	t.making.Lock()
+	defer t.making.Unlock()
 	if err := t.root.MkdirAll(filepath.Dir(rel), 0o755); err != nil {
 		return fmt.Errorf("make link: %w", err)
 	}
@@ -139,13 +146,4 @@ func InSandbox(rel string) bool {
 		}
 	}
 	return true
-}
-
-// Remove removes a sandbox and everything in it. It follows no links.
-func (t *Tree) Remove(dir string) error {
-	rel, ok := t.Rel(dir)
-	if !ok || !InSandbox(rel) {
-		return ErrNotSandbox
-	}
-	return t.root.RemoveAll(rel)
 }
