@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/caprock/caprock/agent/api"
+	"github.com/caprock/caprock/agent/attach"
 	"github.com/caprock/caprock/agent/check"
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/executor"
@@ -191,21 +192,23 @@ func (l *loop) open(meta string) (err error) {
 	}
 	l.logs = &logs.Keeper{Open: l.tree.OpenRoot, Logger: o.Logger}
 	fetcher := fetch.New(o.fetchOptions(l.port))
+	l.lines = attach.New(attach.Options{Clock: o.Clock, Logger: o.Logger})
 	l.runner = runner.New(runner.Options{
-		Kernel: l.kernel, Tree: l.tree, Fetcher: fetcher,
+		Kernel: l.kernel, Tree: l.tree, Lines: l.lines, Fetcher: fetcher,
 		Report: func(c core.Command) { _ = l.submit(c) }, Logger: o.Logger,
 	})
 	l.checker = check.New(check.Options{
 		Join: l.runner.Join, Report: func(c core.Command) { _ = l.submit(c) }, Logger: o.Logger,
 	})
 	l.gateway = executor.NewGateway(l.submit, l.isRecovered, o.Logger)
+	l.containers = api.NewContainers(l.submit, l.lines, o.Clock)
 	l.client = httpc.New(httpc.Options{Clock: o.Clock})
 	l.server = httpd.New(httpd.Options{
-		Actor: "slave(1)", Logger: o.Logger, Clock: o.Clock, ReduceMemory: true,
+		Actor: "slave(1)", Logger: o.Logger, Clock: o.Clock, ReduceMemory: true, StreamRecordIO: true,
 	})
 	l.server.Handle(executor.Path, l.gateway.Serve)
 	api.Register(l.server, api.Options{
-		Read: l.read, Tree: l.tree, Usage: l.runner.Usage, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
+		Read: l.read, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
 		IP: l.ip, Port: l.port, Release: o.Release, WorkDir: o.WorkDir, StartedAt: o.Clock.Now(),
 		Clock: o.Clock,
 	})

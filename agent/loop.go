@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caprock/caprock/agent/api"
+	"github.com/caprock/caprock/agent/attach"
 	"github.com/caprock/caprock/agent/check"
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/executor"
@@ -46,8 +48,11 @@ type loop struct {
 	runner  *runner.Runner
 	checker *check.Checker
 	gateway *executor.Gateway
-	server  *httpd.Server
-	client  *httpc.Client
+	lines   *attach.Switchboard
+	// containers answers calls about containers.
+	containers *api.Containers
+	server     *httpd.Server
+	client     *httpc.Client
 
 	commands chan core.Command
 	reads    chan func(*core.Core)
@@ -108,6 +113,9 @@ func (l *loop) run(ctx context.Context) error {
 	defer l.stopOnce.Do(func() { close(l.stopped) })
 	defer l.runner.Stop()
 	defer l.checker.Stop()
+	defer l.containers.Stop()
+	// Those attached are told, before the server stops.
+	defer l.lines.Close()
 	alarm := l.agent.opts.Clock.NewTimer(time.Hour)
 	defer alarm.Stop()
 	if err := l.turn(); err != nil {
@@ -177,7 +185,7 @@ func (l *loop) turn() error {
 			l.agent.opts.Logger.Info("leaving", "reason", e.Message)
 			exit = errLeft
 		default:
-			if !l.runner.Do(e) && !l.checker.Do(e) && !l.gateway.Do(e) {
+			if !l.runner.Do(e) && !l.checker.Do(e) && !l.gateway.Do(e) && !l.containers.Do(e) {
 				panic(fmt.Sprintf("BUG: nobody carries out %T", e))
 			}
 		}
@@ -243,6 +251,9 @@ func (l *loop) close() {
 	if l.checker != nil {
 		l.checker.Stop()
 		l.checker.Wait()
+	}
+	if l.lines != nil {
+		l.lines.Close()
 	}
 	log := l.agent.opts.Logger
 	if l.kernel != nil {

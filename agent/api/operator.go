@@ -5,22 +5,33 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/wire/build"
-	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/agent"
 )
 
-// operator answers POST /api/v1: the calls that read.
+// operator answers POST /api/v1.
 func (a *server) operator(c *httpd.Ctx) {
 	if !c.IsMethod("POST") {
 		c.ReplyMethodNotAllowed("POST")
 		return
 	}
-	call, typ, err := readCall(c)
+	m, err := negotiate(c)
 	if err != nil {
 		c.ReplyError(err)
+		return
+	}
+	if m.streamed {
+		a.attachInput(c, m)
+		return
+	}
+	call, err := readCall(c, &m)
+	if err != nil {
+		c.ReplyError(err)
+		return
+	}
+	if a.operate(c, call, m) {
 		return
 	}
 	resp, err := a.answer(call)
@@ -31,42 +42,25 @@ func (a *server) operator(c *httpd.Ctx) {
 		c.ReplyEmpty(200)
 	default:
 		resp.Type = agent.Response_Type(agent.Response_Type_value[call.GetType().String()]).Enum()
-		body, err := typ.Append(nil, resp)
+		body, err := m.out.Append(nil, resp)
 		if err != nil {
 			c.ReplyText(500, err.Error())
 			return
 		}
-		c.Reply(200, typ.ContentType(), body)
+		c.Reply(200, m.out.ContentType(), body)
 	}
 }
 
-func readCall(c *httpd.Ctx) (*agent.Call, codec.Type, error) {
-	header, _ := c.RequestHeader("Content-Type")
-	in, err := codec.FromContentType(string(header))
-	switch {
-	case err == codec.ErrMissing:
-		return nil, 0, httpd.Refusef(400, "Expecting 'Content-Type' to be present")
-	case err != nil:
-		return nil, 0, httpd.Refusef(415,
-			"Expecting 'Content-Type' of application/json or application/x-protobuf or application/recordio")
-	}
+func readCall(c *httpd.Ctx, m *media) (*agent.Call, error) {
 	body, err := c.ReadBody()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	call := &agent.Call{}
-	if err := in.Unmarshal(body, call); err != nil {
-		return nil, 0, httpd.Refusef(400, "Failed to parse body into Call: %v", err)
+	call, err := m.decode(body)
+	if err == nil {
+		err = m.allows(call.GetType())
 	}
-	if err := validate(call); err != nil {
-		return nil, 0, err
-	}
-	accept, _ := c.RequestHeader("Accept")
-	out, ok := codec.Negotiate(string(accept))
-	if !ok {
-		return nil, 0, httpd.Refusef(406, "Expecting 'Accept' to allow application/json or application/x-protobuf or application/recordio")
-	}
-	return call, out, nil
+	return call, err
 }
 
 func validate(call *agent.Call) error {
@@ -83,6 +77,9 @@ func validate(call *agent.Call) error {
 	case call.GetType() == agent.Call_READ_FILE && call.ReadFile == nil:
 		fault = "read_file"
 	default:
+		if fault := checkContainerCall(call); fault != "" {
+			return httpd.Refusef(400, "Failed to validate agent::Call: %s", fault)
+		}
 		return nil
 	}
 	return httpd.Refusef(400, "Failed to validate agent::Call: Expecting '%s' to be present", fault)
@@ -276,7 +273,9 @@ func (a *server) readFileV1(r *agent.Response, call *agent.Call_ReadFile) error 
 
 func (a *server) getContainers(r *agent.Response, call *agent.Call_GetContainers) error {
 	var list []box
-	err := a.Read(func(c *core.Core) { list = boxes(c.View(), call.GetShowNested()) })
+	err := a.Read(func(c *core.Core) {
+		list = append(boxes(c.View(), call.GetShowNested()), annexBoxes(c, call)...)
+	})
 	if err != nil {
 		return httpd.Refusef(503, "Agent is stopping")
 	}

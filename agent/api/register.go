@@ -18,6 +18,8 @@ type Options struct {
 	// Read runs a function with the core between two turns of the agent's loop.
 	Read func(func(*core.Core)) error
 	Tree *sandbox.Tree
+	// Containers takes the calls about containers.
+	Containers *Containers
 	// Usage reads what a container uses.
 	Usage func(containerID string) (isolation.Usage, error)
 	// Source says where CPU times come from: "bpf", "cgroup" or "".

@@ -14,6 +14,8 @@ type box struct {
 	id, parent                        string
 	pid                               int
 	limits                            core.Limits
+	// annex is the whole id of one that the operator API launched.
+	annex core.ContainerID
 	// parts are the nested containers that make up an executor which has no
 	// process of its own.
 	parts []string
@@ -127,6 +129,9 @@ func (b *box) status() *mesos.ContainerStatus {
 }
 
 func (b *box) containerID() *mesos.ContainerID {
+	if b.annex != nil {
+		return b.annex.Proto()
+	}
 	id := &mesos.ContainerID{Value: &b.id}
 	if b.parent != "" {
 		id.Parent = &mesos.ContainerID{Value: &b.parent}

@@ -153,6 +153,13 @@ type Launch struct {
 	Pod string
 	// Volumes to be seen in the sandbox.
 	Volumes []Volume
+	// WorkDir is the working directory where that is not the sandbox.
+	WorkDir string
+	// Shared: the container is below another in the kernel and shares its limits;
+	// ID is the other's, a slash and a name.
+	Shared bool
+	// IO is set for a process that people talk to.
+	IO *IO
 }
 
 // Volume is a persistent volume as a container sees it.

@@ -28,7 +28,13 @@ type Core struct {
 	order      []*framework
 	containers map[string]*container
 	processes  map[string]*process
-	ordinal    uint64
+	// annexes are containers that the operator API launched, by the dotted text of
+	// their ids, and in the order of their launches.
+	annexes    map[string]*annex
+	annexOrder []*annex
+	// waiters hold who waits for the end of which container.
+	waiters map[string][]Token
+	ordinal uint64
 
 	// completed holds ended runs, oldest first.
 	completed []*record.Completed
@@ -85,6 +91,8 @@ func New(opts Options) *Core {
 		frameworks:  map[string]*framework{},
 		containers:  map[string]*container{},
 		processes:   map[string]*process{},
+		annexes:     map[string]*annex{},
+		waiters:     map[string][]Token{},
 		pingTimeout: DefaultPingTimeout,
 		loading:     newLoading(),
 	}
@@ -122,6 +130,18 @@ func (c *Core) Step(now Time, cmd Command) {
 		c.volumeChanged(cmd)
 	case UpdateFailed:
 		c.updateFailed(cmd)
+	case LaunchContainer:
+		c.launchContainer(cmd)
+	case WaitContainer:
+		c.waitContainer(cmd)
+	case ForgetWait:
+		c.forgetWait(cmd.Token)
+	case KillContainer:
+		c.killContainer(cmd)
+	case RemoveContainer:
+		c.removeContainer(cmd)
+	case EndSession:
+		c.endSession(cmd.ID)
 	case Tick:
 	default:
 		panic(fmt.Sprintf("BUG: agent core got command %T", cmd))

@@ -72,6 +72,8 @@ type process struct {
 	ct  *container
 	// task is nil for the process of a custom executor.
 	task *task
+	// annex is set, and ct and task are not, for one of the operator API.
+	annex *annex
 	// killAt is when SIGTERM was not enough; killing says that it was sent.
 	killAt  int64
 	killing bool
@@ -137,9 +139,12 @@ func (c *Core) touchTask(t *task) {
 
 // touchProcess marks the entity whose record holds p.
 func (c *Core) touchProcess(p *process) {
-	if p.task != nil {
+	switch {
+	case p.annex != nil:
+		c.touchAnnex(p.annex)
+	case p.task != nil:
 		c.touchTask(p.task)
-	} else {
+	default:
 		c.touchContainer(p.ct)
 	}
 }

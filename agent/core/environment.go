@@ -32,6 +32,14 @@ func (e *environment) set(name, value string) {
 	e.list = append(e.list, entry)
 }
 
+// addList adds variables given as name=value.
+func (e *environment) addList(list []string) {
+	for _, v := range list {
+		name, value, _ := strings.Cut(v, "=")
+		e.set(name, value)
+	}
+}
+
 // addCommand adds the variables of a command. Secrets by value are data of the
 // task; there is no store to resolve references in.
 func (e *environment) addCommand(cmd *mesos.CommandInfo) error {
@@ -54,10 +62,7 @@ func (e *environment) addCommand(cmd *mesos.CommandInfo) error {
 func (c *Core) executorEnvironment(ct *container, directory string) *environment {
 	e := &environment{}
 	e.set("PATH", defaultPath)
-	for _, v := range c.opts.Environment {
-		name, value, _ := strings.Cut(v, "=")
-		e.set(name, value)
-	}
+	e.addList(c.opts.Environment)
 	endpoint := c.opts.IP + ":" + strconv.Itoa(c.opts.Port)
 	e.set("LIBPROCESS_PORT", "0")
 	e.set("MESOS_FRAMEWORK_ID", ct.fw.id)

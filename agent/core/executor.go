@@ -14,6 +14,8 @@ const (
 	statusAccepted   = 202
 	statusBadRequest = 400
 	statusForbidden  = 403
+	statusNotFound   = 404
+	statusInternal   = 500
 	statusNotReady   = 503
 )
 

@@ -367,7 +367,7 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 	if l.Volumes, err = c.volumes(ct, held); err != nil {
 		return l, err
 	}
-	l.Env, l.URIs = env.list, cmd.GetUris()
+	l.Env, l.URIs, l.IO = env.list, cmd.GetUris(), ioOf(box, false)
 	l.Path, l.Args, err = argv(cmd)
 	return l, err
 }

@@ -31,6 +31,8 @@ func (c *Core) started(s Started) {
 	p.rec.Pid, p.rec.StartTicks = new(int32(s.Pid)), &s.StartTicks
 	c.touchProcess(p)
 	switch t := p.task; {
+	case p.annex != nil:
+		c.annexStarted(p.annex)
 	case t == nil:
 		if p.ct.over() {
 			c.killNow(p)
@@ -59,6 +61,11 @@ func (c *Core) launchFailed(f LaunchFailed) {
 	c.metrics.LaunchErrors++
 	p.rec.Phase = record.Process_EXITED.Enum()
 	c.touchProcess(p)
+	if p.annex != nil {
+		c.annexLaunchFailed(p.annex, f.Message)
+		return
+	}
+	c.processEnded(p, &record.Termination{Message: &f.Message})
 	failed := endOfLaunch(p.ct.fw, f)
 	if t := p.task; t != nil {
 		if t.prog.GetKillRequested() {
@@ -113,6 +120,11 @@ func (c *Core) exited(e Exited) {
 	p.killAt = 0
 	c.stopChecks(p)
 	c.touchProcess(p)
+	if p.annex != nil {
+		c.annexExited(p.annex, e)
+		return
+	}
+	c.processEnded(p, terminationOf(e))
 	if p.task == nil {
 		raw := int32(e.WaitStatus)
 		if !e.Known {
@@ -221,11 +233,18 @@ func (c *Core) terminate(ct *container) {
 	ct.rec.State = record.Container_TERMINATED.Enum()
 	ct.registerAt, ct.shutdownAt, ct.heartbeatAt = 0, 0, 0
 	c.touchContainer(ct)
+	if ct.kind() == record.Container_DEFAULT {
+		c.containerEnded(ContainerID{ct.id()}, &record.Termination{ExitStatus: new(int32(0))})
+	}
 }
 
 // limited notes that a container ran out of memory. Like Mesos the agent then ends
 // the whole container, whichever process the kernel picked.
 func (c *Core) limited(l Limited) {
+	if p := c.processes[l.ID]; p != nil && p.annex != nil {
+		c.limitAnnex(p.annex, l)
+		return
+	}
 	ct, procs := c.processesIn(l.ID)
 	if ct == nil {
 		return
@@ -234,17 +253,7 @@ func (c *Core) limited(l Limited) {
 	if len(procs) == 1 && procs[0].task != nil && procs[0].task.rec.NestedId != nil {
 		limits = memberLimits(procs[0].task)
 	}
-	ending := &record.Ending{
-		State:  mesos.TaskState_TASK_FAILED.Enum(),
-		Reason: mesos.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY.Enum(),
-		Message: new(fmt.Sprintf("Memory limit exceeded: Requested: %dMB Maximum Used: %dMB",
-			limits.MemBytes>>20, max(l.UsedBytes, limits.MemBytes)>>20)),
-		Limitation: &mesos.TaskResourceLimitation{Resources: []*mesos.Resource{{
-			Name: new("mem"), Type: mesos.Value_SCALAR.Enum(),
-			Scalar: &mesos.Value_Scalar{Value: new(float64(max(l.UsedBytes, limits.MemBytes) >> 20))},
-			Role:   new("*"),
-		}}},
-	}
+	ending := memoryEnding(limits, l)
 	for _, p := range procs {
 		if p.exited() {
 			continue
@@ -257,6 +266,21 @@ func (c *Core) limited(l Limited) {
 		}
 		c.touchProcess(p)
 		c.killNow(p)
+	}
+}
+
+// memoryEnding is what a container ends with that ran out of memory.
+func memoryEnding(limits Limits, l Limited) *record.Ending {
+	return &record.Ending{
+		State:  mesos.TaskState_TASK_FAILED.Enum(),
+		Reason: mesos.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY.Enum(),
+		Message: new(fmt.Sprintf("Memory limit exceeded: Requested: %dMB Maximum Used: %dMB",
+			limits.MemBytes>>20, max(l.UsedBytes, limits.MemBytes)>>20)),
+		Limitation: &mesos.TaskResourceLimitation{Resources: []*mesos.Resource{{
+			Name: new("mem"), Type: mesos.Value_SCALAR.Enum(),
+			Scalar: &mesos.Value_Scalar{Value: new(float64(max(l.UsedBytes, limits.MemBytes) >> 20))},
+			Role:   new("*"),
+		}}},
 	}
 }
 

@@ -20,6 +20,7 @@ type loading struct {
 	updates    map[string]map[uint64]*record.Update
 	completed  map[string]*record.Completed
 	operations map[string]*record.Operation
+	annexes    map[string]*record.Annex
 }
 
 func newLoading() *loading {
@@ -31,6 +32,7 @@ func newLoading() *loading {
 		updates:    map[string]map[uint64]*record.Update{},
 		completed:  map[string]*record.Completed{},
 		operations: map[string]*record.Operation{},
+		annexes:    map[string]*record.Annex{},
 	}
 }
 
@@ -66,6 +68,8 @@ func (c *Core) Load(key string, value []byte) error {
 		replace(l.completed, parts[0], m, gone)
 	case *record.Operation:
 		replace(l.operations, parts[0], m, gone)
+	case *record.Annex:
+		replace(l.annexes, parts[0], m, gone)
 	case *record.Update:
 		return l.loadUpdate(key, parts, m, gone)
 	}
@@ -116,6 +120,9 @@ type ProcessRef struct {
 	StartTicks uint64
 	// Launching: it may have been started or not; Pid is unknown.
 	Launching bool
+	// Directory is its sandbox, if the agent has to do with its output: it runs on
+	// a terminal, which outlives the agent.
+	Directory string
 }
 
 // Fact is what the kernel says about a ProcessRef.
@@ -178,12 +185,13 @@ func (c *Core) Assemble() (refs []ProcessRef, containers []string) {
 			}
 		}
 	}
+	refs = append(refs, c.assembleAnnexes(l.annexes)...)
 	return refs, containers
 }
 
 // EndedRuns lists the sandboxes of the runs that had ended before, oldest first.
 func (c *Core) EndedRuns() []Discard {
-	var out []Discard
+	out := c.endedStandalone()
 	for _, done := range c.completed {
 		out = append(out, Discard{ContainerID: done.Container.GetId(), Directory: done.Container.GetDirectory(), EndedAt: done.GetEndedAtNanos()})
 	}
@@ -196,6 +204,7 @@ func appendRef(refs []ProcessRef, p *process) []ProcessRef {
 	}
 	return append(refs, ProcessRef{
 		ID: p.id, Pid: int(p.rec.GetPid()), StartTicks: p.rec.GetStartTicks(), Launching: p.launching(),
+		Directory: p.terminalDirectory(),
 	})
 }
 
@@ -318,6 +327,7 @@ func (c *Core) Recover(now Time, facts map[string]Fact) error {
 		}
 		c.settleFramework(f)
 	}
+	c.recoverAnnexes(facts, rebooted)
 	c.awaitExecutors()
 	return nil
 }
@@ -451,6 +461,11 @@ func (c *Core) State() iter.Seq[Record] {
 		}
 		for _, f := range c.order {
 			if !f.yieldRecords(yield) {
+				return
+			}
+		}
+		for _, a := range c.annexOrder {
+			if !yield(Record{Key: record.AnnexKey(a.key()), Value: a.rec}) {
 				return
 			}
 		}

@@ -126,6 +126,7 @@ func (c *Core) settleContainer(ct *container) {
 		delete(c.processes, ct.proc.id)
 	}
 	ct.gone = true
+	c.forgetAnnexesBelow(ct.id())
 	delete(c.containers, ct.id())
 	ct.fw.containers = remove(ct.fw.containers, ct)
 	c.touchContainer(ct)
@@ -160,6 +161,7 @@ func (c *Core) complete(done *record.Completed) {
 
 // collected forgets an ended run with its sandbox.
 func (c *Core) collected(containerID string) {
+	c.collectedAnnex(containerID)
 	i := slices.IndexFunc(c.completed, func(d *record.Completed) bool { return d.Container.GetId() == containerID })
 	if i >= 0 {
 		c.erase(record.CompletedKey(containerID))
@@ -203,6 +205,7 @@ func (c *Core) shutdown(message string) {
 	c.rec = &record.Agent{Term: c.rec.Term, AgentId: c.rec.AgentId}
 	c.erase(record.AgentKey)
 	c.dropOperations()
+	c.endStandalone()
 	for _, f := range slices.Clone(c.order) {
 		c.shutdownFramework(f.id)
 	}

@@ -28,7 +28,11 @@ func (r *Runner) adopt(ref core.ProcessRef) core.Fact {
 		r.opts.Logger.Warn("process cannot be adopted", "container", ref.ID, "pid", ref.Pid, "err", err)
 		return core.Fact{}
 	}
-	return r.factOf(ref.ID, p)
+	fact := r.factOf(ref.ID, p)
+	if fact.Alive && ref.Directory != "" {
+		r.resume(ref, fact.Pid, fact.StartTicks)
+	}
+	return fact
 }
 
 func (r *Runner) factOf(id string, p *isolation.Process) core.Fact {
@@ -52,7 +56,7 @@ func (r *Runner) launched(ref core.ProcessRef) core.Fact {
 	if pid == 0 {
 		return core.Fact{}
 	}
-	return r.adopt(core.ProcessRef{ID: ref.ID, Pid: pid, StartTicks: ticks})
+	return r.adopt(core.ProcessRef{ID: ref.ID, Pid: pid, StartTicks: ticks, Directory: ref.Directory})
 }
 
 // eldest is the process that started first, the init of a namespace apart; pid is 0

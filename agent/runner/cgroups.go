@@ -55,10 +55,15 @@ func (k *cgroupKernel) Start(id string, limits core.Limits, prog Program) (*isol
 	if err != nil {
 		return nil, err
 	}
+	return k.startIn(id, g, prog.Spec)
+}
+
+// startIn starts a process in a group that was just made, which goes if that fails.
+func (k *cgroupKernel) startIn(id string, g *isolation.Group, spec isolation.Spec) (*isolation.Process, error) {
 	k.mu.Lock()
 	k.groups[id] = g
 	k.mu.Unlock()
-	p, err := k.host.Start(g, prog.Spec)
+	p, err := k.host.Start(g, spec)
 	if err != nil {
 		if derr := k.Destroy(id); derr != nil {
 			k.log.Warn("container of a failed start is left over", "container", id, "err", derr)

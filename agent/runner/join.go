@@ -37,17 +37,11 @@ func (k *cgroupKernel) Join(id string, prog Program) (*isolation.Process, error)
 	if err != nil {
 		return nil, err
 	}
-	pids, err := g.Pids()
+	done, err := inSpaceOf(g, &prog.Spec)
 	if err != nil {
 		return nil, err
 	}
-	if pid, _ := eldest(pids); pid > 0 {
-		done, err := isolation.InSpace(pid, &prog.Spec)
-		if err != nil {
-			return nil, err
-		}
-		defer done()
-	}
+	defer done()
 	return k.host.Start(g, prog.Spec)
 }
 

@@ -15,6 +15,9 @@ type Kernel interface {
 	// Start makes container id and a process in it. After an error nothing is
 	// left.
 	Start(id string, limits core.Limits, p Program) (*isolation.Process, error)
+	// StartBelow makes container id, "parent/name", inside of the container parent,
+	// whose limits it shares, and a process in it.
+	StartBelow(id string, p Program) (*isolation.Process, error)
 	// Join starts one more process in container id, which exists, where it sees what
 	// those see that are there.
 	Join(id string, p Program) (*isolation.Process, error)
@@ -53,6 +56,9 @@ type Program struct {
 	Container *mesos.ContainerInfo
 	// Nested says that the container belongs to a pod.
 	Nested bool
+	// Beside says that the process sees what those see that are in the container
+	// above its own, as a session does.
+	Beside bool
 }
 
 // Isolation names of KernelOptions.

@@ -130,20 +130,30 @@ func (r *Runner) startIn(box *os.Root, l core.Launch, owner sandbox.Owner) (*iso
 	if err := r.showVolumes(box, l, owner, &spec); err != nil {
 		return nil, err
 	}
-	program := Program{Spec: spec, Container: l.Container, Nested: l.Pod != ""}
+	connected, err := r.connect(&spec, l, owner, box)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.run(l, Program{Spec: spec, Container: l.Container, Nested: l.Pod != "", Beside: l.IO != nil && l.IO.Session}, missing)
+	connected(err)
+	return p, err
+}
+
+// run starts p. If there is no such program, because of missing or as the kernel
+// says, the task runs for a moment, says why in its stderr, and fails, as with Mesos.
+func (r *Runner) run(l core.Launch, p Program, missing error) (*isolation.Process, error) {
 	if missing == nil {
-		p, err := r.opts.Kernel.Start(l.ID, l.Limits, program)
+		started, err := r.begin(l, p)
 		if missing = notExecuted(err); missing == nil {
-			return p, err
+			return started, err
 		}
 	}
-	// As with Mesos the task runs for a moment, says why in its stderr, and fails.
-	program.Spec.Path, program.Spec.Args = "/bin/sh", []string{"sh", "-c", `echo "$0" >&2; exit 1`, "Failed to execute command: " + missing.Error()}
-	p, err := r.opts.Kernel.Start(l.ID, l.Limits, program)
+	p.Spec.Path, p.Spec.Args = "/bin/sh", []string{"sh", "-c", `echo "$0" >&2; exit 1`, "Failed to execute command: " + missing.Error()}
+	started, err := r.begin(l, p)
 	if err != nil {
 		return nil, missing
 	}
-	return p, nil
+	return started, nil
 }
 
 // notExecuted returns err if a program could not be executed for its own sake: there

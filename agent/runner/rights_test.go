@@ -12,12 +12,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/caprock/caprock/agent/attach"
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/isolation/probe"
+	"github.com/caprock/caprock/wire/clock"
 )
 
 // runs starts containers through a Runner, as the agent does.
@@ -53,7 +55,7 @@ func newRunsWith(t testing.TB, o runner.KernelOptions) *runs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.runner = runner.New(runner.Options{Kernel: k, Tree: tree, Fetcher: fetch.New(fetch.Options{}), Logger: log,
+	r.runner = runner.New(runner.Options{Lines: attach.New(attach.Options{Clock: clock.Real(), Logger: slog.Default()}), Kernel: k, Tree: tree, Fetcher: fetch.New(fetch.Options{}), Logger: log,
 		Report: func(c core.Command) { r.reports <- c }})
 	t.Cleanup(func() {
 		r.runner.Stop()

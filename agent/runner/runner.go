@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/caprock/caprock/agent/attach"
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/sandbox"
@@ -20,6 +21,8 @@ type Options struct {
 	Kernel  Kernel
 	Tree    *sandbox.Tree
 	Fetcher *fetch.Fetcher
+	// Lines connect processes that people talk to.
+	Lines *attach.Switchboard
 	// Report takes what happens; it may block, and is called from many
 	// goroutines.
 	Report func(core.Command)
@@ -90,6 +93,10 @@ func (r *Runner) Do(e core.Effect) bool {
 		r.background(r.kills, "resize", e.ID, func() error { return r.opts.Kernel.Resize(e.ID, e.Limits) })
 	case core.Signal:
 		r.background(r.kills, "signal", e.ID, func() error { return r.opts.Kernel.Signal(e.ID, syscall.Signal(e.Signal)) })
+	case core.SignalProcess:
+		r.background(r.kills, "signal process", e.ID, func() error { return signalProcess(e) })
+	case core.RemoveSandbox:
+		r.background(r.removals, "remove sandbox", e.Directory, func() error { return r.opts.Tree.Remove(e.Directory) })
 	case core.KillAll:
 		r.background(r.kills, "kill", e.ID, func() error { return r.opts.Kernel.KillAll(e.ID) })
 	case core.Destroy:
@@ -155,6 +162,7 @@ func (r *Runner) watch(id string, p *isolation.Process) {
 			if !limited && st.Known && st.WaitStatus != 0 && r.opts.Kernel.OOMKilled(id) {
 				r.opts.Report(r.limited(id))
 			}
+			r.opts.Lines.Ended(id)
 			r.opts.Report(core.Exited{ID: id, WaitStatus: st.WaitStatus, Known: st.Known})
 			return
 		case <-r.stop:

@@ -4,6 +4,7 @@
 //	slaves/<agent>/frameworks/<framework>/executors/<executor>/runs/<container>
 //	                                                          …/runs/latest -> <container>
 //	…/runs/<container>/containers/<nested>      sandbox of a task group's member
+//	containers/<container>                      sandbox of a standalone container
 //	…/runs/<container>/tasks/<task> -> ../containers/<nested>
 //
 // What is inside a sandbox belongs to the task, which may put symbolic links

@@ -137,6 +137,9 @@ var layout = [...]string{"slaves", "", "frameworks", "", "executors", "", "runs"
 // or below one.
 func InSandbox(rel string) bool {
 	parts := strings.Split(filepath.ToSlash(rel), "/")
+	if parts[0] == "containers" && len(parts) > 1 {
+		return true
+	}
 	if len(parts) < len(layout) {
 		return false
 	}
