@@ -32,8 +32,9 @@ func loadRecords(j *journal.Journal, c *core.Core) (int, error) {
 	var wg sync.WaitGroup
 	for range decoders {
 		wg.Go(func() {
+			decoder := record.NewDecoder()
 			for piece := range todo {
-				piece.decode()
+				piece.decode(decoder)
 			}
 		})
 	}
@@ -98,14 +99,14 @@ func readChunks(j *journal.Journal, give func(*chunk) bool) error {
 	return nil
 }
 
-func (p *chunk) decode() {
+func (p *chunk) decode(d *record.Decoder) {
 	defer close(p.ready)
 	p.records = make([]record.Record, 0, len(p.ends)/2)
 	start := 0
 	for i := 0; i < len(p.ends); i += 2 {
 		key, value := p.raw[start:p.ends[i]], p.raw[p.ends[i]:p.ends[i+1]]
 		start = p.ends[i+1]
-		rec, err := record.Decode(key, value)
+		rec, err := d.Decode(key, value)
 		if err != nil {
 			p.err = err
 			return

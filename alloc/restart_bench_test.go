@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/caprock/caprock/alloc"
@@ -15,12 +16,13 @@ import (
 )
 
 // BenchmarkRestart is the time from nothing to a service that could answer, over
-// a store that holds a cluster.
+// a store that holds a cluster, and what of it stays in memory.
 func BenchmarkRestart(b *testing.B) {
 	for _, size := range []struct{ agents, tasks int }{{10_000, 100_000}, {50_000, 500_000}} {
 		b.Run(fmt.Sprintf("agents=%d/tasks=%d", size.agents, size.tasks), func(b *testing.B) {
 			dir := b.TempDir()
 			writeCluster(b, dir, size.agents, size.tasks)
+			before := liveHeap()
 			b.ResetTimer()
 			for range b.N {
 				s, err := alloc.New(alloc.Options{WorkDir: dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
@@ -28,6 +30,7 @@ func BenchmarkRestart(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.StopTimer()
+				b.ReportMetric(float64(liveHeap()-before)/float64(size.tasks), "B/task")
 				if err := s.Close(); err != nil {
 					b.Fatal(err)
 				}
@@ -35,6 +38,14 @@ func BenchmarkRestart(b *testing.B) {
 			}
 		})
 	}
+}
+
+// liveHeap is what is reachable, in bytes.
+func liveHeap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func writeCluster(b *testing.B, dir string, agents, tasks int) {
@@ -97,7 +108,8 @@ func writeCluster(b *testing.B, dir string, agents, tasks int) {
 			Name: ptr("task"), TaskId: &mesos.TaskID{Value: &id}, FrameworkId: &mesos.FrameworkID{Value: &framework},
 			AgentId: &mesos.AgentID{Value: &agent}, State: mesos.TaskState_TASK_RUNNING.Enum(), Resources: use,
 			Statuses: []*mesos.TaskStatus{{
-				TaskId: &mesos.TaskID{Value: &id}, State: mesos.TaskState_TASK_RUNNING.Enum(), Timestamp: ptr(1.7e9), Uuid: []byte("0123456789abcdef"),
+				TaskId: &mesos.TaskID{Value: &id}, State: mesos.TaskState_TASK_RUNNING.Enum(), AgentId: &mesos.AgentID{Value: &agent},
+				Source: mesos.TaskStatus_SOURCE_EXECUTOR.Enum(), Timestamp: ptr(1.7e9), Uuid: []byte("0123456789abcdef"),
 			}},
 		}})
 	}

@@ -77,7 +77,9 @@ func Encode(r Record) (key, value []byte, err error) {
 
 // Decode is the inverse of Encode; a nil value gives a deletion. It never
 // panics, and does not keep the slices it is given.
-func Decode(key, value []byte) (Record, error) {
+func Decode(key, value []byte) (Record, error) { return decode(key, value, nil) }
+
+func decode(key, value []byte, d *Decoder) (Record, error) {
 	id, err := ParseKey(key)
 	if err != nil {
 		return Record{}, err
@@ -89,8 +91,8 @@ func Decode(key, value []byte) (Record, error) {
 	if len(value) == 0 || value[0] != format {
 		return Record{}, fmt.Errorf("%v: got first byte % x, want %d: %w", id, value[:min(1, len(value))], format, ErrFormat)
 	}
-	v := id.Kind.newValue()
-	if err := v.UnmarshalVT(value[1:]); err != nil {
+	v, err := decodeValue(id.Kind, value[1:], d)
+	if err != nil {
 		return Record{}, fmt.Errorf("decode %v: %w", id, err)
 	}
 	if err := check(id, v); err != nil {
@@ -98,6 +100,16 @@ func Decode(key, value []byte) (Record, error) {
 	}
 	r.Value = v
 	return r, nil
+}
+
+func decodeValue(k Kind, b []byte, d *Decoder) (Value, error) {
+	if d != nil {
+		if v, ok := d.value(k, b); ok {
+			return v, nil
+		}
+	}
+	v := k.newValue()
+	return v, v.UnmarshalVT(b)
 }
 
 func (k Kind) newValue() Value {

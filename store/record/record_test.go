@@ -104,6 +104,72 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// richTask has everything that a Decoder takes apart.
+func richTask(task string) *Task {
+	fw, agent := ptr("f-0000"), ptr("f-S0")
+	t := sampleTask(fw, agent, &task)
+	list := func(cpus float64) []*mesos.Resource {
+		return []*mesos.Resource{
+			{Name: ptr("cpus"), Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: &cpus}},
+			{Name: ptr("mem"), Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: ptr(32.0)}},
+		}
+	}
+	t.Resources, t.User, t.Labels = list(1), ptr("u"), &mesos.Labels{Labels: []*mesos.Label{{Key: ptr("k")}}}
+	for _, s := range []mesos.TaskState{mesos.TaskState_TASK_STARTING, mesos.TaskState_TASK_RUNNING} {
+		t.Statuses = append(t.Statuses, &mesos.TaskStatus{TaskId: t.TaskId, AgentId: t.AgentId, State: s.Enum(), Uuid: []byte("u"), Message: ptr("m")})
+	}
+	return &Task{Task: t, Unreachable: ptr(true)}
+}
+
+func TestDecoderDecodesTheSame(t *testing.T) {
+	d := NewDecoder()
+	agent := &Agent{Info: &mesos.AgentInfo{Hostname: ptr("h"), Id: &mesos.AgentID{Value: ptr("f-S0")}, Resources: richTask("").Task.Resources},
+		Total: richTask("").Task.Resources, Capabilities: []*mesos.AgentInfo_Capability{{Type: mesos.AgentInfo_Capability_MULTI_ROLE.Enum()}}, Version: ptr("1")}
+	foreign := richTask("t")
+	foreign.Task.Statuses[0].TaskId = &mesos.TaskID{Value: ptr("another")}
+	records := append(samples(), Put(TaskKey("f-0000", "a"), richTask("a")), Put(TaskKey("f-0000", "b"), richTask("b")),
+		Put(AgentKey("f-S0"), agent), Put(TaskKey("f-0000", "t"), foreign))
+	for range 2 {
+		for _, r := range records {
+			got, err := d.Decode(mustEncode(r))
+			if err != nil {
+				t.Fatalf("%v: %v", r.ID(), err)
+			}
+			if !proto.Equal(got.Value.(proto.Message), r.Value.(proto.Message)) {
+				t.Errorf("%v: got %v, want %v", r.ID(), got.Value, r.Value)
+			}
+		}
+	}
+	// A part that is there twice is merged, as everywhere.
+	key, value := mustEncode(Put(TaskKey("f-0000", "a"), richTask("a")))
+	value = append(value, value[1:]...)
+	want, err := Decode(key, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Decode(key, value); err != nil || !proto.Equal(got.Value.(proto.Message), want.Value.(proto.Message)) {
+		t.Errorf("twice: got %v and %v, want %v", got.Value, err, want.Value)
+	}
+}
+
+func TestDecoderShares(t *testing.T) {
+	d := NewDecoder()
+	decode := func(task string) *mesos.Task {
+		r, err := d.Decode(mustEncode(Put(TaskKey("f-0000", task), richTask(task))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Value.(*Task).Task
+	}
+	a, b := decode("a"), decode("b")
+	if a.FrameworkId != b.FrameworkId || a.AgentId != b.AgentId || a.Resources[1] != b.Resources[1] {
+		t.Error("two tasks share neither ids nor resources")
+	}
+	if s := a.Statuses[1]; s.TaskId != a.TaskId || s.AgentId != a.AgentId {
+		t.Error("a status does not share the ids of its task")
+	}
+}
+
 // TestKeysSortAsTheirParts: what depends on something else comes after it, and
 // outboxes come in the order of their numbers.
 func TestKeysSortAsTheirParts(t *testing.T) {
@@ -142,10 +208,19 @@ func FuzzDecode(f *testing.F) {
 		key, value := mustEncode(r)
 		f.Add(key, value)
 	}
+	key, value := mustEncode(Put(TaskKey("f-0000", "t"), richTask("t")))
+	f.Add(key, value)
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		r, err := Decode(key, value)
+		other, otherErr := NewDecoder().Decode(key, value)
+		if (err == nil) != (otherErr == nil) {
+			t.Fatalf("a Decoder gives %v, and Decode %v", otherErr, err)
+		}
 		if err != nil {
 			return
+		}
+		if r.Value != nil && !proto.Equal(r.Value.(proto.Message), other.Value.(proto.Message)) {
+			t.Fatalf("a Decoder gives %v, and Decode %v", other.Value, r.Value)
 		}
 		again, err := Decode(mustEncode(r))
 		if err != nil {
