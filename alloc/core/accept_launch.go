@@ -173,10 +173,11 @@ func (acc *acceptance) readTasks(infos []*mesos.TaskInfo) ([]launchTask, error) 
 			// The copies of one task: read once, kept once.
 			t.res, next.Resources = tasks[i-1].res, tasks[i-1].info.Resources
 		} else {
-			if t.res, err = acc.readResources(info.GetResources()); err != nil {
+			list, err := acc.lists.read(info.GetResources(), acc.role)
+			if err != nil {
 				return nil, faultf("task '%s': %w", info.GetTaskId().GetValue(), err)
 			}
-			next.Resources = t.res.ToProto(resource.PostRefinement)
+			t.res, next.Resources = list.res, list.wire
 		}
 		if info.Executor != nil {
 			if next.Executor, t.executorRes, err = acc.readExecutor(info.Executor); err != nil {
@@ -193,12 +194,12 @@ func sameResources(a, b []*mesos.Resource) bool {
 
 func (acc *acceptance) readExecutor(info *mesos.ExecutorInfo) (*mesos.ExecutorInfo, resource.Resources, error) {
 	next := cloneExecutorInfo(info)
-	res, err := acc.readResources(info.GetResources())
+	list, err := acc.lists.read(info.GetResources(), acc.role)
 	if err != nil {
 		return nil, nil, err
 	}
-	next.Resources = res.ToProto(resource.PostRefinement)
-	return next, res, nil
+	next.Resources = list.wire
+	return next, list.res, nil
 }
 
 // readGroup reads a group; members without executor get the group's.

@@ -41,7 +41,7 @@ func (s *state) apply(id record.ID, v record.Value) (Entity, error) {
 		}
 		return s.applyExecutor(v, res), nil
 	case *record.Task:
-		res, err := resource.FromProto(v.GetTask().GetResources())
+		res, err := s.lists.resources(v.GetTask().GetResources())
 		if err != nil {
 			return nil, fmt.Errorf("%v: %w", id, err)
 		}
@@ -105,7 +105,7 @@ func (s *state) applyAgent(v *record.Agent) (*Agent, error) {
 		*next = *a.cur
 	}
 	if a.cur == nil || !sameSlice(next.Rec.GetTotal(), v.GetTotal()) || !sameSlice(next.Rec.GetOversubscribed(), v.GetOversubscribed()) {
-		total, err := resource.FromProto(v.GetTotal())
+		total, err := s.lists.resources(v.GetTotal())
 		if err != nil {
 			return nil, fmt.Errorf("agent %s: %w", id, err)
 		}
@@ -113,7 +113,9 @@ func (s *state) applyAgent(v *record.Agent) (*Agent, error) {
 		if err != nil {
 			return nil, fmt.Errorf("agent %s: %w", id, err)
 		}
-		next.total = total.Plus(over)
+		if next.total = total; len(over) > 0 {
+			next.total = total.Plus(over)
+		}
 	}
 	if a.cur == nil || next.Rec.GetInfo() != v.GetInfo() || next.Rec.GetAddress() != v.GetAddress() {
 		next.url = agentURL(v)

@@ -88,7 +88,7 @@ func (c *Core) register(channel ChannelRef, r *link.Register) {
 
 // registration is what a Register says, parsed.
 type registration struct {
-	total resource.Resources
+	total sharedList
 }
 
 func (c *Core) readRegister(r *link.Register) (registration, *refusal) {
@@ -104,7 +104,7 @@ func (c *Core) readRegister(r *link.Register) (registration, *refusal) {
 			return held, &refusal{text: fmt.Sprintf("agent id: %v", err)}
 		}
 	}
-	if _, err := resource.FromProto(r.Agent.GetResources()); err != nil {
+	if _, err := c.lists.read(r.Agent.GetResources(), ""); err != nil {
 		return held, &refusal{text: fmt.Sprintf("agent resources: %v", err)}
 	}
 	total := r.Total
@@ -112,7 +112,7 @@ func (c *Core) readRegister(r *link.Register) (registration, *refusal) {
 		total = r.Agent.GetResources()
 	}
 	var err error
-	if held.total, err = resource.FromProto(total); err != nil {
+	if held.total, err = c.lists.read(total, ""); err != nil {
 		return held, &refusal{text: fmt.Sprintf("total resources: %v", err)}
 	}
 	return held, validateReported(r)
@@ -228,7 +228,7 @@ func (c *Core) contestAgent(a *agentState, channel ChannelRef, r *link.Register,
 // registerNew admits an agent that is not known: a fresh one, or one that was
 // removed or forgotten and keeps its id and its tasks.
 func (c *Core) registerNew(channel ChannelRef, r *link.Register, held registration) {
-	info := cloneAgentInfo(r.GetAgent())
+	info := c.agentInfoOf(r.GetAgent())
 	if info.GetId().GetValue() == "" {
 		info.Id = &mesos.AgentID{Value: ptr(c.newAgentID())}
 	}
@@ -254,7 +254,7 @@ func (c *Core) numberAfter(a *agentState, applied uint64) {
 func (c *Core) agentRecord(rec *record.Agent, info *mesos.AgentInfo, r *link.Register, held registration) *record.Agent {
 	rec.Info, rec.Phase = info, record.Agent_REGISTERED.Enum()
 	rec.Version, rec.Capabilities = ptr(r.GetVersion()), r.Capabilities
-	rec.Total = held.total.ToProto(resource.PostRefinement)
+	rec.Total = held.total.wire
 	rec.Oversubscribed = nil
 	rec.ResourceVersion, rec.Address = r.ResourceVersion, r.Address
 	rec.BootId, rec.Instance = r.BootId, r.Instance
@@ -272,8 +272,10 @@ func (c *Core) registerReturning(a *agentState, channel ChannelRef, r *link.Regi
 	wasUnreachable, wasRecovered := a.unreachable(), a.cur.Recovered
 	c.applied(a, r.GetAppliedSeq())
 	c.numberAfter(a, r.GetAppliedSeq())
-	held.total = pendingTotal(held.total, a.outbox)
-	info := cloneAgentInfo(r.GetAgent())
+	if next := pendingTotal(held.total.res, a.outbox); !sameSlice(next, held.total.res) {
+		held.total = sharedList{next, next.ToProto(resource.PostRefinement)}
+	}
+	info := c.agentInfoOf(r.GetAgent())
 	info.Id = a.info().Id
 	rec := c.agentRecord(cloneAgent(a.cur.Rec), info, r, held)
 	rec.ReregisteredNanos = ptr(c.now.Wall)
@@ -372,6 +374,7 @@ func (c *Core) finishRegister(a *agentState, r *link.Register) {
 	c.resumeDrain(a, r.GetDrainConfig())
 }
 
-func cloneAgentInfo(i *mesos.AgentInfo) *mesos.AgentInfo {
-	return &mesos.AgentInfo{Hostname: i.Hostname, Port: i.Port, Resources: i.Resources, Attributes: i.Attributes, Id: i.Id, Domain: i.Domain}
+// agentInfoOf is a copy that shares what agents of one kind have in common.
+func (c *Core) agentInfoOf(i *mesos.AgentInfo) *mesos.AgentInfo {
+	return &mesos.AgentInfo{Hostname: i.Hostname, Port: i.Port, Resources: c.lists.given(i.Resources), Attributes: i.Attributes, Id: i.Id, Domain: i.Domain}
 }

@@ -18,10 +18,11 @@ type state struct {
 	roles       map[string]*Role
 	frameworks  map[string]*frameworkState // live
 	completed   map[string]*frameworkState
-	agents      map[string]*agentState   // registered, unreachable and gone
-	operations  map[string]*Operation    // by uuid
-	batches     map[uint64]*offerBatch   // by the number of their first offer
-	kept        map[string]*Kept         // what frameworks keep here, by framework
+	agents      map[string]*agentState // registered, unreachable and gone
+	operations  map[string]*Operation  // by uuid
+	batches     map[uint64]*offerBatch // by the number of their first offer
+	kept        map[string]*Kept       // what frameworks keep here, by framework
+	lists       lists
 	oldOffers   map[string]*record.Offer // of stores from before there were batches; to be deleted
 }
 
@@ -37,6 +38,7 @@ func newState() state {
 		batches:     map[uint64]*offerBatch{},
 		oldOffers:   map[string]*record.Offer{},
 		kept:        map[string]*Kept{},
+		lists:       newLists(),
 	}
 }
 

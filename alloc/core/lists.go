@@ -1,0 +1,121 @@
+package core
+
+import (
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+// lists share equal lists of resources: those of a thousand copies of a task, or of
+// agents of one kind, are read once and kept once. They forget everything when there are
+// mostLists different ones, so they only save, and never hold much.
+type lists struct {
+	byBytes map[string]sharedList
+	byFirst map[*mesos.Resource]resource.Resources // lists that records share, by their first resource
+	key     []byte
+}
+
+// sharedList is one list in both forms. Neither is ever modified.
+type sharedList struct {
+	res  resource.Resources
+	wire []*mesos.Resource
+}
+
+const mostLists = 4096
+
+func newLists() lists {
+	return lists{byBytes: map[string]sharedList{}, byFirst: map[*mesos.Resource]resource.Resources{}}
+}
+
+// read reads resources of either format, and allocates to the role, unless it is empty,
+// what is not allocated yet.
+func (l *lists) read(given []*mesos.Resource, role string) (sharedList, error) {
+	if !l.keyOf(given, role) {
+		return readList(given, role)
+	}
+	if s, ok := l.byBytes[string(l.key)]; ok {
+		return s, nil
+	}
+	s, err := readList(given, role)
+	if err != nil {
+		return sharedList{}, err
+	}
+	l.keep(s)
+	return s, nil
+}
+
+func readList(given []*mesos.Resource, role string) (sharedList, error) {
+	res, err := resource.FromProto(given)
+	if err != nil {
+		return sharedList{}, err
+	}
+	if role != "" {
+		res = allocateMissing(res, role)
+	}
+	return sharedList{res, res.ToProto(resource.PostRefinement)}, nil
+}
+
+// given is a list equal to this one, the same for all that are equal.
+func (l *lists) given(list []*mesos.Resource) []*mesos.Resource {
+	if len(list) == 0 || !l.keyOf(list, "\x00") { // no role has this name
+		return list
+	}
+	if s, ok := l.byBytes[string(l.key)]; ok {
+		return s.wire
+	}
+	l.keep(sharedList{wire: list})
+	return list
+}
+
+// keep remembers a list under the key at hand.
+func (l *lists) keep(s sharedList) {
+	if len(l.byBytes) >= mostLists {
+		clear(l.byBytes)
+	}
+	l.byBytes[string(l.key)] = s
+	if len(s.wire) > 0 && s.res != nil {
+		l.note(s.wire, s.res)
+	}
+}
+
+func (l *lists) note(wire []*mesos.Resource, res resource.Resources) {
+	if len(l.byFirst) >= mostLists {
+		clear(l.byFirst)
+	}
+	l.byFirst[wire[0]] = res
+}
+
+// keyOf makes the key of a list: the role and the encoded resources. Lists of which a
+// key would be large are not shared.
+func (l *lists) keyOf(list []*mesos.Resource, role string) bool {
+	const longest = 8 << 10
+	b := append(append(l.key[:0], role...), 0xff) // not in any UTF-8 text
+	for _, r := range list {
+		n := r.SizeVT()
+		if len(b)+n > longest {
+			return false
+		}
+		b = append(b, byte(n), byte(n>>8))
+		at := len(b)
+		b = append(b, make([]byte, n)...)
+		if _, err := r.MarshalToSizedBufferVT(b[at:]); err != nil {
+			return false
+		}
+	}
+	l.key = b
+	return true
+}
+
+// resources are those of a list in a record. Lists that records share are read once.
+func (l *lists) resources(list []*mesos.Resource) (resource.Resources, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	if res, ok := l.byFirst[list[0]]; ok {
+		return res, nil
+	}
+	res, err := resource.FromProto(list)
+	if err == nil {
+		l.note(list, res)
+	}
+	return res, err
+}
