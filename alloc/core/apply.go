@@ -132,7 +132,7 @@ func (s *state) applyExecutor(v *record.Executor, res resource.Resources) *Execu
 		f.executors[key] = e
 	}
 	if a := s.agents[key.agent]; a != nil {
-		a.executors[key] = e
+		put(&a.executors, key, e)
 	}
 	return e
 }
@@ -154,7 +154,7 @@ func (s *state) applyTask(id record.ID, v *record.Task, res resource.Resources) 
 	}
 	f.tasks[t.ID()] = t
 	if a := s.agents[t.agent()]; a != nil {
-		a.tasks[t.key()] = t
+		put(&a.tasks, t.key(), t)
 	}
 	return t
 }
@@ -176,7 +176,7 @@ func (s *state) applyOperation(v *record.Operation, consumed resource.Resources)
 		}
 	}
 	if a := s.agents[o.agent()]; a != nil {
-		a.operations[uuid] = o
+		put(&a.operations, uuid, o)
 	}
 	return o
 }

@@ -42,7 +42,8 @@ func (c *Core) makeInverseOffer(f *frameworkState, a *agentState, d cycle.Invers
 		Id: &mesos.OfferID{Value: &id}, Url: a.cur.url, FrameworkId: f.info().Id, AgentId: a.info().Id,
 		Unavailability: d.Unavailability,
 	}}
-	c.inverse[id], f.inverse[id], a.inverse[id] = i, i, i
+	c.inverse[id], f.inverse[id] = i, i
+	put(&a.inverse, id, i)
 	c.publishInverse(f)
 	if c.opts.OfferTimeout > 0 {
 		c.timers.arm(c.now.Mono+int64(c.opts.OfferTimeout), timerInverseOffer, id)

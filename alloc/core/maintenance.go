@@ -225,11 +225,8 @@ func (c *Core) noteInverseAnswer(i *inverseOffer, accepted bool) {
 	if accepted {
 		status = allocator.InverseOfferStatus_ACCEPT
 	}
-	if i.a.answers == nil {
-		i.a.answers = map[string]*allocator.InverseOfferStatus{}
-	}
-	i.a.answers[i.f.id()] = &allocator.InverseOfferStatus{Status: status.Enum(), FrameworkId: i.f.info().Id,
-		Timestamp: &mesos.TimeInfo{Nanoseconds: ptr(c.now.Wall)}}
+	put(&i.a.answers, i.f.id(), &allocator.InverseOfferStatus{Status: status.Enum(), FrameworkId: i.f.info().Id,
+		Timestamp: &mesos.TimeInfo{Nanoseconds: ptr(c.now.Wall)}})
 	answers := sortedStrings(i.a.answers)
 	c.touchAgent(i.a, func(e *Agent) { e.InverseAnswers = answers })
 }

@@ -173,7 +173,8 @@ func (c *Core) dropOldOffer(id string) {
 // addOffer makes an offer known. Its batch is its record.
 func (c *Core) addOffer(f *frameworkState, a *agentState, o *Offer) {
 	id := o.ID()
-	c.offers[id], f.offers[id], a.offers[id] = o, o, o
+	c.offers[id], f.offers[id] = o, o
+	put(&a.offers, id, o)
 	c.publish(offerID(id), o)
 }
 

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/caprock/caprock/alloc/cycle"
@@ -17,6 +18,7 @@ import (
 func (c *Core) Recovered(now Time, out *Output) {
 	c.now, c.out = now, out
 	defer func() { c.out = nil }()
+	out.Changed = slices.Grow(out.Changed, c.entities())
 	c.recoverMeta()
 	for _, b := range sortedValues(c.batches, cmp.Compare[uint64]) {
 		c.dropOfferBatch(b.rec.GetFirst())
@@ -43,6 +45,18 @@ func (c *Core) Recovered(now Time, out *Output) {
 		}
 	}
 	c.timers.arm(now.Mono+int64(pruneInterval), timerPrune, "")
+}
+
+// entities is about how many there are to publish. Growing a list of millions step by
+// step would need several times its memory.
+func (c *Core) entities() int {
+	n := len(c.roles) + 2*(len(c.frameworks)+len(c.completed)+len(c.agents)) + len(c.operations)
+	for _, set := range []map[string]*frameworkState{c.frameworks, c.completed} {
+		for _, f := range set {
+			n += len(f.tasks) + len(f.done) + len(f.executors)
+		}
+	}
+	return n
 }
 
 // pruneInterval is how often old unreachable and gone agents are forgotten.

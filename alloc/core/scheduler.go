@@ -179,7 +179,7 @@ func (c *Core) kill(f *frameworkState, call *scheduler.Call_Kill) {
 }
 
 func (c *Core) orderKill(a *agentState, t *Task, policy *mesos.KillPolicy) {
-	a.pendingKills[t.key()] = true
+	put(&a.pendingKills, t.key(), true)
 	c.order(a, &link.Down{Body: &link.Down_Kill{Kill: &link.Kill{
 		FrameworkId: t.Info().FrameworkId, TaskId: t.Info().TaskId, KillPolicy: policy}}})
 }
@@ -187,7 +187,7 @@ func (c *Core) orderKill(a *agentState, t *Task, policy *mesos.KillPolicy) {
 // notePendingKill remembers, after a restart, which kills are on their way.
 func (a *agentState) notePendingKill(d *link.Down) {
 	if k, ok := d.Body.(*link.Down_Kill); ok {
-		a.pendingKills[taskKey{k.Kill.GetFrameworkId().GetValue(), k.Kill.GetTaskId().GetValue()}] = true
+		put(&a.pendingKills, taskKey{k.Kill.GetFrameworkId().GetValue(), k.Kill.GetTaskId().GetValue()}, true)
 	}
 }
 

@@ -137,13 +137,15 @@ type agentState struct {
 	pendingKills map[taskKey]bool
 }
 
-func newAgentState() *agentState {
-	return &agentState{
-		nextSeq: 1,
-		tasks:   map[taskKey]*Task{}, executors: map[executorKey]*Executor{},
-		operations: map[string]*Operation{}, offers: map[string]*Offer{},
-		inverse: map[string]*inverseOffer{}, pendingKills: map[taskKey]bool{},
+// newAgentState has no maps: there may be a hundred thousand idle agents. put makes them.
+func newAgentState() *agentState { return &agentState{nextSeq: 1} }
+
+// put sets a key of a map that may not be there yet.
+func put[K comparable, V any](m *map[K]V, k K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
 	}
+	(*m)[k] = v
 }
 
 func (a *agentState) id() string             { return a.cur.ID() }

@@ -19,12 +19,18 @@ func (c *Core) statusUpdate(a *agentState, u *link.StatusUpdate) {
 	if f == nil {
 		return
 	}
+	t := f.tasks[status.GetTaskId().GetValue()]
+	if t != nil && t.agent() != a.id() {
+		t = nil
+	}
+	if t != nil { // nobody has seen the status yet
+		status.TaskId, status.AgentId = t.Info().TaskId, t.Info().AgentId
+	}
 	forwarded := f.cur.Connected
 	if forwarded {
 		c.sendUpdate(f, status)
 	}
-	t := f.tasks[status.GetTaskId().GetValue()]
-	if t == nil || t.agent() != a.id() {
+	if t == nil {
 		return
 	}
 	latest := status.GetState()

@@ -122,7 +122,7 @@ func (l *Loop) Run(ctx context.Context, recovered *core.Output) error {
 func (l *Loop) run(ctx context.Context, recovered *core.Output) error {
 	first := &round{}
 	if recovered != nil {
-		first.out = *recovered
+		first.out, *recovered = *recovered, core.Output{} // it may be large
 	}
 	first.endStep()
 	if err := l.commit(first); err != nil {
