@@ -32,6 +32,8 @@ var cases = []clientCase{
 	{"mwatch: the operator event stream", mwatch},
 	{"operator: reservations, volumes, quota, weights, maintenance: protobuf", operator("protobuf")},
 	{"operator: reservations, volumes, quota, weights, maintenance: json", operator("json")},
+	{"volume: a persistent volume and operation feedback: protobuf", volume("protobuf")},
+	{"volume: a persistent volume and operation feedback: json", volume("json")},
 	{"npm mesos-framework", npmFramework},
 }
 
@@ -74,6 +76,17 @@ func exampleScheduler(codec string) func(context.Context, *bench) error {
 func operator(codec string) func(context.Context, *bench) error {
 	return func(ctx context.Context, b *bench) error {
 		out, err := b.client(ctx, "operator", "-url", b.cluster.URL()+"/api/v1", "-codec", codec)
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, out)
+		}
+		return nil
+	}
+}
+
+// volume is a framework that keeps a file on a volume (clients/volume).
+func volume(codec string) func(context.Context, *bench) error {
+	return func(ctx context.Context, b *bench) error {
+		out, err := b.client(ctx, "volume", "-url", b.cluster.URL()+"/api/v1/scheduler", "-codec", codec)
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, out)
 		}

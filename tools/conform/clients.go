@@ -91,7 +91,7 @@ func (b *bench) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, name := range []string{"operator"} {
+	for _, name := range []string{"operator", "volume"} {
 		if err := b.build(ctx, clients, "./"+name); err != nil {
 			return err
 		}
