@@ -240,3 +240,49 @@ func TestCloseLeavesTasksAlone(t *testing.T) {
 		t.Errorf("got %s, want killed", s)
 	}
 }
+
+// A launch that an agent died in the middle of can be made again if its group was
+// made and nothing was ever in it, and must not be if something was.
+func TestUntouchedGroup(t *testing.T) {
+	o := testOptions(t, true)
+	h := openHost(t, o)
+	if h.Source() != SourceBPF {
+		removeHost(t, h)
+		t.Skip("SKIP-ENV: without BPF nobody knows what has been in a group")
+	}
+	fresh, err := h.Create("fresh", Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	used, err := h.Create("used", Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := h.Start(used, shell("exit 0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if used.Untouched() {
+		t.Error("a group with a process in it counts as untouched")
+	}
+	await(t, p)
+	for _, g := range []*Group{fresh, used} {
+		if got, want := g.Untouched(), g == fresh; got != want {
+			t.Errorf("%s: untouched is %v, want %v", g.ID(), got, want)
+		}
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h = openHost(t, o)
+	defer removeHost(t, h)
+	for id, want := range map[string]bool{"fresh": true, "used": false} {
+		g, err := h.Group(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.Untouched(); got != want {
+			t.Errorf("the next agent: %s is untouched: %v, want %v", id, got, want)
+		}
+	}
+}

@@ -87,6 +87,22 @@ func (g *Group) cpuByBPF(now bpf.Instant) (time.Duration, bool) {
 	return g.host.bpf.CPUAt(g.V2ID(), now)
 }
 
+// Untouched reports whether no process has been in the group since it was made. It is
+// false where that cannot be known: without BPF, or where BPF lacks a part.
+func (g *Group) Untouched() bool {
+	if g.host.tree.V2Dir() != "" && g.V2ID() == 0 {
+		return true // it is not where processes are started, after a crash in the middle of Create
+	}
+	if !g.viaBPF || len(g.host.bpf.Missing()) > 0 {
+		return false
+	}
+	if pids, err := g.Pids(); err != nil || len(pids) > 0 {
+		return false
+	}
+	a, ok := g.host.bpf.Read(g.V2ID())
+	return ok && a.Switches == 0 && a.Forks == 0 && a.Exits == 0
+}
+
 // UsageAll samples CPU time and memory of many groups, the cheap way: with BPF a
 // memory load for the one and a read of a kept-open file for the other. dst[i]
 // belongs to groups[i]; dst is reused if it is large enough. A group that is

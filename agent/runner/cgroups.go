@@ -91,6 +91,13 @@ func (k *cgroupKernel) Find(id string) (int, uint64, bool) {
 	if gone, since, ok := k.host.FirstExit(g); ok && (pid == 0 || since < ticks || since == ticks && gone < pid) {
 		pid, ticks = gone, since
 	}
+	if pid == 0 && g.Untouched() {
+		// The agent died between the making of the container and the start of its
+		// process. With the container gone the launch can be made again.
+		if err := k.Destroy(id); err == nil {
+			return 0, 0, false
+		}
+	}
 	return pid, ticks, true
 }
 

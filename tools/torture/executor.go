@@ -24,6 +24,9 @@ import (
 // tasksPerExecutor is how many tasks a custom executor gets; it ends after them.
 const tasksPerExecutor = 2
 
+// longestWait is when a task that has not come to its executor never will.
+const longestWait = 20 * time.Second
+
 // customExecutor plays tasks that last as long as their data says. It comes back to
 // an agent that was killed, with all that it has not been told was taken in.
 type customExecutor struct {
@@ -49,6 +52,15 @@ func runExecutor(begun string) error {
 	if err != nil {
 		return fmt.Errorf("CAPROCK_TORTURE_PATIENCE: %w", err)
 	}
+	// A task that was dropped on its way never comes: its executor does not wait for it.
+	time.AfterFunc(longestWait, func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.running == 0 && len(x.updates) == 0 {
+			os.Exit(0)
+		}
+		x.left = x.running
+	})
 	alone := time.Now()
 	for time.Since(alone) < patience {
 		had, err := x.subscribe()
@@ -147,6 +159,7 @@ func (x *customExecutor) handle(e *executor.Event) {
 func (x *customExecutor) launch(t *mesos.TaskInfo) {
 	x.mu.Lock()
 	x.tasks[t.GetTaskId().GetValue()] = t
+	x.running++
 	x.mu.Unlock()
 	state := mesos.TaskState_TASK_FINISHED
 	millis, err := strconv.Atoi(string(t.GetData()))
@@ -158,12 +171,7 @@ func (x *customExecutor) launch(t *mesos.TaskInfo) {
 		state = mesos.TaskState_TASK_FAILED
 	}
 	x.update(t.GetTaskId(), mesos.TaskState_TASK_RUNNING)
-	time.AfterFunc(time.Duration(millis)*time.Millisecond, func() {
-		x.mu.Lock()
-		x.left--
-		x.mu.Unlock()
-		x.update(t.GetTaskId(), state)
-	})
+	time.AfterFunc(time.Duration(millis)*time.Millisecond, func() { x.update(t.GetTaskId(), state) })
 }
 
 // update sends a status and keeps it until it is acknowledged: one that fails to
@@ -176,6 +184,10 @@ func (x *customExecutor) update(id *mesos.TaskID, s mesos.TaskState) {
 	x.mu.Lock()
 	x.updates[string(u[:])] = status
 	x.order = append(x.order, string(u[:]))
+	if terminal(s) {
+		x.left--
+		x.running--
+	}
 	x.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
