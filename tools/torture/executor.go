@@ -38,6 +38,7 @@ type customExecutor struct {
 	updates map[string]*executor.Call_Update // guarded by mu; sent, not acknowledged
 	order   []string                         // guarded by mu; uuids of updates as they came
 	left    int                              // guarded by mu; tasks to come or under way
+	running int                              // guarded by mu
 }
 
 var errShutdown = errors.New("told to shut down")
