@@ -105,6 +105,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { l.sweep(gctx); return nil })
 	group.Go(func() error { l.rotate(gctx); return nil })
+	if l.disk != nil {
+		group.Go(func() error { l.disk.Run(gctx); return nil })
+	}
 	group.Go(func() error {
 		<-gctx.Done()
 		stop, cancel := context.WithTimeout(context.Background(), drainTimeout)
@@ -202,13 +205,14 @@ func (l *loop) open(meta string) (err error) {
 	})
 	l.gateway = executor.NewGateway(l.submit, l.isRecovered, o.Logger)
 	l.containers = api.NewContainers(l.submit, l.lines, o.Clock)
+	l.watchDisk()
 	l.client = httpc.New(httpc.Options{Clock: o.Clock})
 	l.server = httpd.New(httpd.Options{
 		Actor: "slave(1)", Logger: o.Logger, Clock: o.Clock, ReduceMemory: true, StreamRecordIO: true,
 	})
 	l.server.Handle(executor.Path, l.gateway.Serve)
 	api.Register(l.server, api.Options{
-		Read: l.read, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
+		Read: l.read, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, Disk: l.diskUsed, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
 		IP: l.ip, Port: l.port, Release: o.Release, WorkDir: o.WorkDir, StartedAt: o.Clock.Now(),
 		Clock: o.Clock,
 	})

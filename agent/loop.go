@@ -12,6 +12,7 @@ import (
 	"github.com/caprock/caprock/agent/attach"
 	"github.com/caprock/caprock/agent/check"
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/disk"
 	"github.com/caprock/caprock/agent/executor"
 	"github.com/caprock/caprock/agent/logs"
 	"github.com/caprock/caprock/agent/runner"
@@ -53,6 +54,7 @@ type loop struct {
 	containers *api.Containers
 	server     *httpd.Server
 	client     *httpc.Client
+	disk       *disk.Watcher // nil if nobody asks for it
 
 	commands chan core.Command
 	reads    chan func(*core.Core)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/disk"
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/isolation"
@@ -22,6 +23,8 @@ type Options struct {
 	Containers *Containers
 	// Usage reads what a container uses.
 	Usage func(containerID string) (isolation.Usage, error)
+	// Disk is what was measured of a container that belongs to no other.
+	Disk func(containerID string) (disk.Usage, bool)
 	// Source says where CPU times come from: "bpf", "cgroup" or "".
 	Source string
 	// Fetched counts what the fetcher did.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/disk"
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
@@ -16,6 +17,8 @@ type measurement struct {
 	use    isolation.Usage
 	// known is false if no part of the container could be read.
 	known bool
+	// disk is nil if nothing was measured.
+	disk *disk.Usage
 	// parts counts what was summed up; averages over time cannot be summed.
 	parts int
 }
@@ -28,6 +31,11 @@ func (a *server) measure(b *box) *measurement {
 		ids = []string{b.kernelID()}
 	}
 	m := &measurement{at: a.Clock.Now(), limits: b.limits}
+	if b.parent == "" {
+		if u, ok := a.Disk(b.id); ok {
+			m.disk = &u
+		}
+	}
 	for _, id := range ids {
 		u, err := a.Usage(id)
 		if err != nil {
@@ -82,6 +90,7 @@ func (m *measurement) add(u *isolation.Usage) {
 func (m *measurement) statistics() *mesos.ResourceStatistics {
 	st := &mesos.ResourceStatistics{Timestamp: new(seconds(m.at))}
 	m.putLimits(st)
+	m.putDisk(st)
 	if !m.known {
 		return st
 	}
@@ -118,6 +127,17 @@ func (m *measurement) putLimits(st *mesos.ResourceStatistics) {
 	}
 	if l.MemSoftBytes > 0 {
 		st.MemSoftLimitBytes = new(uint64(l.MemSoftBytes))
+	}
+}
+
+func (m *measurement) putDisk(st *mesos.ResourceStatistics) {
+	if m.disk == nil {
+		return
+	}
+	st.DiskLimitBytes, st.DiskUsedBytes = new(uint64(m.disk.QuotaBytes)), new(uint64(m.disk.SandboxBytes))
+	for _, v := range m.disk.Volumes {
+		st.DiskStatistics = append(st.DiskStatistics, &mesos.DiskStatistics{Source: v.Source, Persistence: v.Persistence,
+			LimitBytes: new(uint64(v.QuotaBytes)), UsedBytes: new(uint64(v.UsedBytes))})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/disk"
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/isolation/cgroup"
 	"github.com/caprock/caprock/wire/clock"
@@ -94,10 +95,15 @@ func TestStatisticsOfParts(t *testing.T) {
 	}
 	a := &server{Options: Options{Usage: func(id string) (isolation.Usage, error) {
 		return *part(isolation.SourceBPF, map[string]int{"c.a": 0, "c.b": 1}[id]), nil
+	}, Disk: func(string) (disk.Usage, bool) {
+		return disk.Usage{SandboxBytes: 7, QuotaBytes: 9, Volumes: []disk.VolumeUsage{{UsedBytes: 3}}}, true
 	}, Clock: clock.Real()}}
 	m := a.measure(&box{id: "c", parts: []string{"c.a", "c.b"}})
 	if m.use.User != 6*time.Second || m.use.System != 2*time.Second || m.use.RSSBytes != 20 || m.parts != 2 {
 		t.Errorf("got %+v", m)
+	}
+	if st := m.statistics(); st.GetDiskUsedBytes() != 7 || st.GetDiskLimitBytes() != 9 || len(st.DiskStatistics) != 1 || st.DiskStatistics[0].GetUsedBytes() != 3 {
+		t.Errorf("got %v, want what was measured on disk", st)
 	}
 	var got struct {
 		Source     string `json:"cpus_time_source"`

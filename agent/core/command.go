@@ -49,11 +49,21 @@ type Exited struct {
 	Known      bool
 }
 
-// Limited says that the kernel ended (or will end) processes of a container for
-// memory. UsedBytes is what they had used, 0 if that is not known.
+// Limited says that a container takes more than it was given. For memory the kernel
+// has ended (or will end) processes of it, and UsedBytes is what they had used, 0 if
+// that is not known.
 type Limited struct {
 	ID        string
 	UsedBytes int64
+	// Disk is nil for memory.
+	Disk *DiskExcess
+}
+
+// DiskExcess is more disk space than a container was given.
+type DiskExcess struct {
+	QuotaBytes int64
+	// Message says so, for the scheduler.
+	Message string
 }
 
 // Checked says what came of an earlier Check.

@@ -30,9 +30,19 @@ var controllersOf = map[string][]string{
 const allControllers = "cgroups/all"
 
 // always are isolators that are on whether they are named or not, or that only
-// measure, which is done as far as it can be.
+// measure, which is done as far as it can be, or is not done here.
 var always = []string{"posix/cpu", "posix/mem", "posix/rlimits", "filesystem/posix", "linux/capabilities", "linux/seccomp", "linux/nnp",
-	"volume/sandbox_path"}
+	"volume/sandbox_path", diskUsage}
+
+// diskUsage is carried out by agent/disk.
+const diskUsage = "disk/du"
+
+// WantsDiskUsage reports whether a list of isolators asks for disk space to be
+// measured.
+func WantsDiskUsage(list string) bool {
+	is, _ := parseIsolation(list)
+	return slices.Contains(is.names, diskUsage)
+}
 
 // separating are isolators that give containers something of their own. All but the
 // first need the first, as in Mesos.
@@ -40,9 +50,9 @@ var separating = []string{"filesystem/linux", "namespaces/ipc", "namespaces/pid"
 
 // absent are Mesos' other isolators, none of which this program has.
 var absent = []string{
-	"appc/runtime", "disk/du", "disk/xfs", "docker/runtime", "docker/volume", "environment_secret",
+	"appc/runtime", "disk/xfs", "docker/runtime", "docker/volume", "environment_secret",
 	"filesystem/shared", "gpu/nvidia", "linux/devices", "network/cni", "network/port_mapping", "network/ports",
-	"posix/disk", "volume/csi", "volume/image", "volume/secret",
+	"volume/csi", "volume/image", "volume/secret",
 }
 
 // CheckIsolation reports every fault of a list of isolators, without looking at
@@ -96,8 +106,10 @@ func (is *isolators) add(name string) error {
 		}
 		is.word = name
 	case name == "process":
-		// An old alias of Mesos.
+		// An old alias of Mesos, and another one.
 		is.names = append(is.names, "posix/cpu", "posix/mem")
+	case name == "posix/disk":
+		is.names = append(is.names, diskUsage)
 	case controllersOf[name] != nil || slices.Contains(always, name) || slices.Contains(separating, name):
 		is.names = append(is.names, name)
 	case slices.Contains(absent, name):

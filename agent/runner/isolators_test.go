@@ -25,6 +25,8 @@ func TestIsolationLists(t *testing.T) {
 		{"cgroups/mem, linux/seccomp,linux/capabilities,filesystem/posix", []string{"memory"}, ""},
 		{"cgroups/all", []string{"cpu", "memory", "pids"}, ""},
 		{"cgroups/blkio,cgroups/devices,cgroups/cpuset,cgroups/cpu", []string{"cpu"}, ""},
+		{"disk/du,cgroups/cpu", []string{"cpu"}, ""},
+		{"posix/disk,disk/du", []string{}, ""},
 		{"posix/cpu,cgroups/mem", []string{"memory"}, ""},
 		{"process", []string{}, ""},
 		{"cgroups/cpu,cgroups/cpu", nil, `"cgroups/cpu" is named twice`},
@@ -49,6 +51,14 @@ func TestIsolationLists(t *testing.T) {
 			t.Errorf("%q: %v", c.list, err)
 		case !slices.Equal(is.limited(), c.limited) || (is.limited() == nil) != (c.limited == nil):
 			t.Errorf("%q: limited by %q, want %q", c.list, is.limited(), c.limited)
+		}
+	}
+}
+
+func TestWantsDiskUsage(t *testing.T) {
+	for list, want := range map[string]bool{"auto": false, "disk/du": true, "cgroups/cpu, posix/disk": true, "posix": false} {
+		if got := WantsDiskUsage(list); got != want {
+			t.Errorf("%s: got %t", list, got)
 		}
 	}
 }
