@@ -12,7 +12,7 @@ func (l *loop) watchDisk() {
 	if !o.EnforceDiskQuota && !runner.WantsDiskUsage(o.Isolation) {
 		return
 	}
-	options := disk.Options{Interval: o.DiskWatchInterval, Clock: o.Clock, Logger: o.Logger, Boxes: func() (boxes []core.DiskBox, err error) {
+	options := disk.Options{Interval: o.SandboxWatchInterval, Clock: o.Clock, Logger: o.Logger, Boxes: func() (boxes []core.DiskBox, err error) {
 		err = l.read(func(c *core.Core) { boxes = c.Disks() })
 		return boxes, err
 	}}

@@ -14,7 +14,7 @@ import (
 func TestDiskQuota(t *testing.T) {
 	alloc := newAllocator(t)
 	n := startNode(t, alloc, func(o *agent.Options) {
-		o.EnforceDiskQuota, o.DiskWatchInterval = true, 20*time.Millisecond
+		o.EnforceDiskQuota, o.SandboxWatchInterval = true, 20*time.Millisecond
 	})
 	withDisk := func(task *mesos.TaskInfo, mib float64) *mesos.TaskInfo {
 		task.Resources = append(task.Resources, scalar("disk", mib))

@@ -33,7 +33,7 @@ func (l *loop) flags() map[string]string {
 		"fetcher_cache_size":                    units.FormatBytes(o.Fetcher.CacheBytes),
 		"frameworks_home":                       o.Fetcher.Home,
 		"registration_backoff_factor":           units.FormatDuration(o.RegistrationBackoff),
-		"container_disk_watch_interval":         units.FormatDuration(o.DiskWatchInterval),
+		"container_disk_watch_interval":         units.FormatDuration(o.SandboxWatchInterval),
 		"enforce_container_disk_quota":          strconv.FormatBool(o.EnforceDiskQuota),
 		"gc_delay":                              units.FormatDuration(o.GCDelay),
 		"gc_disk_headroom":                      strconv.FormatFloat(o.GCDiskHeadroom, 'g', -1, 64),

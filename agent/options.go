@@ -58,9 +58,9 @@ type Options struct {
 	Rights runner.Rights
 	// Spaces are the rules for namespaces of containers.
 	Spaces runner.Spaces
-	// DiskWatchInterval is how often the disk space of containers is measured, if
+	// SandboxWatchInterval is how often the disk space of containers is measured, if
 	// Isolation has disk/du or EnforceDiskQuota is set; default 15 s.
-	DiskWatchInterval time.Duration
+	SandboxWatchInterval time.Duration
 	// EnforceDiskQuota ends containers that take more disk space than they were given.
 	EnforceDiskQuota bool
 	// Devices that tasks may use beside those that programs usually need.
@@ -171,7 +171,7 @@ func (o *Options) EnsureDefaults() {
 	}
 	o.Fetcher.EnsureDefaults()
 	defDuration(&o.RegistrationBackoff, time.Second)
-	defDuration(&o.DiskWatchInterval, 15*time.Second)
+	defDuration(&o.SandboxWatchInterval, 15*time.Second)
 	defDuration(&o.GCDelay, 7*24*time.Hour)
 	defDuration(&o.DiskWatchInterval, time.Minute)
 	defDuration(&o.LogsInterval, 10*time.Second)

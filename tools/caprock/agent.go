@@ -96,7 +96,7 @@ cgroups removed, and the allocator is told.`,
 	f.BoolVar(&o.Spaces.KeepPIDs, "disallow-sharing-agent-pid-namespace", false, "refuse containers that want to share the agent's pid namespace")
 	f.BoolVar(&o.Spaces.KeepIPC, "disallow-sharing-agent-ipc-namespace", false, "refuse containers that want to share the agent's IPC namespace")
 	f.BoolVar(&o.EnforceDiskQuota, "enforce-container-disk-quota", false, "end containers that take more disk space than they were given")
-	flags.DurationVar(f, &o.DiskWatchInterval, "container-disk-watch-interval", 0, "how often that is measured, and the disk usage in the statistics with --isolation=disk/du (0ns: 15secs)")
+	flags.DurationVar(f, &o.SandboxWatchInterval, "container-disk-watch-interval", 0, "how often that is measured, and the disk usage in the statistics with --isolation=disk/du (0ns: 15secs)")
 	f.StringVar(&devices, "allowed-devices", "", "`JSON` DeviceWhitelist: devices that tasks may use beside /dev/null and the like, terminals, random numbers and tunnels")
 	f.StringVar(&o.CgroupsRoot, "cgroups-root", "", "the agent's directory in every cgroup hierarchy (default: one per work dir)")
 	f.StringVar(&o.ReconfigurationPolicy, "reconfiguration-policy", core.ReconfigureFitting,
