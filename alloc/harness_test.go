@@ -35,9 +35,13 @@ type service struct {
 
 func start(t testing.TB, dir string) *service {
 	t.Helper()
+	return startWith(t, dir, core.Options{AllocationInterval: 20 * time.Millisecond})
+}
+
+func startWith(t testing.TB, dir string, rules core.Options) *service {
+	t.Helper()
 	s, err := alloc.New(alloc.Options{
-		WorkDir: dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
-		Core: core.Options{AllocationInterval: 20 * time.Millisecond},
+		WorkDir: dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), Core: rules,
 	})
 	if err != nil {
 		t.Fatal(err)

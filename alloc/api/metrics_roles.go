@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"time"
 
 	"github.com/caprock/caprock/alloc/core"
@@ -55,7 +56,7 @@ func (s *Server) roleMetrics(snap *view.Snapshot, total map[string]int64, sum *s
 	filters := s.activeFilters()
 	var everybody resource.Quantities
 	for _, r := range rolesOf(snap, sum) {
-		put("allocator/mesos/roles/"+r.name+"/shares/dominant", r.share(total))
+		put("allocator/mesos/roles/"+r.name+"/shares/dominant", r.share(total, s.opts.ExcludeNames))
 		put("allocator/mesos/offer_filters/roles/"+r.name+"/active", float64(filters[r.name]))
 		quota := "allocator/mesos/quota/roles/" + r.name + "/resources/"
 		consumed := r.consumed()
@@ -94,11 +95,12 @@ func putQuota(put func(string, float64), prefix string, r *role) {
 	}
 }
 
-// share is the largest part that the role holds of any resource, by its weight.
-func (r *role) share(total map[string]int64) float64 {
+// share is the largest part that the role holds of any resource that fair sharing looks
+// at, by its weight.
+func (r *role) share(total map[string]int64, exclude []string) float64 {
 	share := 0.0
 	for _, q := range r.allocated.Plus(r.offered).CreateStrippedScalarQuantity() {
-		if total[q.Name] > 0 {
+		if total[q.Name] > 0 && !slices.Contains(exclude, q.Name) {
 			share = max(share, float64(q.Milli)/float64(total[q.Name]))
 		}
 	}

@@ -38,6 +38,8 @@ type Options struct {
 	Version string
 	// Cluster is the name of the cluster that /state shows; may be empty.
 	Cluster string
+	// ExcludeNames are resource names that fair sharing does not look at.
+	ExcludeNames []string
 	// Flags are shown by /flags and GET_FLAGS, in this order.
 	Flags []Flag
 	// LogFile is served as /master/log by LIST_FILES and READ_FILE; may be
