@@ -12,8 +12,8 @@ import (
 
 // Options tune a Fanout. The zero value of a field means its default.
 type Options struct {
-	// FrameworkBytes bounds what waits for one framework; default 64 MiB. It
-	// must hold the offers of a whole cluster at once: 50,000 of 1.2 kB.
+	// FrameworkBytes bounds what waits for one framework; default 128 MiB. It
+	// must hold the offers of a whole cluster at once: 100,000 of 1.2 kB.
 	FrameworkBytes int
 	// OperatorBytes bounds what waits for one operator stream besides its
 	// snapshot; default 4 MiB.
@@ -44,7 +44,7 @@ func (o *Options) EnsureDefaults() {
 			*p = d
 		}
 	}
-	orInt(&o.FrameworkBytes, 64<<20)
+	orInt(&o.FrameworkBytes, 128<<20)
 	orInt(&o.OperatorBytes, 4<<20)
 	orInt(&o.Records, 128<<10)
 	orInt(&o.Operators, 1000)
