@@ -139,6 +139,9 @@ func (w *world) newAgent(name, resources string, args map[string]string) string 
 	if args["caps"] == "none" {
 		a.register.Capabilities = nil
 	}
+	if text, ok := args["domain"]; ok {
+		a.register.Agent.Domain = domainOf(text)
+	}
 	if cluster, ok := args["cluster"]; ok {
 		a.register.ClusterId = &cluster
 	}
