@@ -26,6 +26,7 @@ import (
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/store/checkpoint"
+	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpc"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/resource"
@@ -213,7 +214,8 @@ func (l *loop) open(meta string) (err error) {
 	l.server.Handle(executor.Path, l.gateway.Serve)
 	api.Register(l.server, api.Options{
 		Read: l.read, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, Disk: l.diskUsed, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
-		IP: l.ip, Port: l.port, Release: o.Release, WorkDir: o.WorkDir, StartedAt: o.Clock.Now(),
+		IP: l.ip, Port: l.port, Release: o.Release, LogFile: o.LogFile,
+		Verbosity: daemon.NewVerbosity(o.Clock, o.LogLevel), WorkDir: o.WorkDir, StartedAt: o.Clock.Now(),
 		Clock: o.Clock,
 	})
 	return l.recover(filepath.Join(meta, "state"))

@@ -118,6 +118,11 @@ type Options struct {
 
 	// Version told to others; default "1.12.0", the Mesos whose rules hold here.
 	Version string
+	// LogFile is served as /slave/log; may be empty.
+	LogFile string
+	// LogLevel is that of Logger, which SET_LOGGING_LEVEL changes for a while; nil: it
+	// is only remembered.
+	LogLevel *slog.LevelVar
 	// Release of this program, shown beside Version; may be empty.
 	Release string
 	// Flags are shown by /flags and /state, beside those that follow from Options.

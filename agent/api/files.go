@@ -25,7 +25,10 @@ const maxRead = 64 << 10
 // or Mesos' virtual one, /frameworks/<id>/executors/<id>/runs/<id or latest>/….
 func (a *server) open(path string) (*os.File, os.FileInfo, error) {
 	path = filepath.Clean(path)
-	if strings.HasPrefix(path, "/frameworks/") {
+	switch {
+	case path == logPath && a.LogFile != "":
+		return openLog(a.LogFile)
+	case strings.HasPrefix(path, "/frameworks/"):
 		path = a.virtual(path)
 	}
 	f, err := a.Tree.Open(path)
@@ -38,6 +41,48 @@ func (a *server) open(path string) (*os.File, os.FileInfo, error) {
 		return nil, nil, refuseFile(err)
 	}
 	return f, info, nil
+}
+
+// logPath stands for the agent's log, if it goes to a file.
+const logPath = "/slave/log"
+
+func openLog(name string) (*os.File, os.FileInfo, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, refuseFile(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, nil, refuseFile(err)
+	}
+	return f, info, nil
+}
+
+// filesDebug lists the paths that are served: the log, and each sandbox under its
+// own path, that of the latest run, and the short name of the latest.
+func (a *server) filesDebug(c *httpd.Ctx) {
+	paths := map[string]string{}
+	if a.LogFile != "" {
+		paths[logPath] = a.LogFile
+	}
+	ok := a.view(c, func(_ *core.Core, v *core.View) {
+		for _, f := range append(v.Frameworks[:len(v.Frameworks):len(v.Frameworks)], v.Ended...) {
+			for _, e := range append(f.Completed[:len(f.Completed):len(f.Completed)], f.Executors...) {
+				paths[e.Directory] = e.Directory
+				paths[filepath.Join(filepath.Dir(e.Directory), "latest")] = e.Directory
+				paths["/frameworks/"+f.Info.GetId().GetValue()+"/executors/"+e.Info.GetExecutorId().GetValue()+"/runs/latest"] = e.Directory
+			}
+		}
+	})
+	if !ok {
+		return
+	}
+	b := []byte{'{'}
+	for _, path := range json.SortedKeys(paths, nil) {
+		b = text(b, path, paths[path])
+	}
+	c.ReplyJSON(200, json.End(b))
 }
 
 func (a *server) virtual(path string) string {
@@ -226,10 +271,10 @@ func number(c *httpd.Ctx, name string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, httpd.Refusef(400, "Failed to parse %s: Failed to convert '%s' to number", name, text)
+		return 0, httpd.Refusef(400, "Failed to convert '%s' to number.\n", text)
 	}
 	if n < -1 {
-		return 0, httpd.Refusef(400, "Negative %s provided: %d", name, n)
+		return 0, httpd.Refusef(400, "Negative %s provided: %d.\n", name, n)
 	}
 	return n, nil
 }

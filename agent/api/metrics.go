@@ -1,15 +1,13 @@
 package api
 
 import (
-	"runtime"
 	"sort"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/record"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
@@ -46,7 +44,7 @@ func (a *server) collect() ([]metric, error) {
 	for _, name := range alwaysZero {
 		add(name, 0)
 	}
-	addSystem(add)
+	daemon.SystemMetrics(add)
 	sort.Slice(ms, func(i, j int) bool { return ms[i].name < ms[j].name })
 	return ms, nil
 }
@@ -137,22 +135,6 @@ func addFetcher(add func(string, float64), m fetch.Metrics) {
 	add("containerizer/fetcher/cache_size_used_bytes", float64(m.CacheUsed))
 }
 
-// sysinfo loads are fixed-point numbers with 16 bits of fraction.
-const loadUnit = 1 << 16
-
-func addSystem(add func(string, float64)) {
-	var si unix.Sysinfo_t
-	if unix.Sysinfo(&si) != nil {
-		return
-	}
-	add("system/cpus_total", float64(runtime.NumCPU()))
-	add("system/load_1min", float64(si.Loads[0])/loadUnit)
-	add("system/load_5min", float64(si.Loads[1])/loadUnit)
-	add("system/load_15min", float64(si.Loads[2])/loadUnit)
-	add("system/mem_free_bytes", float64(si.Freeram)*float64(si.Unit))
-	add("system/mem_total_bytes", float64(si.Totalram)*float64(si.Unit))
-}
-
 func (a *server) snapshot(c *httpd.Ctx) {
 	ms, err := a.collect()
 	if err != nil {
@@ -163,20 +145,5 @@ func (a *server) snapshot(c *httpd.Ctx) {
 	for _, m := range ms {
 		b = double(b, m.name, m.value)
 	}
-	c.ReplyJSON(200, json.End(b))
-}
-
-func (a *server) systemStats(c *httpd.Ctx) {
-	var si unix.Sysinfo_t
-	if err := unix.Sysinfo(&si); err != nil {
-		c.ReplyText(500, err.Error())
-		return
-	}
-	b := double([]byte{'{'}, "avg_load_15min", float64(si.Loads[2])/loadUnit)
-	b = double(b, "avg_load_1min", float64(si.Loads[0])/loadUnit)
-	b = double(b, "avg_load_5min", float64(si.Loads[1])/loadUnit)
-	b = integer(b, "cpus_total", int64(runtime.NumCPU()))
-	b = integer(b, "mem_free_bytes", int64(si.Freeram)*int64(si.Unit))
-	b = integer(b, "mem_total_bytes", int64(si.Totalram)*int64(si.Unit))
 	c.ReplyJSON(200, json.End(b))
 }

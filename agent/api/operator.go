@@ -100,8 +100,11 @@ func (a *server) answer(call *agent.Call) (*agent.Response, error) {
 			r.GetFlags.Flags = append(r.GetFlags.Flags, &mesos.Flag{Name: new(name), Value: new(a.Flags[name])})
 		}
 	case agent.Call_GET_LOGGING_LEVEL:
-		r.GetLoggingLevel = &agent.Response_GetLoggingLevel{Level: new(uint32(0))}
-	case agent.Call_SET_LOGGING_LEVEL, agent.Call_PRUNE_IMAGES:
+		r.GetLoggingLevel = &agent.Response_GetLoggingLevel{Level: new(a.Verbosity.Get())}
+	case agent.Call_SET_LOGGING_LEVEL:
+		level := call.SetLoggingLevel
+		return nil, a.Verbosity.Call(level.GetLevel(), level.GetDuration().GetNanoseconds())
+	case agent.Call_PRUNE_IMAGES:
 		return nil, nil
 	case agent.Call_GET_METRICS:
 		ms, err := a.collect()
@@ -260,12 +263,11 @@ func (a *server) readFileV1(r *agent.Response, call *agent.Call_ReadFile) error 
 	if call.Length != nil && call.GetLength() < maxRead {
 		length = int64(call.GetLength())
 	}
-	if call.GetOffset() > 1<<62 {
-		return httpd.Refusef(400, "offset is %d, want less than 2^62", call.GetOffset())
-	}
-	data, err := readAt(f, int64(call.GetOffset()), length)
-	if err != nil {
-		return httpd.Refusef(500, "%v", err)
+	data := []byte{}
+	if call.GetOffset() < uint64(info.Size()) {
+		if data, err = readAt(f, int64(call.GetOffset()), length); err != nil {
+			return httpd.Refusef(500, "%v", err)
+		}
 	}
 	r.ReadFile = &agent.Response_ReadFile{Size: new(uint64(info.Size())), Data: data}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/wire/build"
 	"github.com/caprock/caprock/wire/clock"
+	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 )
@@ -35,6 +36,10 @@ type Options struct {
 	Flags map[string]string
 	IP    string
 	Port  int
+	// LogFile is served as /slave/log; may be empty.
+	LogFile string
+	// Verbosity is what SET_LOGGING_LEVEL changes.
+	Verbosity *daemon.Verbosity
 	// Release of this program, shown beside Mesos' version.
 	Release string
 	WorkDir string
@@ -48,6 +53,24 @@ type server struct {
 	Options
 }
 
+// endpoints say in a line what each path is for; /help shows them.
+var endpoints = map[string]string{
+	"/api/v1":              "the operator API: POST a call",
+	"/api/v1/executor":     "the executor API: POST a call",
+	"/state":               "everything, in Mesos' old JSON",
+	"/flags":               "settings",
+	"/health":              "200 while the agent runs",
+	"/version":             "the version",
+	"/containers":          "containers of executors: ?container_id=, or ?framework_id=&executor_id=",
+	"/containerizer/debug": "what containers wait for",
+	"/monitor/statistics":  "what containers use",
+	"/metrics/snapshot":    "metrics",
+	"/files/browse":        "lists files: ?path=",
+	"/files/read":          "reads from a file: ?path=&offset=&length=",
+	"/files/download":      "sends a file: ?path=",
+	"/files/debug":         "paths that are served",
+}
+
 // Register adds the endpoints to s.
 func Register(s *httpd.Server, o Options) {
 	a := &server{o}
@@ -59,12 +82,12 @@ func Register(s *httpd.Server, o Options) {
 	s.Handle("/monitor/statistics", a.statistics)
 	s.Handle("/containerizer/debug", func(c *httpd.Ctx) { c.ReplyJSON(200, []byte(`{"pending":[]}`)) })
 	s.Handle("/metrics/snapshot", a.snapshot)
-	s.Handle("/system/stats.json", a.systemStats)
 	s.Handle("/files/browse", a.browse)
 	s.Handle("/files/read", a.readFile)
 	s.Handle("/files/download", a.download)
-	s.Handle("/files/debug", func(c *httpd.Ctx) { c.ReplyJSON(200, []byte(`{}`)) })
+	s.Handle("/files/debug", a.filesDebug)
 	s.Handle("/api/v1", a.operator)
+	daemon.Register(s, a.Verbosity, "slave(1)", endpoints, "slave(1)")
 }
 
 // appendFlags appends the member "flags".

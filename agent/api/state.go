@@ -2,6 +2,7 @@ package api
 
 import (
 	"net"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -42,6 +43,9 @@ func (a *server) appendState(b []byte, v *core.View) []byte {
 			host = v.Allocator
 		}
 		b = text(b, "master_hostname", host)
+	}
+	if a.LogFile != "" {
+		b = text(b, "log_dir", filepath.Dir(a.LogFile))
 	}
 	b = a.appendFlags(b)
 	if v.DrainConfig != nil {

@@ -1,10 +1,6 @@
 package api
 
 import (
-	"fmt"
-	"slices"
-	"strings"
-
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/wire/httpd"
@@ -41,41 +37,12 @@ var endpoints = map[string]string{
 	"/maintenance/status":                "machines in maintenance",
 	"/machine/down":                      "starts maintenance: POST machines",
 	"/machine/up":                        "ends maintenance: POST machines",
-	"/logging/toggle":                    "the logging level: ?level=&duration=",
-	"/system/stats.json":                 "load and memory of the machine",
 	"/files/browse":                      "lists files: ?path=",
 	"/files/read":                        "reads from a file: ?path=&offset=&length=",
 	"/files/download":                    "sends a file: ?path=",
 	"/files/debug":                       "paths that are served",
+	registryPath:                         "agents, maintenance, quotas and weights as Mesos' registry has them",
 	"/allocator/offer_constraints_debug": "agents that frameworks' offer constraints exclude",
-	"/help":                              "this list",
-	"/__processes__":                     "actors, for tools that look for them",
-	"/profiler/start":                    "refused: there is no such profiler",
-	"/profiler/stop":                     "refused: there is no such profiler",
-}
-
-// help is /help and /help/<path>.
-func (s *Server) help(c *httpd.Ctx) {
-	rest := strings.TrimPrefix(string(c.Rest()), "master")
-	if rest = "/" + strings.Trim(rest, "/"); rest != "/" {
-		text, ok := endpoints[rest]
-		if !ok {
-			c.ReplyText(404, "got path "+clip([]byte(rest))+", want one that /help lists\n")
-			return
-		}
-		c.ReplyText(200, rest+": "+text+"\n")
-		return
-	}
-	paths := make([]string, 0, len(endpoints))
-	for path := range endpoints {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	var b strings.Builder
-	for _, path := range paths {
-		fmt.Fprintf(&b, "%-36s %s\n", path, endpoints[path])
-	}
-	c.ReplyText(200, b.String())
 }
 
 // offerConstraintsDebug is /allocator/offer_constraints_debug: for each framework
@@ -113,15 +80,4 @@ func excludedAgents(agents func(func(*core.Agent) bool), constraints *cycle.Cons
 		}
 	}
 	return ids
-}
-
-// processes is /__processes__, which in Mesos lists its actors and what they are
-// sent. Here nothing is queued per actor; those that have endpoints are named.
-func (s *Server) processes(c *httpd.Ctx) {
-	c.ReplyJSON(200, []byte(`[{"events":[],"id":"master"},{"events":[],"id":"allocator"},{"events":[],"id":"files"},{"events":[],"id":"metrics"},{"events":[],"id":"help"}]`))
-}
-
-// profiler answers as a Mesos does that was built without its profiler.
-func profiler(c *httpd.Ctx) {
-	c.ReplyText(400, "Perftools is disabled. To enable perftools, configure libprocess with --enable-perftools.\n")
 }

@@ -3,18 +3,15 @@ package api
 import (
 	"context"
 	stdjson "encoding/json"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/store/record"
-	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpc"
 	"github.com/caprock/caprock/wire/httpd"
@@ -27,45 +24,6 @@ func ask(h httpd.Handler, uri string) (status int, body string, header *fasthttp
 	c.Request.SetRequestURI(uri)
 	h(c)
 	return c.Response.StatusCode(), string(c.Response.Body()), &c.Response.Header
-}
-
-func TestTheLoggingLevelIsChangedForAWhile(t *testing.T) {
-	for _, base := range []slog.Level{slog.LevelWarn, slog.LevelDebug - 4} {
-		clk, level := clock.NewSim(time.Unix(1_700_000_000, 0)), &slog.LevelVar{}
-		level.Set(base)
-		s, err := New(Options{MasterInfo: testMaster(), Clock: clk, LogLevel: level, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		toggle := func(query string, want int) {
-			t.Helper()
-			if status, body, _ := ask(s.loggingToggle, "/logging/toggle"+query); status != want {
-				t.Errorf("%s: got status %d %q, want %d", query, status, body, want)
-			}
-		}
-		holds := func(verbosity uint32, l slog.Level) {
-			t.Helper()
-			if s.logging.get() != verbosity || level.Level() != l {
-				t.Errorf("got verbosity %d and level %v, want %d and %v", s.logging.get(), level.Level(), verbosity, l)
-			}
-		}
-		verbose := min(base, slog.LevelDebug)
-		toggle("?level=2&duration=10secs", 200)
-		holds(2, verbose)
-		clk.Advance(6 * time.Second)
-		toggle("?level=1&duration=10secs", 200) // the first timer is void
-		clk.Advance(6 * time.Second)
-		holds(1, verbose)
-		clk.Advance(5 * time.Second)
-		holds(0, base)
-		toggle("?level=3&duration=10secs", 200)
-		toggle("?level=0&duration=10secs", 200)
-		holds(0, base)
-		for _, query := range []string{"?level=1", "?duration=1secs", "?level=x&duration=1secs", "?level=1&duration=x", "?level=1&duration=1"} {
-			toggle(query, 400)
-		}
-		holds(0, base)
-	}
 }
 
 func TestTheLogIsServed(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
@@ -18,6 +19,7 @@ func (s *Server) legacyRoutes(h *httpd.Server) {
 	for path, handler := range s.legacyHandlers() {
 		h.Handle(path, handler)
 	}
+	daemon.Register(h, s.verbosity, "master", endpoints, "master", "allocator", "registrar(1)")
 }
 
 func (s *Server) legacyHandlers() map[string]httpd.Handler {
@@ -45,16 +47,12 @@ func (s *Server) legacyHandlers() map[string]httpd.Handler {
 		"/maintenance/status":   s.maintenanceStatus,
 		"/machine/down":         s.machineDown,
 		"/machine/up":           s.machineUp,
-		"/logging/toggle":       s.loggingToggle,
-		"/system/stats.json":    s.systemStats,
 		"/files/browse":         s.filesBrowse,
 		"/files/read":           s.filesRead,
 		"/files/debug":          s.filesDebug,
 		"/files/download":       s.filesDownload,
-		"/help":                 s.help,
-		"/__processes__":        s.processes,
-		"/profiler/start":       profiler,
-		"/profiler/stop":        profiler,
+
+		registryPath: s.registry,
 
 		"/allocator/offer_constraints_debug": s.offerConstraintsDebug,
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net"
+	"path/filepath"
 	"strconv"
 
 	"github.com/caprock/caprock/alloc/core"
@@ -67,6 +68,9 @@ func (s *Server) state(c *httpd.Ctx) {
 	})
 	if s.opts.Cluster != "" {
 		b = json.String(b, `"cluster":`, s.opts.Cluster)
+	}
+	if s.opts.LogFile != "" {
+		b = json.String(b, `"log_dir":`, filepath.Dir(s.opts.LogFile))
 	}
 	b = s.appendFlags(b)
 	b = all.appendSlaves(b, func(b []byte, _ *core.Agent) []byte { return b })

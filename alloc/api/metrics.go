@@ -6,6 +6,7 @@ import (
 
 	"github.com/caprock/caprock/alloc/view"
 	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 	"github.com/caprock/caprock/wire/mesos"
@@ -36,7 +37,7 @@ func (s *Server) metrics() []metric {
 	put("master/outstanding_offers", float64(snap.Offers.Len()))
 	operationMetrics(snap, put)
 	s.roleMetrics(snap, total, sum, put)
-	hostMetrics(put)
+	daemon.SystemMetrics(put)
 	s.counts.put(put)
 	s.counts.frameworks.put(snap, put)
 	f := s.fan.Metrics()
@@ -178,16 +179,6 @@ func clusterTotal(snap *view.Snapshot) map[string]int64 {
 		}
 	}
 	return total
-}
-
-func hostMetrics(put func(string, float64)) {
-	h := readHost()
-	put("system/cpus_total", h.cpus)
-	for i, name := range [...]string{"1min", "5min", "15min"} {
-		put("system/load_"+name, h.load[i])
-	}
-	put("system/mem_free_bytes", h.memFree)
-	put("system/mem_total_bytes", h.memTotal)
 }
 
 // resourceMetrics shows scalars: offered resources are not used.

@@ -28,7 +28,12 @@ func (s *Server) operator(c *httpd.Ctx) {
 	case master.Call_SUBSCRIBE:
 		s.operatorSubscribe(c, t)
 	case master.Call_SET_LOGGING_LEVEL:
-		s.setLoggingLevel(c, call.GetSetLoggingLevel())
+		level := call.GetSetLoggingLevel()
+		if err := s.verbosity.Call(level.GetLevel(), level.GetDuration().GetNanoseconds()); err != nil {
+			c.ReplyError(err)
+			return
+		}
+		c.ReplyEmpty(200)
 	case master.Call_LIST_FILES:
 		s.listFiles(c, t, call.GetListFiles())
 	case master.Call_READ_FILE:

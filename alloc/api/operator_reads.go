@@ -28,7 +28,7 @@ func (s *Server) read(call *master.Call) *master.Response {
 	case master.Call_GET_METRICS:
 		r.Type, r.GetMetrics = master.Response_GET_METRICS.Enum(), s.getMetrics()
 	case master.Call_GET_LOGGING_LEVEL:
-		r.Type, r.GetLoggingLevel = master.Response_GET_LOGGING_LEVEL.Enum(), &master.Response_GetLoggingLevel{Level: ptr(s.logging.get())}
+		r.Type, r.GetLoggingLevel = master.Response_GET_LOGGING_LEVEL.Enum(), &master.Response_GetLoggingLevel{Level: ptr(s.verbosity.Get())}
 	case master.Call_GET_MASTER:
 		r.Type, r.GetMaster = master.Response_GET_MASTER.Enum(), s.master
 	default:

@@ -12,6 +12,7 @@ import (
 	"github.com/caprock/caprock/alloc/fanout"
 	"github.com/caprock/caprock/alloc/view"
 	"github.com/caprock/caprock/wire/clock"
+	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/master"
@@ -60,15 +61,15 @@ type Options struct {
 // Server answers requests and performs effects. Make it with New, give it its
 // loop with Start, and register its endpoints with Routes.
 type Server struct {
-	opts    Options
-	loop    Loop
-	view    view.View
-	fan     *fanout.Fanout
-	waiters waiters
-	links   links
-	counts  counts
-	logging loggingLevel
-	sizes   struct{ state, summary, slaves, frameworks, getState, other sizeHint }
+	opts      Options
+	loop      Loop
+	view      view.View
+	fan       *fanout.Fanout
+	waiters   waiters
+	links     links
+	counts    counts
+	verbosity *daemon.Verbosity
+	sizes     struct{ state, summary, slaves, frameworks, getState, other sizeHint }
 
 	explaining atomic.Int32 // explanations under way
 
@@ -97,7 +98,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s := &Server{opts: opts, startTime: opts.Clock.Now(), loaded: make(chan struct{})}
 	s.links.term = opts.Term
-	s.logging.init(opts.LogLevel)
+	s.verbosity = daemon.NewVerbosity(opts.Clock, opts.LogLevel)
 	s.counts.frameworks.clock = opts.Clock
 	s.master = &master.Response_GetMaster{
 		MasterInfo:  opts.MasterInfo,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,6 @@ func allocCommand() *cobra.Command {
 	var where address
 	var log logging
 	var rootSubmissions, filterGPU bool
-	var logDir string
 	cmd := &cobra.Command{
 		Use:   "alloc",
 		Short: "Run the allocator service",
@@ -37,16 +35,11 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 			if o.Listen, err = where.text(fs); err != nil {
 				return err
 			}
-			if logDir != "" {
-				log.file = filepath.Join(logDir, "caprock-alloc.log")
-			}
 			if o.Logger, err = log.logger(); err != nil {
 				return err
 			}
 			o.LogLevel = &log.current
-			if o.LogFile == "" {
-				o.LogFile = log.file
-			}
+			o.LogFile = log.served()
 			if o.WorkDir == "" {
 				return errors.New("got no --work-dir, want a directory for the allocator's state")
 			}
@@ -83,8 +76,7 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 	f.StringVar(&o.Hostname, "hostname", "", "name told to clients (default: the host of --listen)")
 	f.StringVar(&o.AdvertiseIP, "advertise-ip", "", "`IP` told to clients instead of the one listened on")
 	f.IntVar(&o.AdvertisePort, "advertise-port", 0, "port told to clients instead of the one listened on")
-	f.StringVar(&logDir, "log-dir", "", "`directory` of a log file, caprock-alloc.log, that is also served as /master/log")
-	f.StringVar(&o.LogFile, "external-log-file", "", "`file`, written by others, that is served as /master/log instead")
+	log.files(f, "caprock-alloc.log", "/master/log")
 	f.StringVar(&o.Whitelist, "whitelist", "", "`file` with the hosts whose agents are offered, one a line; read again every 5 seconds (default: all hosts)")
 	domainFlag(f, &o.Domain, "fault domain of the allocator, as JSON or a file: {\"fault_domain\": {\"region\": {\"name\": \"r1\"}, \"zone\": {\"name\": \"z1\"}}}")
 	f.StringVar(&o.Cluster, "cluster", "", "name of the cluster, for people")

@@ -50,8 +50,9 @@ func (a *address) text(fs *pflag.FlagSet) (string, error) {
 type logging struct {
 	level string
 	quiet bool
-	// file also gets what is logged; none if empty.
-	file string
+	// dir holds a file of that name which also gets what is logged; none if empty.
+	dir, name string
+	external  string
 	// current is the logger's level, which may be changed while it is in use.
 	current slog.LevelVar
 }
@@ -59,6 +60,21 @@ type logging struct {
 func (l *logging) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&l.level, "logging-level", "INFO", "least `severity` that is logged: DEBUG, INFO, WARNING or ERROR")
 	fs.BoolVar(&l.quiet, "quiet", false, "log nothing to standard error")
+}
+
+// files are the flags of a log file that is also served, under the name served.
+func (l *logging) files(fs *pflag.FlagSet, name, served string) {
+	fs.StringVar(&l.dir, "log-dir", "", "`directory` of a log file, "+name+", that is also served as "+served)
+	fs.StringVar(&l.external, "external-log-file", "", "`file`, written by others, that is served as "+served+" instead")
+	l.name = name
+}
+
+// served is the file that readers of the log get; none if empty.
+func (l *logging) served() string {
+	if l.external != "" || l.dir == "" {
+		return l.external
+	}
+	return filepath.Join(l.dir, l.name)
 }
 
 // logger writes one line per event to standard error and the file. The file is
@@ -75,11 +91,11 @@ func (l *logging) logger() (*slog.Logger, error) {
 	if l.quiet {
 		w = io.Discard
 	}
-	if l.file != "" {
-		if err := os.MkdirAll(filepath.Dir(l.file), 0o755); err != nil {
+	if l.dir != "" {
+		if err := os.MkdirAll(l.dir, 0o755); err != nil {
 			return nil, fmt.Errorf("log directory: %w", err)
 		}
-		f, err := os.OpenFile(l.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(filepath.Join(l.dir, l.name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
 			return nil, fmt.Errorf("log file: %w", err)
 		}

@@ -101,7 +101,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	c.alloc = newProcess("allocator", c.options.Binary,
-		append([]string{"alloc", "--listen=" + c.options.Listen, "--work-dir=" + allocDir}, c.options.AllocFlags...),
+		append([]string{"alloc", "--listen=" + c.options.Listen, "--work-dir=" + allocDir, "--log-dir=" + filepath.Join(allocDir, "log")}, c.options.AllocFlags...),
 		c.options.Log, syscall.SIGTERM)
 	go c.watch(c.alloc)
 	if err := waitListening(ctx, c.alloc); err != nil {
@@ -123,7 +123,7 @@ func (c *Cluster) AddAgent(resources string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	args := []string{"agent", "--allocator=" + c.URL(), "--listen=127.0.0.1:0", "--work-dir=" + dir,
+	args := []string{"agent", "--allocator=" + c.URL(), "--listen=127.0.0.1:0", "--work-dir=" + dir, "--log-dir=" + filepath.Join(dir, "log"),
 		"--resources=" + resources, "--hostname=localhost"}
 	// An orphaned agent takes the same way out as one that is stopped.
 	agent := newProcess("agent "+number, c.options.Binary, append(args, c.options.AgentFlags...), c.options.Log, syscall.SIGUSR1)

@@ -47,7 +47,7 @@ func TestFaultsNameGotAndWanted(t *testing.T) {
 		{`1e999`, func(d *Decoder) { d.Double() }, `got "1e999", want a number within the range of a double`},
 		{`true`, func(d *Decoder) { d.Double() }, `got a JSON boolean, want a JSON number`},
 		{`4294967296`, func(d *Decoder) { d.Uint(32) }, `got "4294967296", want an integer of 32 bits and no sign`},
-		{`-1`, func(d *Decoder) { d.Uint(64) }, `want an integer of 64 bits and no sign`},
+		{`-1`, func(d *Decoder) { d.Uint(32) }, `want an integer of 32 bits and no sign`},
 		{`9223372036854775808`, func(d *Decoder) { d.Int(64) }, `want an integer of 64 bits`},
 		{`1e30`, func(d *Decoder) { d.Int(64) }, `want an integer of 64 bits`},
 		{`1`, func(d *Decoder) { d.Bool() }, `got a JSON number, want a JSON boolean`},

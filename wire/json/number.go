@@ -146,8 +146,14 @@ func parseInt(tok []byte, integer bool, bits int) (int64, bool) {
 	return int64(f), ok && f >= -limit && f < limit
 }
 
-// parseUint is parseInt for unsigned fields. A negative number never fits, but -0 does.
+// parseUint is parseInt for unsigned fields. A negative integer wraps around in 64
+// bits, as in Mesos, whose clients read a file at -1 to learn its size; in fewer it
+// does not fit, but -0 does.
 func parseUint(tok []byte, integer bool, bits int) (uint64, bool) {
+	if integer && tok[0] == '-' && bits == 64 {
+		v, err := strconv.ParseInt(unsafe.String(unsafe.SliceData(tok), len(tok)), 10, bits)
+		return uint64(v), err == nil
+	}
 	if integer && tok[0] != '-' {
 		v, err := strconv.ParseUint(unsafe.String(unsafe.SliceData(tok), len(tok)), 10, bits)
 		return v, err == nil

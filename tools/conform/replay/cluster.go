@@ -60,7 +60,7 @@ func startCluster(ctx context.Context, binary string, withAgent, attributes bool
 
 func (c *cluster) daemon(role string, flags []string) *daemon {
 	dir := filepath.Join(c.dir, role)
-	return &daemon{binary: c.binary, log: c.log, args: append([]string{role, "--work-dir=" + dir}, flags...), dir: dir}
+	return &daemon{binary: c.binary, log: c.log, args: append([]string{role, "--work-dir=" + dir, "--log-dir=" + filepath.Join(dir, "log")}, flags...), dir: dir}
 }
 
 func (c *cluster) target() Target {
