@@ -94,7 +94,7 @@ func TestNestedContainers(t *testing.T) {
 	if code, body := n.about("REMOVE_NESTED_CONTAINER", id); code != 500 || body != "Nested container has not terminated yet" {
 		t.Errorf("removing it while it runs: %d %s", code, body)
 	}
-	if _, body := n.call(`{"type":"GET_CONTAINERS","get_containers":{"show_nested":true}}`); !strings.Contains(body, `{"container_id":{"value":"n1","parent":{"value":"`+root) {
+	if _, body := n.call(`{"type":"GET_CONTAINERS","get_containers":{"show_nested":true}}`); !strings.Contains(body, `{"container_id":{"value":"n1"},"container_status":{"container_id":{"value":"n1","parent":{"value":"`+root) {
 		t.Errorf("GET_CONTAINERS lacks it: %s", body)
 	}
 	if _, body := n.call(`{"type":"GET_CONTAINERS"}`); strings.Contains(body, `"n1"`) {

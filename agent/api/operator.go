@@ -286,7 +286,8 @@ func (a *server) getContainers(r *agent.Response, call *agent.Call_GetContainers
 		b := &list[i]
 		st := a.measure(b).statistics()
 		out := &agent.Response_GetContainers_Container{
-			ContainerId: b.containerID(), ContainerStatus: b.status(), ResourceStatistics: st,
+			// The parents of a nested one are in its status only, as in Mesos.
+			ContainerId: &mesos.ContainerID{Value: &b.id}, ContainerStatus: b.status(), ResourceStatistics: st,
 		}
 		if b.framework != "" {
 			out.FrameworkId = &mesos.FrameworkID{Value: &b.framework}

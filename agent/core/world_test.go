@@ -34,6 +34,8 @@ type world struct {
 	inbox []Command
 	// pending launches that the driver works on.
 	launching []Launch
+	// replies to calls about containers, as "status text".
+	replies []string
 
 	// allocator
 	linked  bool
@@ -105,7 +107,8 @@ func (w *world) boot() {
 			w.t.Fatalf("load: %v", err)
 		}
 	}
-	refs, _ := w.core.Assemble()
+	refs, containers := w.core.Assemble()
+	w.destroyOthers(refs, containers)
 	facts := map[string]Fact{}
 	for _, r := range refs {
 		facts[r.ID] = w.fact(r)
@@ -202,6 +205,13 @@ func (w *world) do(e Effect) {
 		w.end(e.ID, sigKill)
 		delete(w.procs, e.ID)
 	case OpenStream, Reply, CloseStream:
+	case ContainerReply:
+		w.replies = append(w.replies, replyText(e))
+	case SignalProcess:
+		if p := w.procs[e.ID]; p == nil || p.pid != e.Pid {
+			w.t.Fatalf("signal to process %d of container %s, which is not there", e.Pid, e.ID)
+		}
+	case Exit, RemoveSandbox:
 	case Event:
 		w.executorEvent(e)
 	case Check:
@@ -218,6 +228,19 @@ func (w *world) do(e Effect) {
 	default:
 		w.t.Fatalf("unexpected effect %T", e)
 	}
+}
+
+func replyText(r ContainerReply) string {
+	text := fmt.Sprint(r.Status)
+	if end := r.Termination; end != nil && end.ExitStatus != nil {
+		text += fmt.Sprint(" exit ", end.GetExitStatus())
+	} else if end != nil {
+		text += " " + end.GetMessage()
+	}
+	if r.Text != "" {
+		text += " " + r.Text
+	}
+	return text
 }
 
 // end ends a process and tells the agent.
@@ -642,6 +665,7 @@ func (w *world) teardown(t *rapid.T) {
 }
 
 func (w *world) nothingLeft(t *rapid.T) {
+	w.endAnnexes()
 	for id, p := range w.procs {
 		if p.alive {
 			t.Fatalf("process of container %s is left over", id)
@@ -665,7 +689,10 @@ func (w *world) act(t *rapid.T) {
 	switch rapid.SampledFrom([]string{
 		"launch", "group", "custom", "kill", "tell", "tell", "tell", "tell", "start", "start", "flush", "flush",
 		"ack", "ack", "exit", "cut", "connect", "advance", "subscribe", "subscribe", "fail", "die", "volume", "volume", "write",
+		"annex", "annex",
 	}).Draw(t, "action") {
+	case "annex":
+		w.actAnnex(t, die)
 	case "launch":
 		w.launchCommand()
 	case "group":
