@@ -80,6 +80,15 @@ func (g *Group) Usage() (Usage, error) {
 	return full, err
 }
 
+// ProgramRuns tells how often each BPF program ran and for how long, while the kernel
+// is told to measure that; nil without BPF.
+func (h *Host) ProgramRuns() (map[string]bpf.Runs, error) {
+	if h.bpf == nil {
+		return nil, nil
+	}
+	return h.bpf.ProgramRuns()
+}
+
 func (g *Group) cpuByBPF(now bpf.Instant) (time.Duration, bool) {
 	if !g.viaBPF {
 		return 0, false
@@ -130,6 +139,7 @@ func (h *Host) UsageAll(groups []*Group, dst []Usage) []Usage {
 func (g *Group) Destroy() error {
 	err := g.Group.Destroy()
 	if err == nil && g.viaBPF {
+		g.host.step("account no more for " + g.ID())
 		return errors.Join(err, g.host.bpf.Unregister(g.V2ID()))
 	}
 	return err

@@ -82,6 +82,9 @@ type Options struct {
 	RemoveTimeout time.Duration
 	// Logger; slog.Default() if nil.
 	Logger *slog.Logger
+	// Step is called before each change of the kernel's state that a launch or a
+	// teardown consists of; nil for nothing. Tests end the process there.
+	Step func(what string) `json:"-"`
 }
 
 // Host is this machine. Its methods may be called concurrently.
@@ -99,7 +102,7 @@ func Open(o Options) (*Host, error) {
 	}
 	viaV1 := o.withDevicesOfV1()
 	tree, err := cgroup.Open(cgroup.Options{Cgroups: probe.Host().Cgroups, Root: o.Root,
-		Controllers: o.Controllers, RemoveTimeout: o.RemoveTimeout, Logger: o.Logger})
+		Controllers: o.Controllers, RemoveTimeout: o.RemoveTimeout, Logger: o.Logger, Step: o.Step})
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +166,7 @@ func (h *Host) Group(id string) (*Group, error) {
 func (h *Host) wrap(cg *cgroup.Group, used time.Duration) *Group {
 	g := &Group{Group: cg, host: h}
 	if h.bpf != nil && cg.V2ID() != 0 {
+		h.step("account for " + cg.ID())
 		if err := h.bpf.Register(cg.V2ID(), used); err != nil {
 			h.opts.Logger.Warn("group is not accounted by BPF", "group", cg.ID(), "err", err)
 		} else {
@@ -194,12 +198,15 @@ func (h *Host) Start(g *Group, s Spec) (*Process, error) {
 		}
 	}()
 	groups := launch.Groups{V2: v2, V1Tasks: tasks}
+	h.step("start init")
 	finish, err := startInit(&s, groups)
 	if err != nil {
 		return nil, err
 	}
+	h.step("start " + s.Path)
 	p, err := launch.Start(&s, groups)
 	finish(err == nil)
+	h.step("note " + s.Path)
 	return p, err
 }
 
@@ -228,6 +235,13 @@ func (h *Host) FirstExit(g *Group) (pid int, startTicks uint64, ok bool) {
 		return 0, 0, false
 	}
 	return h.bpf.FirstExit(g.V2ID())
+}
+
+// step announces a change.
+func (h *Host) step(what string) {
+	if h.opts.Step != nil {
+		h.opts.Step(what)
+	}
 }
 
 func (h *Host) recordedExit(pid int, startTicks uint64) (int, bool) {

@@ -21,8 +21,12 @@ import (
 const roleEnv = "CAPROCK_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(roleEnv) == "agent" {
+	switch os.Getenv(roleEnv) {
+	case "agent":
 		playAgent()
+	case "doomed":
+		playDoomedAgent()
+		return
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -76,3 +76,19 @@ func writeStorm(w io.Writer, rows []stormRow) {
 		fmt.Fprintf(w, "| %s | %d | %s | %s | %.0f MiB |\n", r.Phase, r.Count, seconds(r.Seconds), seconds(r.AllocatorCPUS), r.RSSBytes/(1<<20))
 	}
 }
+
+// isolationRow is one measurement of `bench isolation`.
+type isolationRow struct {
+	What  string  `json:"what"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	Note  string  `json:"note"`
+}
+
+func writeIsolation(w io.Writer, rows []isolationRow) {
+	fmt.Fprintln(w, "| what | value | note |")
+	fmt.Fprintln(w, "|---|---|---|")
+	for _, r := range rows {
+		fmt.Fprintf(w, "| %s | %.4g %s | %s |\n", r.What, r.Value, r.Unit, r.Note)
+	}
+}

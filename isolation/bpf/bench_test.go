@@ -3,13 +3,11 @@ package bpf
 import (
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -72,35 +70,16 @@ func BenchmarkSwitch(bm *testing.B) {
 					bm.Fatal(err, string(out))
 				}
 			}
-			paths, _ := filepath.Glob(filepath.Join(b.opts.PinDir, linksPrefix+"*", "*"))
-			for _, path := range paths {
-				if name := filepath.Base(path); name == kernelProgOnSwitch || name == kernelProgOnWakeup {
-					bm.ReportMetric(runCost(bm, path), name+"-ns")
+			runs, err := b.a.ProgramRuns()
+			if err != nil {
+				bm.Fatal(err)
+			}
+			for _, name := range []string{kernelProgOnSwitch, kernelProgOnWakeup} {
+				if runs[name].Count == 0 {
+					bm.Fatal("no runs were counted of ", name)
 				}
+				bm.ReportMetric(float64(runs[name].Time.Nanoseconds())/float64(runs[name].Count), name+"-ns")
 			}
 		})
 	}
-}
-
-// runCost is the mean time of a run of a pinned link's program in nanoseconds.
-func runCost(bm *testing.B, path string) float64 {
-	l, err := link.LoadPinnedLink(path, nil)
-	if err != nil {
-		bm.Fatal(err)
-	}
-	defer l.Close()
-	info, err := l.Info()
-	if err != nil {
-		bm.Fatal(err)
-	}
-	p, err := ebpf.NewProgramFromID(info.Program)
-	if err != nil {
-		bm.Fatal(err)
-	}
-	defer p.Close()
-	s, err := p.Stats()
-	if err != nil || s.RunCount == 0 {
-		bm.Fatal("no runs were counted ", err)
-	}
-	return float64(s.Runtime.Nanoseconds()) / float64(s.RunCount)
 }

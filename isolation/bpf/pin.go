@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -240,6 +241,54 @@ func (a *Accounts) attachProgram(name string, p *ebpf.Program) (link.Link, error
 		return link.AttachCgroup(link.CgroupOptions{Path: a.opts.GroupsDir, Attach: ebpf.AttachCGroupInetEgress, Program: p})
 	}
 	return link.AttachTracing(link.TracingOptions{Program: p})
+}
+
+// Runs is how often a program ran, and for how long in all, since the kernel was told
+// to measure that (BPF_ENABLE_STATS).
+type Runs struct {
+	Count uint64
+	Time  time.Duration
+}
+
+// ProgramRuns tells of each attached program, by name.
+func (a *Accounts) ProgramRuns() (map[string]Runs, error) {
+	dir, err := a.linksDir()
+	if err != nil {
+		return nil, err
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		return nil, fmt.Errorf("bpf: %w", err)
+	}
+	out := map[string]Runs{}
+	for _, path := range paths {
+		if out[filepath.Base(path)], err = runsOf(path); err != nil {
+			return nil, fmt.Errorf("bpf: runs of %s: %w", filepath.Base(path), err)
+		}
+	}
+	return out, nil
+}
+
+func runsOf(path string) (Runs, error) {
+	l, err := link.LoadPinnedLink(path, nil)
+	if err != nil {
+		return Runs{}, err
+	}
+	defer l.Close()
+	info, err := l.Info()
+	if err != nil {
+		return Runs{}, err
+	}
+	p, err := ebpf.NewProgramFromID(info.Program)
+	if err != nil {
+		return Runs{}, err
+	}
+	defer p.Close()
+	s, err := p.Stats()
+	if err != nil {
+		return Runs{}, err
+	}
+	return Runs{Count: s.RunCount, Time: s.Runtime}, nil
 }
 
 // unpin removes all pins, which detaches the programs, and our mount.

@@ -21,6 +21,7 @@ func (t *Tree) CreateBelow(parent, name string) (*Group, error) {
 		return nil, err
 	}
 	g := t.handle(parent + "/" + name)
+	t.step("make " + g.dir(t.core))
 	if err := os.Mkdir(g.dir(t.core), 0o755); err != nil {
 		return nil, fmt.Errorf("cgroup: create %s: %w", g.id, err)
 	}

@@ -55,6 +55,7 @@ func (t *Tree) Create(id string, l Limits) (*Group, error) {
 	g := t.handle(id)
 	for i := range t.hiers {
 		dir := g.dir(i)
+		t.step("make " + dir)
 		err := os.Mkdir(dir, 0o755)
 		if err == nil && slices.Contains(t.hiers[i].controllers, "cpuset") {
 			err = makeDir(dir, &t.hiers[i])
@@ -215,6 +216,7 @@ func (g *Group) Update(l Limits) error {
 
 func (g *Group) apply(s setting, old, l Limits) error {
 	path := g.path(s.controller, s.file)
+	g.tree.step("write " + path)
 	if s.file == "memory.max" && l.MemBytes != 0 {
 		if used, err := readUint(g.path("memory", "memory.current")); err == nil && used > uint64(l.MemBytes) {
 			return fmt.Errorf("cgroup: %s: lower memory.max to %d with %d in use: %w", g.id, l.MemBytes, used, unix.EBUSY)

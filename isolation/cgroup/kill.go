@@ -224,6 +224,7 @@ func (g *Group) Destroy() error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.tree.opts.RemoveTimeout)
 	defer cancel()
 	g.Release()
+	g.tree.step("kill " + g.id)
 	if err := ignoreGone(g.Kill()); err != nil {
 		return err
 	}
@@ -235,6 +236,7 @@ func (g *Group) Destroy() error {
 	}
 	var faults []error
 	for i := range g.tree.hiers {
+		g.tree.step("remove " + g.dir(i))
 		faults = append(faults, removeTree(ctx, g.dir(i)))
 	}
 	return errors.Join(faults...)

@@ -31,6 +31,9 @@ type Options struct {
 	RemoveTimeout time.Duration
 	// Logger for what cannot be returned; slog.Default() if nil.
 	Logger *slog.Logger
+	// Step is called before each change of the kernel's state, with what comes; nil
+	// for nothing. It is there for tests, which end the process at one of them.
+	Step func(what string)
 }
 
 // ErrNoController says that this host cannot enforce a limit that was asked for.
@@ -186,6 +189,13 @@ func makeDir(dir string, h *hierarchy) error {
 		}
 	}
 	return nil
+}
+
+// step announces a change.
+func (t *Tree) step(what string) {
+	if t.opts.Step != nil {
+		t.opts.Step(what)
+	}
 }
 
 // Mode tells how the host's controllers are spread.
