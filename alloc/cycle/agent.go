@@ -241,21 +241,6 @@ func (a *Allocator) UpdateAgent(now int64, info Agent) error {
 	return nil
 }
 
-// sameAttributes compares attributes as Mesos does: equally many, and each of one
-// list is somewhere in the other.
-func sameAttributes(x, y []*mesos.Attribute) bool {
-	return len(x) == len(y) && allIn(x, y) && allIn(y, x)
-}
-
-func allIn(x, y []*mesos.Attribute) bool {
-	for _, p := range x {
-		if !slices.ContainsFunc(y, func(q *mesos.Attribute) bool { return p.EqualVT(q) }) {
-			return false
-		}
-	}
-	return true
-}
-
 // RemoveAgent forgets an agent and all that is held on it.
 func (a *Allocator) RemoveAgent(id string) error {
 	slot, err := a.slot(id)

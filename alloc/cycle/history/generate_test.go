@@ -160,7 +160,8 @@ func (g *generator) resources() string {
 
 func (g *generator) attributes() string {
 	if g.chance(15) {
-		return pick(g, []string{"rack:r1;rack:r1;level:1", "rack:r1;level:1;level:1", "rack:r1;rack:r2", "rack:r2;rack:r1", "level:[1-3];rack:5"})
+		return pick(g, []string{"rack:r1;rack:r1;level:1", "rack:r1;level:1;level:1", "rack:r1;rack:r2", "rack:r2;rack:r1", "level:[1-3];rack:5",
+			"level:[1-2,3-3];rack:5.0001"})
 	}
 	return fmt.Sprintf("rack:r%d;level:%d;kind:%s", g.rng.IntN(3), g.rng.IntN(2), pick(g, []string{"ssd", "hdd", "5"}))
 }

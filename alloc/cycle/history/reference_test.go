@@ -412,12 +412,30 @@ func (r *reference) removeFilters(agent string) {
 	}
 }
 
+// canonical is an attribute as text, with scalars cut to three decimals and ranges as the
+// numbers that they cover, of which there must be few.
+func canonical(x *mesos.Attribute) string {
+	switch x.GetType() {
+	case mesos.Value_SCALAR:
+		return fmt.Sprintf("%s:%.3f", x.GetName(), x.GetScalar().GetValue())
+	case mesos.Value_RANGES:
+		covered := map[uint64]bool{}
+		for _, r := range x.GetRanges().GetRange() {
+			for n := r.GetBegin(); n <= r.GetEnd(); n++ {
+				covered[n] = true
+			}
+		}
+		return fmt.Sprintf("%s:%v", x.GetName(), slices.Sorted(maps.Keys(covered)))
+	}
+	return x.String()
+}
+
 // alike says whether two agents have equally many attributes and each of one is
 // somewhere in the other.
 func alike(x, y cycle.Agent) bool {
 	in := func(x, y cycle.Agent) bool {
 		for _, p := range x.Attributes {
-			if !slices.ContainsFunc(y.Attributes, func(q *mesos.Attribute) bool { return p.String() == q.String() }) {
+			if !slices.ContainsFunc(y.Attributes, func(q *mesos.Attribute) bool { return canonical(p) == canonical(q) }) {
 				return false
 			}
 		}
