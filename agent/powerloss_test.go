@@ -215,7 +215,7 @@ func (d *loseableDisk) killTasks() {
 func (d *loseableDisk) remount() {
 	d.t.Helper()
 	var err error
-	for range 200 {
+	for range 2000 {
 		if err = unix.Unmount(d.root, 0); err == nil {
 			break
 		}

@@ -36,9 +36,13 @@ func (a *server) measure(b *box) *measurement {
 			m.disk = &u
 		}
 	}
-	for _, id := range ids {
-		u, err := a.Usage(id)
+	for i := 0; i < len(ids); i++ {
+		u, err := a.Usage(ids[i])
 		if err != nil {
+			if i == 0 {
+				// The executor has no container here that counts what is in it.
+				ids = append(ids[:len(ids):len(ids)], b.shared...)
+			}
 			continue
 		}
 		if !m.known || u.Source != isolation.SourceBPF {

@@ -17,8 +17,10 @@ type box struct {
 	// annex is the whole id of one that the operator API launched.
 	annex core.ContainerID
 	// parts are the nested containers that make up an executor which has no
-	// process of its own.
-	parts []string
+	// process of its own; shared are those whose use its own container counts.
+	parts, shared []string
+	// kernel is the id that the kernel's side knows a nested container by.
+	kernel string
 }
 
 // boxes lists the containers of live executors, and those nested in them.
@@ -47,21 +49,23 @@ func boxesOf(f *core.FrameworkView, e *core.ExecutorView, nested bool) []box {
 	}
 	var below []box
 	for _, n := range e.Nested {
-		b.parts = append(b.parts, e.ContainerID+"."+n.ContainerID)
+		if n.Shared {
+			b.shared = append(b.shared, n.KernelID)
+		} else {
+			b.parts = append(b.parts, n.KernelID)
+		}
 		if nested {
-			below = append(below, box{id: n.ContainerID, parent: e.ContainerID, pid: n.Pid, limits: n.Limits})
+			below = append(below, box{id: n.ContainerID, parent: e.ContainerID, kernel: n.KernelID, pid: n.Pid, limits: n.Limits})
 		}
 	}
-	if e.Kind != record.Container_DEFAULT {
-		b.parts = []string{e.ContainerID}
-	}
+	b.parts = append([]string{e.ContainerID}, b.parts...)
 	return append([]box{b}, below...)
 }
 
 // kernelID is the id that the kernel's side knows a container by.
 func (b *box) kernelID() string {
-	if b.parent != "" {
-		return b.parent + "." + b.id
+	if b.kernel != "" {
+		return b.kernel
 	}
 	return b.id
 }

@@ -224,8 +224,7 @@ func sharesCgroups(info *mesos.ContainerInfo) bool {
 }
 
 // kernelIDFor is the kernel's name for a container: below that of its parent if it
-// shares the limits of that. A DEFAULT executor has no container in the kernel, so
-// what is nested in its own has one for itself. The number keeps it apart from an
+// shares the limits of that. The number keeps it apart from an
 // earlier container of the id, which may still be on its way out.
 func kernelIDFor(l LaunchContainer, parent box, number uint64) string {
 	name := kernelName(l.ID[len(l.ID)-1]) + "-" + strconv.FormatUint(number, 10)
@@ -234,6 +233,8 @@ func kernelIDFor(l LaunchContainer, parent box, number uint64) string {
 		return "s-" + name
 	case parent.proc != nil && sharesCgroups(l.Container):
 		return parent.proc.id + "/" + name
+	case parent.ct != nil && sharesCgroups(l.Container):
+		return parent.ct.id() + "/" + name
 	case parent.ct != nil:
 		return parent.ct.id() + "." + name
 	}
@@ -314,14 +315,10 @@ func (c *Core) surroundings(b box, id ContainerID, env *environment) (directory 
 	return directory
 }
 
-// annexLimits are the container's own, or those of the executor it is nested in
-// where that has no container of its own in the kernel.
+// annexLimits are the container's own, none where it shares those of another.
 func (c *Core) annexLimits(a *annex) Limits {
 	if isBelow(a.proc.id) {
 		return Limits{}
-	}
-	if ct := c.containers[a.id[0]]; ct != nil && sharesCgroups(a.rec.Container) {
-		return c.limits(ct)
 	}
 	return boundsOf(a.rec.Resources, a.rec.Limits)
 }

@@ -319,10 +319,10 @@ func TestAnnexesInATaskGroup(t *testing.T) {
 	w.want(w.launchAnnex(ContainerID{root, member}, nil), "202")
 	w.want(w.launchAnnex(ContainerID{root, "n"}, nil), "200")
 	w.want(w.launchAnnex(ContainerID{root, member, "s"}, nil), "200")
-	if got := w.core.annexes[root+".n"].proc.id; !strings.HasPrefix(got, root+".n-") {
+	if got := w.core.annexes[root+".n"].proc.id; !strings.HasPrefix(got, root+"/n-") {
 		t.Errorf("what is nested in the executor is %s in the kernel", got)
 	}
-	if got := w.core.annexes[root+"."+member+".s"].proc.id; !strings.HasPrefix(got, root+"."+member+"/s-") {
+	if got := w.core.annexes[root+"."+member+".s"].proc.id; !strings.HasPrefix(got, root+"/"+member+"/s-") {
 		t.Errorf("what is nested in a member is %s in the kernel", got)
 	}
 	w.want(w.ask(KillContainer{Token: 1, ID: ContainerID{root, member}, Signal: 10}), "200")

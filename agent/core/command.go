@@ -237,6 +237,8 @@ type Nest struct {
 	Latest    string
 	User      string
 	Volumes   []Volume
+	// Limits that all in the container share. They change with the next Nest.
+	Limits Limits
 }
 
 // CancelLaunch gives up on a Launch that has not answered; it still answers.

@@ -241,7 +241,7 @@ func (c *Core) addToExecutor(ct *container, infos []*mesos.TaskInfo, group, firs
 		t := c.addTask(ct.fw, ct, rec)
 		if !ct.custom() {
 			rec.NestedId = new(c.newID())
-			c.newProcess(ct, t, ct.id()+"."+rec.GetNestedId())
+			c.newProcess(ct, t, memberID(ct, rec))
 		}
 		added = append(added, t)
 	}
@@ -255,11 +255,10 @@ func (c *Core) addToExecutor(ct *container, infos []*mesos.TaskInfo, group, firs
 			c.deliver(ct)
 		}
 	default:
-		if first {
-			if err := c.nest(ct); err != nil {
-				c.failMembers(added, err)
-				return
-			}
+		// Again for later groups: the pod's limits have grown.
+		if err := c.nest(ct); err != nil {
+			c.failMembers(added, err)
+			return
 		}
 		for _, t := range added {
 			c.launchProcess(t.proc)
@@ -274,8 +273,18 @@ func (c *Core) nest(ct *container) error {
 	}
 	c.emit(Nest{
 		ID: ct.id(), Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(), Volumes: volumes,
+		Limits: c.limits(ct),
 	})
 	return nil
+}
+
+// memberID is the kernel's name for the container of a member of a task group: inside
+// that of its pod, whose limits it shares, unless it wants limits of its own.
+func memberID(ct *container, rec *record.Task) string {
+	if sharesCgroups(rec.Info.Container) {
+		return ct.id() + "/" + rec.GetNestedId()
+	}
+	return ct.id() + "." + rec.GetNestedId()
 }
 
 // failMembers ends members whose executor cannot be.
@@ -350,7 +359,7 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 			l.Pod = l.Directory
 			l.Latest = filepath.Join(l.Directory, "tasks", t.id())
 			l.Directory = filepath.Join(l.Directory, "containers", nested)
-			l.Limits = memberLimits(t)
+			l.Limits, l.Shared = memberLimits(t), isBelow(p.id)
 			if u := cmd.GetUser(); u != "" && !c.opts.KeepUser {
 				l.User = u
 			}

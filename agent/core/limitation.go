@@ -19,8 +19,8 @@ func (c *Core) limited(l Limited) {
 		return
 	}
 	limits := c.limits(ct)
-	if len(procs) == 1 && procs[0].task != nil && procs[0].task.rec.NestedId != nil {
-		limits = memberLimits(procs[0].task)
+	if p := c.processes[l.ID]; p != nil && p.task != nil && p.task.rec.NestedId != nil {
+		limits = memberLimits(p.task)
 	}
 	ending := memoryEnding(limits, l)
 	if l.Disk != nil {

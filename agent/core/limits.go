@@ -41,9 +41,8 @@ func (c *Core) limits(ct *container) Limits {
 	return l
 }
 
-// memberLimits bounds one member of a task group. Each has a container of its own,
-// so that it can be killed and accounted alone; what the executor was given on
-// top is for whichever member needs it.
+// memberLimits bounds one member of a task group that does not share those of its
+// pod; what the executor was given on top is for whichever member needs it.
 func memberLimits(t *task) Limits {
 	info, executor := t.rec.Info, t.ct.rec.Executor
 	cpu, mem := budget{}, budget{}
@@ -117,9 +116,9 @@ func sumScalar(resources []*mesos.Resource, name string) int64 {
 	return sum
 }
 
-// resize brings the limits of a running custom executor in line with its tasks.
+// resize brings the limits of a running executor in line with its tasks.
 func (c *Core) resize(ct *container) {
-	if !ct.custom() || !ct.proc.running() {
+	if ct.kind() == record.Container_COMMAND || ct.over() || ct.proc != nil && !ct.proc.running() {
 		return
 	}
 	c.emit(Resize{ID: ct.id(), Limits: c.limits(ct)})

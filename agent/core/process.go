@@ -187,7 +187,10 @@ func (c *Core) taskEnded(t *task) {
 		if ct.idle() && c.allExited(ct) {
 			c.sendExit(ct, 0)
 			c.terminate(ct)
+			c.emit(Destroy{ID: ct.id()})
+			break
 		}
+		c.resize(ct)
 	default:
 		c.resize(ct)
 		c.detach(t)

@@ -275,8 +275,8 @@ func (c *Core) assembleTask(rec *record.Task, l *loading) {
 	ct.tasks = append(ct.tasks, t)
 	if ours {
 		pid := ct.id()
-		if n := rec.GetNestedId(); n != "" {
-			pid += "." + n
+		if rec.GetNestedId() != "" {
+			pid = memberID(ct, rec)
 		}
 		c.adoptProcess(&process{id: pid, ct: ct, task: t, rec: prog.Process})
 	}
@@ -338,13 +338,12 @@ func (c *Core) recoverContainer(ct *container, facts map[string]Fact, rebooted b
 			c.metrics.VolumeErrors++ // it was fit to be made once; what runs goes on
 		}
 	}
-	if ct.proc != nil && !ct.proc.exited() {
-		c.recoverProcess(ct.proc, facts[ct.proc.id], rebooted)
-	}
+	c.recoverOwn(ct.proc, facts, rebooted)
 	for _, t := range slices.Clone(ct.tasks) {
-		if t.proc != nil && !t.proc.exited() {
-			c.recoverProcess(t.proc, facts[t.proc.id], rebooted)
-		}
+		c.recoverOwn(t.proc, facts, rebooted)
+	}
+	if ct.kind() == record.Container_DEFAULT && ct.state() == record.Container_TERMINATED {
+		c.emit(Destroy{ID: ct.id()})
 	}
 	if ct.custom() && !ct.gone {
 		switch ct.state() {
@@ -358,6 +357,18 @@ func (c *Core) recoverContainer(ct *container, facts map[string]Fact, rebooted b
 		c.shutdownExecutor(ct)
 	}
 	c.settleContainer(ct)
+}
+
+// recoverOwn recovers p, which may be nil. Of one that is known to have ended the
+// container may be there still.
+func (c *Core) recoverOwn(p *process, facts map[string]Fact, rebooted bool) {
+	switch {
+	case p == nil:
+	case p.exited():
+		c.emit(Destroy{ID: p.id})
+	default:
+		c.recoverProcess(p, facts[p.id], rebooted)
+	}
 }
 
 func (c *Core) recoverProcess(p *process, fact Fact, rebooted bool) {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -436,7 +437,7 @@ func (s *scene) describe(e Effect) string {
 	case KillAll:
 		return "kill " + s.names[e.ID]
 	case Destroy:
-		return "destroy " + s.names[e.ID]
+		return "destroy " + cmp.Or(s.names[e.ID], "pod")
 	case CancelLaunch:
 		return "cancel " + s.names[e.ID]
 	case Reply:

@@ -53,8 +53,12 @@ type ExecutorView struct {
 // NestedView is a container below that of a DEFAULT executor.
 type NestedView struct {
 	ContainerID string
-	Pid         int
-	Limits      Limits
+	// KernelID is what the kernel's side calls it. Shared says that it has no limits
+	// but those of the executor's container, in which its use is counted.
+	KernelID string
+	Shared   bool
+	Pid      int
+	Limits   Limits
 }
 
 // View returns the present state.
@@ -108,7 +112,7 @@ func (c *Core) viewContainer(ct *container) ExecutorView {
 		if t.proc != nil && !t.proc.exited() {
 			if n := t.rec.GetNestedId(); n != "" {
 				ev.Nested = append(ev.Nested, NestedView{
-					ContainerID: n, Pid: int(t.proc.rec.GetPid()),
+					ContainerID: n, KernelID: t.proc.id, Shared: isBelow(t.proc.id), Pid: int(t.proc.rec.GetPid()),
 					Limits: memberLimits(t),
 				})
 			} else {

@@ -15,6 +15,9 @@ type Kernel interface {
 	// Start makes container id and a process in it. After an error nothing is
 	// left.
 	Start(id string, limits core.Limits, p Program) (*isolation.Process, error)
+	// Hold makes container id without a process, or changes the limits of one that is
+	// there, for StartBelow.
+	Hold(id string, limits core.Limits) error
 	// StartBelow makes container id, "parent/name", inside of the container parent,
 	// whose limits it shares, and a process in it.
 	StartBelow(id string, p Program) (*isolation.Process, error)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/sandbox"
-	"github.com/caprock/caprock/agent/volume"
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/isolation/launch"
 )
@@ -201,20 +200,4 @@ func lookPath(name string, env []string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("program %q is not in PATH %q", name, path)
-}
-
-func (r *Runner) nest(n core.Nest) error {
-	owner, err := sandbox.LookupOwner(n.User)
-	if err != nil {
-		return err
-	}
-	box, err := r.opts.Tree.Make(n.Directory, owner)
-	if err != nil {
-		return err
-	}
-	defer box.Close()
-	if err := volume.Link(box, n.Volumes, owner); err != nil {
-		return err
-	}
-	return r.opts.Tree.Link(n.Latest, n.Directory)
 }

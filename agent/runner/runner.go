@@ -44,6 +44,8 @@ type Runner struct {
 
 	mu        sync.Mutex
 	launching map[string]context.CancelFunc // guarded by mu
+	pods      map[string]chan struct{}      // guarded by mu; closed when the pod is destroyed
+	limits    map[string]core.Limits        // guarded by mu; what was asked for last
 	stopped   bool                          // guarded by mu
 	// stop is closed by Stop.
 	stop chan struct{}
@@ -65,6 +67,8 @@ func New(opts Options) *Runner {
 		kills:     make(chan struct{}, maxKills),
 		removals:  make(chan struct{}, maxRemovals),
 		launching: map[string]context.CancelFunc{},
+		pods:      map[string]chan struct{}{},
+		limits:    map[string]core.Limits{},
 		stop:      make(chan struct{}),
 	}
 }
@@ -90,7 +94,7 @@ func (r *Runner) Do(e core.Effect) bool {
 	case core.Detach:
 		r.detach(e)
 	case core.Resize:
-		r.background(r.kills, "resize", e.ID, func() error { return r.opts.Kernel.Resize(e.ID, e.Limits) })
+		r.resize(e)
 	case core.Signal:
 		r.background(r.kills, "signal", e.ID, func() error { return r.opts.Kernel.Signal(e.ID, syscall.Signal(e.Signal)) })
 	case core.SignalProcess:
@@ -100,6 +104,7 @@ func (r *Runner) Do(e core.Effect) bool {
 	case core.KillAll:
 		r.background(r.kills, "kill", e.ID, func() error { return r.opts.Kernel.KillAll(e.ID) })
 	case core.Destroy:
+		r.forget(e.ID)
 		r.background(r.removals, "destroy", e.ID, func() error { return r.opts.Kernel.Destroy(e.ID) })
 	default:
 		return false
@@ -157,10 +162,10 @@ func (r *Runner) watch(id string, p *isolation.Process) {
 		select {
 		case <-oom:
 			oom, limited = nil, true
-			r.opts.Report(r.limited(id))
+			r.opts.Report(r.limited(limitsOf(id)))
 		case st := <-p.Exited():
-			if !limited && st.Known && st.WaitStatus != 0 && r.opts.Kernel.OOMKilled(id) {
-				r.opts.Report(r.limited(id))
+			if !limited && st.Known && st.WaitStatus != 0 && r.opts.Kernel.OOMKilled(limitsOf(id)) {
+				r.opts.Report(r.limited(limitsOf(id)))
 			}
 			r.opts.Lines.Ended(id)
 			r.opts.Report(core.Exited{ID: id, WaitStatus: st.WaitStatus, Known: st.Known})

@@ -40,6 +40,7 @@ var steps = []step{
 	{"race", func(t *tally) error { return goTest(t, append([]string{"-race", "-timeout=15m"}, racy...)...) }},
 	{"conform", command("go", "run", "./tools/conform", "clients")},
 	{"torture", command("go", "run", "./tools/torture", "--kills=3")},
+	{"torture agents", command("go", "run", "./tools/torture", "--kills=5", "--agents=1", "--live=50")},
 }
 
 func main() {

@@ -1,0 +1,127 @@
+package runner
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/agent/volume"
+)
+
+// A pod is the container of a DEFAULT executor: it has no process of its own, but
+// bounds what those of its members use together.
+
+// nest makes the sandbox and the container of a pod, or brings the limits of one
+// that is there up to date.
+func (r *Runner) nest(n core.Nest) error {
+	owner, err := sandbox.LookupOwner(n.User)
+	if err != nil {
+		return err
+	}
+	box, err := r.opts.Tree.Make(n.Directory, owner)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	if err := volume.Link(box, n.Volumes, owner); err != nil {
+		return err
+	}
+	if err := r.opts.Tree.Link(n.Latest, n.Directory); err != nil {
+		return err
+	}
+	r.setLimits(n.ID, n.Limits)
+	if err := r.opts.Kernel.Hold(n.ID, n.Limits); err != nil {
+		return err
+	}
+	r.watchPod(n.ID)
+	return nil
+}
+
+// watchPod reports when a pod runs out of memory, whichever of its members the
+// kernel picked.
+func (r *Runner) watchPod(id string) {
+	oom := r.opts.Kernel.OOM(id)
+	if oom == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pods[id] != nil {
+		return
+	}
+	gone := make(chan struct{})
+	r.pods[id] = gone
+	go func() {
+		select {
+		case <-oom:
+			r.opts.Report(r.limited(id))
+		case <-gone:
+		case <-r.stop:
+		}
+	}()
+}
+
+// forget drops what is kept of a container that is about to be destroyed.
+func (r *Runner) forget(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.limits, id)
+	if gone := r.pods[id]; gone != nil {
+		close(gone)
+		delete(r.pods, id)
+	}
+}
+
+// setLimits notes what a container is to be limited to. Changes run beside each
+// other; each brings what is wanted by then, so the last one wins.
+func (r *Runner) setLimits(id string, limits core.Limits) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limits[id] = limits
+}
+
+func (r *Runner) resize(e core.Resize) {
+	r.setLimits(e.ID, e.Limits)
+	r.background(r.kills, "resize", e.ID, func() error {
+		r.mu.Lock()
+		limits, ok := r.limits[e.ID]
+		r.mu.Unlock()
+		if !ok {
+			return nil
+		}
+		err := r.opts.Kernel.Resize(e.ID, limits)
+		if errors.Is(err, syscall.EBUSY) {
+			return nil // more is in use than it is to have; the limit stays where it is
+		}
+		return err
+	})
+}
+
+// limitsOf is the container whose limits hold for container id.
+func limitsOf(id string) string {
+	top, _, _ := strings.Cut(id, "/")
+	return top
+}
+
+func (k *cgroupKernel) Hold(id string, limits core.Limits) error {
+	g, err := k.host.Create(id, k.toLimits(limits))
+	switch {
+	case err == nil:
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.groups[id] = g
+		return nil
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	}
+	if err := k.Resize(id, limits); err != nil && !errors.Is(err, syscall.EBUSY) {
+		return err
+	}
+	return nil
+}
+
+// Hold does nothing: there is nothing to hold processes by.
+func (k *posixKernel) Hold(string, core.Limits) error { return nil }
