@@ -52,6 +52,9 @@ type Options struct {
 	// LogFile is served as /master/log; may be empty.
 	LogFile string
 
+	// NoFrameworkMetrics leaves master/frameworks/… out of /metrics/snapshot.
+	NoFrameworkMetrics bool
+
 	// Core sets the rules and timeouts. MasterInfo, ClusterID and Allocator
 	// are filled in by the service.
 	Core core.Options

@@ -95,7 +95,7 @@ func (s *Service) assemble() error {
 	shown.Id, shown.Domain = co.MasterInfo.Id, co.MasterInfo.Domain
 	s.api, err = api.New(api.Options{
 		MasterInfo: shown, Term: s.journal.Term(), Version: s.opts.Version, Cluster: s.opts.Cluster, ExcludeNames: co.ExcludeNames,
-		Flags: s.opts.Flags, LogFile: s.opts.LogFile, Fanout: s.opts.Fanout, Internals: s.internals,
+		Flags: s.opts.Flags, LogFile: s.opts.LogFile, NoFrameworkMetrics: s.opts.NoFrameworkMetrics, Fanout: s.opts.Fanout, Internals: s.internals,
 		Clock: s.opts.Clock, Logger: s.opts.Logger, LogLevel: s.opts.LogLevel,
 	})
 	if err != nil {

@@ -51,7 +51,7 @@ func (s *Server) offerConstraintsDebug(c *httpd.Ctx) {
 	snap := s.view.Snapshot()
 	b := object([]byte{'{'}, `"frameworks":`, func(b []byte) []byte {
 		for f := range snap.Frameworks.All() {
-			constraints, err := cycle.CompileConstraints(f.Constraints(), cycle.RegexpLimits{})
+			constraints, err := cycle.CompileConstraints(f.Constraints(), cycle.Unlimited)
 			if f.Completed() || constraints == nil || err != nil {
 				continue
 			}

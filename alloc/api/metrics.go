@@ -39,7 +39,9 @@ func (s *Server) metrics() []metric {
 	s.roleMetrics(snap, total, sum, put)
 	daemon.SystemMetrics(put)
 	s.counts.put(put)
-	s.counts.frameworks.put(snap, put)
+	if !s.opts.NoFrameworkMetrics {
+		s.counts.frameworks.put(snap, put)
+	}
 	f := s.fan.Metrics()
 	put("master/operator_event_stream_subscribers", float64(f.Operators))
 	put("caprock/streams", float64(f.Streams))
@@ -55,10 +57,13 @@ func (s *Server) metrics() []metric {
 }
 
 func agentMetrics(snap *view.Snapshot, put func(string, float64)) {
-	var connected, disconnected, active, inactive, unreachable, held float64
+	var connected, disconnected, active, inactive, unreachable, held, delayed float64
 	for a := range snap.Agents.All() {
 		if a.Held {
 			held++
+		}
+		if a.LossDelayed {
+			delayed++
 		}
 		switch {
 		case a.Rec.GetPhase() == record.Agent_UNREACHABLE:
@@ -75,7 +80,8 @@ func agentMetrics(snap *view.Snapshot, put func(string, float64)) {
 	put("master/slaves_active", active)
 	put("master/slaves_inactive", inactive)
 	put("master/slaves_unreachable", unreachable)
-	put("caprock/agents_removal_held", held) // missing since a restart, but too many to believe it
+	put("caprock/agents_removal_held", held)    // missing since a restart, but too many to believe it
+	put("caprock/agents_loss_delayed", delayed) // unreachable, and agent_removal_rate_limit keeps that from some frameworks
 }
 
 func frameworkMetrics(snap *view.Snapshot, put func(string, float64)) {

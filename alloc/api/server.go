@@ -48,6 +48,8 @@ type Options struct {
 	LogFile string
 	// Fanout tunes the event streams; clock, heartbeats and Ended are set here.
 	Fanout fanout.Options
+	// NoFrameworkMetrics leaves the metrics of single frameworks out.
+	NoFrameworkMetrics bool
 	// Internals gives the metrics of other parts by name; may be nil.
 	Internals func(add func(name string, value float64))
 

@@ -172,14 +172,20 @@ func (c *Core) detach(a *agentState) {
 	}
 	delete(c.channels, a.channel)
 	a.channel, a.leaving = 0, true
-	c.touchAgent(a, func(e *Agent) { e.Connected, e.Active, e.Recovered, e.Held = false, false, false, false })
+	c.touchAgent(a, func(e *Agent) {
+		e.Connected, e.Active, e.Recovered, e.Held, e.LossDelayed = false, false, false, false, false
+	})
 }
 
 // withdraw takes the agent's resources out of the cluster and tells everyone.
 func (c *Core) withdraw(a *agentState) {
+	c.withdrawResources(a)
+	c.broadcastAgentFailure(a.id(), everyFramework)
+}
+
+func (c *Core) withdrawResources(a *agentState) {
 	c.rescindAgentOffers(a)
 	c.engine.removeAgent(a.id())
-	c.broadcastAgentFailure(a.id())
 }
 
 // markUnreachable: nobody knows what the agent's tasks do. They are remembered, and
@@ -189,11 +195,18 @@ func (c *Core) markUnreachable(a *agentState, why string) {
 	rec := cloneAgent(a.cur.Rec)
 	rec.Phase, rec.SinceNanos, rec.ReregisterDeadlineNanos = record.Agent_UNREACHABLE.Enum(), ptr(c.now.Wall), nil
 	c.putAgent(rec)
+	waits := c.removalWaits(a)
 	for _, t := range a.sortedTasks() {
-		c.loseTask(a, t, mesos.TaskState_TASK_UNREACHABLE, mesos.TaskStatus_REASON_AGENT_REMOVED, why)
+		if !waits || t.terminal() || c.partitionAware(t) {
+			c.loseTask(a, t, mesos.TaskState_TASK_UNREACHABLE, mesos.TaskStatus_REASON_AGENT_REMOVED, why)
+		}
 	}
 	c.forgetWorkOf(a, mesos.OperationState_OPERATION_UNREACHABLE, "Agent became unreachable")
-	c.withdraw(a)
+	c.withdrawResources(a)
+	c.broadcastAgentFailure(a.id(), func(f *frameworkState) bool { return !waits || f.caps.partitionAware })
+	if waits {
+		c.queueRemoval(a)
+	}
 }
 
 // loseTask ends a task with its agent, or remembers it as unreachable. Only
@@ -303,7 +316,7 @@ func (c *Core) removeAgent(a *agentState, why string) {
 // pruneAgents forgets unreachable and gone agents that are old or too many, the
 // oldest first.
 func (c *Core) pruneAgents() {
-	c.timers.arm(c.now.Mono+int64(pruneInterval), timerPrune, "")
+	c.timers.arm(c.now.Mono+int64(c.opts.PruneInterval), timerPrune, "")
 	var remembered []*agentState
 	for _, a := range sortedStrings(c.agents) {
 		if !a.registered() {
@@ -312,8 +325,8 @@ func (c *Core) pruneAgents() {
 	}
 	sortBySince(remembered)
 	for i, a := range remembered {
-		old := c.now.Wall-a.cur.Rec.GetSinceNanos() > int64(DefaultRememberedAgentAge)
-		if !old && len(remembered)-i <= DefaultMaxRememberedAgents {
+		old := c.now.Wall-a.cur.Rec.GetSinceNanos() > int64(c.opts.RememberedAgentAge)
+		if !old && len(remembered)-i <= c.opts.MaxRememberedAgents {
 			return
 		}
 		c.forgetAgent(a)
@@ -322,6 +335,7 @@ func (c *Core) pruneAgents() {
 
 // forgetAgent drops a remembered agent with its unreachable tasks.
 func (c *Core) forgetAgent(a *agentState) {
+	c.declareLost(a)
 	for _, t := range a.sortedTasks() {
 		c.dropTask(t.framework(), t.ID())
 	}

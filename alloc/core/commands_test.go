@@ -239,6 +239,8 @@ func (w *world) setOptions(args map[string]string) error {
 			w.opts.OfferTimeout = d
 		case "lose_uncheckpointed":
 			w.opts.LoseUncheckpointed = d > 0
+		case "removal_interval":
+			w.opts.RemovalInterval = d
 		default:
 			return fmt.Errorf("option %q is unknown", key)
 		}

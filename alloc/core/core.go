@@ -22,6 +22,7 @@ type Core struct {
 	operators map[StreamRef]bool
 	offers    map[string]*Offer
 	inverse   map[string]*inverseOffer
+	removals  removals
 	result    cycle.Result
 	expected  int   // agents registered before this process and not back yet
 	recovered int   // agents registered before this process

@@ -70,8 +70,6 @@ func (e *engine) check(err error) {
 	}
 }
 
-const maxInt32 = 1<<31 - 1
-
 func (c *Core) engineFramework(f *frameworkState) cycle.Framework {
 	return cycle.Framework{
 		ID: f.id(), Roles: frameworkRoles(f.info()), Suppressed: f.cur.Rec.GetSuppressedRoles(),
@@ -110,7 +108,7 @@ func compiled(oc *scheduler.OfferConstraints) *cycle.Constraints {
 	if oc == nil {
 		return nil
 	}
-	constraints, err := cycle.CompileConstraints(oc, cycle.RegexpLimits{MaxMemBytes: maxInt32, MaxProgramSize: maxInt32})
+	constraints, err := cycle.CompileConstraints(oc, cycle.Unlimited)
 	if err != nil {
 		panic("BUG: offer constraints were not validated: " + err.Error())
 	}

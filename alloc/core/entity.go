@@ -55,9 +55,10 @@ type Agent struct {
 	// Connected: its channel is open. Active: its resources are offered.
 	// Recovered: registered before this process started and not yet back.
 	// Held: still registered though its time to come back is over, because too
-	// many others are missing as well.
-	Connected, Active, Recovered, Held bool
-	Unavailability                     *mesos.Unavailability
+	// many others are missing as well. LossDelayed: unreachable, which frameworks
+	// that are not PARTITION_AWARE are not told yet (Options.RemovalInterval).
+	Connected, Active, Recovered, Held, LossDelayed bool
+	Unavailability                                  *mesos.Unavailability
 	// InverseAnswers are frameworks' last answers to inverse offers, for the
 	// maintenance status.
 	InverseAnswers []*allocator.InverseOfferStatus

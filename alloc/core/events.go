@@ -35,12 +35,17 @@ func heartbeatEvent() *scheduler.Event {
 	return &scheduler.Event{Type: scheduler.Event_HEARTBEAT.Enum()}
 }
 
-// broadcastAgentFailure tells every connected framework that an agent is lost.
-func (c *Core) broadcastAgentFailure(agent string) {
+func everyFramework(*frameworkState) bool { return true }
+
+// broadcastAgentFailure tells connected frameworks that an agent is lost: those
+// that tell says.
+func (c *Core) broadcastAgentFailure(agent string, tell func(*frameworkState) bool) {
 	e := &scheduler.Event{Type: scheduler.Event_FAILURE.Enum(),
 		Failure: &scheduler.Event_Failure{AgentId: &mesos.AgentID{Value: &agent}}}
 	for _, f := range sortedStrings(c.frameworks) {
-		c.send(f, e)
+		if tell(f) {
+			c.send(f, e)
+		}
 	}
 }
 

@@ -3,10 +3,12 @@ package core
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/resource"
 )
 
 // Defaults of Options, which are Mesos'.
@@ -23,6 +25,7 @@ const (
 	DefaultAllocationInterval       = time.Second
 	DefaultFrameworkRecoveryTimeout = 10 * time.Minute
 	DefaultRecoveryRemovalLimit     = 50.0
+	DefaultPruneInterval            = 15 * time.Minute
 	DefaultRecoveryFactor           = 0.8
 	DefaultRecoveryTimeout          = 10 * time.Minute
 	// NoMinimum as MinAllocatable offers whatever there is.
@@ -52,6 +55,17 @@ type Options struct {
 	// allocator than that they all died. 100 sets no limit; Mesos' flag of that
 	// meaning ends the master instead and has no limit by default.
 	RecoveryRemovalLimit float64
+	// RemovalInterval is the least time between two unreachable agents whose tasks
+	// are declared lost to frameworks that are not PARTITION_AWARE; 0 sets no limit.
+	// Those frameworks replace what they are told is lost. Agents become unreachable
+	// in any case, and PARTITION_AWARE frameworks hear of it at once: Mesos' flag of
+	// that meaning delays them too.
+	RemovalInterval time.Duration
+	// Unreachable and gone agents are forgotten when they are older than
+	// RememberedAgentAge or more than MaxRememberedAgents; this is looked at
+	// every PruneInterval.
+	RememberedAgentAge, PruneInterval time.Duration
+	MaxRememberedAgents               int
 	// FrameworkRecoveryTimeout is how long, at least, a framework that was
 	// connected when the last process ended may take to subscribe again.
 	FrameworkRecoveryTimeout time.Duration
@@ -83,6 +97,9 @@ type Options struct {
 	RefuseRoot bool
 	// RequireAgentDomain refuses agents without a fault domain.
 	RequireAgentDomain bool
+	// Weights of roles, for the case that operators have set none yet: those are
+	// kept and win.
+	Weights map[string]float64
 	// ShowGPUsToAll offers agents with GPUs to frameworks without the
 	// GPU_RESOURCES capability too (--filter_gpu_resources=false).
 	ShowGPUsToAll bool
@@ -113,6 +130,9 @@ func (o *Options) EnsureDefaults() {
 	def(&o.AgentReregisterTimeout, DefaultAgentReregisterTimeout)
 	def(&o.FrameworkRecoveryTimeout, DefaultFrameworkRecoveryTimeout)
 	def(&o.RecoveryRemovalLimit, DefaultRecoveryRemovalLimit)
+	def(&o.PruneInterval, DefaultPruneInterval)
+	def(&o.RememberedAgentAge, DefaultRememberedAgentAge)
+	def(&o.MaxRememberedAgents, DefaultMaxRememberedAgents)
 	def(&o.AllocationInterval, DefaultAllocationInterval)
 	def(&o.RecoveryFactor, DefaultRecoveryFactor)
 	def(&o.RecoveryTimeout, DefaultRecoveryTimeout)
@@ -143,10 +163,25 @@ func (o *Options) Validate() error {
 		{"PingInterval", o.PingInterval}, {"AgentReregisterTimeout", o.AgentReregisterTimeout},
 		{"FrameworkRecoveryTimeout", o.FrameworkRecoveryTimeout}, {"OfferTimeout", o.OfferTimeout},
 		{"AllocationInterval", o.AllocationInterval}, {"RecoveryTimeout", o.RecoveryTimeout},
+		{"RemovalInterval", o.RemovalInterval}, {"RememberedAgentAge", o.RememberedAgentAge}, {"PruneInterval", o.PruneInterval},
 	} {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("%s: got %v, want 0 or more", d.name, d.value))
 		}
+	}
+	for _, role := range sortedKeys(o.Weights) {
+		if err := resource.ValidateRole(role); err != nil {
+			errs = append(errs, fmt.Errorf("option Weights: %w", err))
+		}
+		if w := o.Weights[role]; !(w > 0) || math.IsInf(w, 1) {
+			errs = append(errs, fmt.Errorf("option Weights: got %v for role %q, want a number above 0", w, role))
+		}
+	}
+	if o.MaxPingTimeouts < 1 {
+		errs = append(errs, fmt.Errorf("MaxPingTimeouts: got %d, want 1 or more", o.MaxPingTimeouts))
+	}
+	if o.MaxRememberedAgents < 0 {
+		errs = append(errs, fmt.Errorf("MaxRememberedAgents: got %d, want 1 or more", o.MaxRememberedAgents))
 	}
 	if p := o.RecoveryRemovalLimit; !(p > 0 && p <= 100) {
 		errs = append(errs, fmt.Errorf("RecoveryRemovalLimit: got %v %%, want more than 0 and at most 100", p))

@@ -293,11 +293,7 @@ func (c *Core) updateWeights(infos []*mesos.WeightInfo) *CallError {
 	weights, inUse := map[string]float64{}, false
 	for _, w := range infos {
 		role := trim(w.GetRole())
-		next := &record.Role{Name: &role, Weight: w.Weight}
-		if old := c.roles[role]; old != nil {
-			next.Quota = old.Rec.Quota
-		}
-		c.putRole(next)
+		c.storeWeight(role, w.GetWeight())
 		weights[role] = w.GetWeight()
 		inUse = inUse || c.roleInUse(role)
 	}
@@ -308,6 +304,14 @@ func (c *Core) updateWeights(infos []*mesos.WeightInfo) *CallError {
 		}
 	}
 	return nil
+}
+
+func (c *Core) storeWeight(role string, weight float64) {
+	next := &record.Role{Name: &role, Weight: &weight}
+	if old := c.roles[role]; old != nil {
+		next.Quota = old.Rec.Quota
+	}
+	c.putRole(next)
 }
 
 func (c *Core) roleInUse(role string) bool {

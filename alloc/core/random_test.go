@@ -58,6 +58,9 @@ func runRandom(t *testing.T, seed uint64, steps int) {
 			t.Logf("history of seed %d:\n%s", seed, strings.Join(h.lines, "\n"))
 		}
 	}()
+	if seed%2 == 0 {
+		h.do("options removal_interval=3m")
+	}
 	h.do("subscribe f1 roles=r failover=100")
 	h.do("subscribe f2 roles=r,s caps=MULTI_ROLE failover=50")
 	h.do("subscribe f3 caps= failover=0")

@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/store/record"
@@ -44,7 +43,8 @@ func (c *Core) Recovered(now Time, out *Output) {
 			c.timers.arm(now.Mono+int64(operationRetryMin), timerOperation, o.UUID())
 		}
 	}
-	c.timers.arm(now.Mono+int64(pruneInterval), timerPrune, "")
+	c.timers.arm(now.Mono+int64(c.opts.PruneInterval), timerPrune, "")
+	c.recoverRemovals()
 }
 
 // entities is about how many there are to publish. Growing a list of millions step by
@@ -58,9 +58,6 @@ func (c *Core) entities() int {
 	}
 	return n
 }
-
-// pruneInterval is how often old unreachable and gone agents are forgotten.
-const pruneInterval = 15 * time.Minute
 
 func (c *Core) recoverMeta() {
 	c.counters = counters{
@@ -96,6 +93,9 @@ func (c *Core) recoverRoles() {
 			quotas[name] = cycle.Quota{Guarantee: guarantee, Limit: limit}
 		}
 	}
+	if len(weights) == 0 {
+		weights = c.presetWeights()
+	}
 	for _, a := range c.agents {
 		if a.registered() {
 			c.expected++
@@ -104,6 +104,14 @@ func (c *Core) recoverRoles() {
 	c.recovered = c.expected
 	c.engine.a.UpdateWeights(weights)
 	c.engine.check(c.engine.a.Recover(c.now.Mono, c.expected, quotas))
+}
+
+// presetWeights writes down the weights that the options give.
+func (c *Core) presetWeights() map[string]float64 {
+	for _, role := range sortedKeys(c.opts.Weights) {
+		c.storeWeight(role, c.opts.Weights[role])
+	}
+	return c.opts.Weights
 }
 
 func (c *Core) recoverFramework(f *frameworkState) {

@@ -335,8 +335,9 @@ func (c *Core) enter(a *agentState, channel ChannelRef, r *link.Register) {
 	if a.cur.Recovered {
 		c.expected--
 	}
+	c.cancelRemoval(a)
 	c.touchAgent(a, func(e *Agent) {
-		e.Connected, e.Recovered, e.Held = true, false, false
+		e.Connected, e.Recovered, e.Held, e.LossDelayed = true, false, false, false
 		e.Active = !a.deactivated()
 		e.Unavailability = c.unavailabilityOf(a)
 	})

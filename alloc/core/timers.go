@@ -14,6 +14,7 @@ const (
 	timerInverseOffer                       // inverse offer: the same
 	timerOperation                          // operation: status not acknowledged
 	timerPrune                              // forget old unreachable and gone agents
+	timerRemoval                            // the next unreachable agent's tasks may be declared lost
 )
 
 type timer struct {
@@ -104,6 +105,8 @@ func (c *Core) runTimers() {
 			c.repeatOperation(t)
 		case timerPrune:
 			c.pruneAgents()
+		case timerRemoval:
+			c.nextRemoval()
 		}
 	}
 }

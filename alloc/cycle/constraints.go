@@ -2,6 +2,7 @@ package cycle
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -77,6 +78,9 @@ const (
 	DefaultMaxMemBytes    = 4096
 	DefaultMaxProgramSize = 100
 )
+
+// Unlimited is for constraints that were accepted before, perhaps under other limits.
+var Unlimited = RegexpLimits{MaxMemBytes: math.MaxInt32, MaxProgramSize: math.MaxInt32}
 
 // CompileConstraints checks and compiles the offer constraints of a framework.
 // The error is for the framework to read.

@@ -20,6 +20,7 @@ func allocCommand() *cobra.Command {
 	var where address
 	var log logging
 	var rootSubmissions, filterGPU bool
+	var frameworkMetrics bool
 	cmd := &cobra.Command{
 		Use:   "alloc",
 		Short: "Run the allocator service",
@@ -46,6 +47,10 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 			o.Version = Version
 			o.Core.RefuseRoot = !rootSubmissions
 			o.Core.ShowGPUsToAll = !filterGPU
+			o.NoFrameworkMetrics = !frameworkMetrics
+			for _, text := range flags.GivenInVain(fs) {
+				o.Logger.Warn(text)
+			}
 			settings(fs, func(name, value string) { o.Flags = append(o.Flags, api.Flag{Name: name, Value: value}) })
 			room := os.Getenv("GOGC") == ""
 			if room {
@@ -84,7 +89,11 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 	allocationFlags(f, &o.Core, &o.Loop.ForgetOffers)
 	f.BoolVar(&filterGPU, "filter-gpu-resources", true, "offer agents with GPUs only to frameworks with the GPU_RESOURCES capability")
 	f.BoolVar(&rootSubmissions, "root-submissions", true, "let frameworks run as root")
+	f.IntVar(&o.Fanout.Operators, "max-operator-event-stream-subscribers", 1000, "operator event streams at once; one more ends the oldest")
+	f.BoolVar(&frameworkMetrics, "publish-per-framework-metrics", true, "show the metrics of single frameworks")
 	profileFlag(cmd)
+	flags.AddMesos(f)
+	cmd.Version = Version
 	return cmd
 }
 
@@ -95,6 +104,12 @@ func coreFlags(cmd *cobra.Command, o *core.Options) {
 	flags.DurationVar(f, &o.PingInterval, "agent-ping-timeout", core.DefaultPingInterval, "time an agent has to answer a ping")
 	f.IntVar(&o.MaxPingTimeouts, "max-agent-ping-timeouts", core.DefaultMaxPingTimeouts, "unanswered pings in a row that make an agent unreachable")
 	flags.DurationVar(f, &o.AgentReregisterTimeout, "agent-reregister-timeout", core.DefaultAgentReregisterTimeout, "time agents have to come back after a restart of the allocator")
+	flags.RateVar(f, &o.RemovalInterval, "agent-removal-rate-limit",
+		"how fast the tasks of unreachable agents are declared lost to frameworks that are not PARTITION_AWARE, such as 1/10mins (default: no limit)")
+	flags.DurationVar(f, &o.PruneInterval, "registry-gc-interval", core.DefaultPruneInterval, "how often unreachable and gone agents are forgotten")
+	flags.DurationVar(f, &o.RememberedAgentAge, "registry-max-agent-age", core.DefaultRememberedAgentAge, "how long unreachable and gone agents are remembered")
+	f.IntVar(&o.MaxRememberedAgents, "registry-max-agent-count", core.DefaultMaxRememberedAgents, "how many unreachable and gone agents are remembered")
+	flags.WeightsVar(f, &o.Weights, "weights", "weights of roles, such as a=2,b=0.5, until operators set some")
 	flags.DurationVar(f, &o.OfferTimeout, "offer-timeout", 0, "age at which an unanswered offer is rescinded (0ns: never)")
 	f.Float64Var(&o.RecoveryFactor, "allocator-agent-recovery-factor", core.DefaultRecoveryFactor,
 		"`part` of the known agents that must be back after a restart before offers are made, if there are quotas")

@@ -17,9 +17,18 @@ import (
 const EnvPrefix = "CAPROCK_"
 
 // Normalize makes underscores and dashes equal in flag names, so that
-// --work_dir of a Mesos start script is --work-dir.
+// --work_dir of a Mesos start script is --work-dir, and takes Mesos' old names
+// (--slave_ping_timeout) for the new ones.
 func Normalize(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-	return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
+	name = strings.ReplaceAll(name, "_", "-")
+	no, bare := "", name
+	if rest, negated := strings.CutPrefix(name, "no-"); negated {
+		no, bare = "no-", rest
+	}
+	if newer, ok := newNames()[bare]; ok {
+		return pflag.NormalizedName(no + newer)
+	}
+	return pflag.NormalizedName(name)
 }
 
 // DurationVar defines a duration flag with Mesos' text form.
