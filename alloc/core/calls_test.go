@@ -9,32 +9,35 @@ import (
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 )
 
-// TestSchedulerCallShapes: what is refused before anything is looked up.
+// schedulerShapeCases: what is refused before anything is looked up.
+var schedulerShapeCases = []struct {
+	rows                      rows
+	call, principal, streamID string
+	status                    int
+	text                      string
+}{
+	{rows: rows{10}, call: `{}`, status: 400, text: "Failed to validate scheduler::Call: Expecting 'type' to be present"},
+	{rows: rows{9}, call: `{"type":"UNKNOWN"}`, status: 501, text: "501 Not Implemented."},
+	{rows: rows{15}, call: `{"type":"REVIVE"}`, status: 400, text: "Failed to validate scheduler::Call: Expecting 'framework_id' to be present"},
+	{call: `{"type":"REVIVE","framework_id":{"value":"x"}}`},
+	{call: `{"type":"TEARDOWN","framework_id":{"value":"x"}}`},
+	{call: `{"type":"SUPPRESS","framework_id":{"value":"x"}}`},
+	{rows: rows{11}, call: `{"type":"SUBSCRIBE"}`, status: 400, text: "Expecting 'subscribe' to be present"},
+	{call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}`},
+	{rows: rows{14}, call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}`, streamID: "s", status: 400, text: "Subscribe calls should not include the 'Mesos-Stream-Id' header"},
+	{rows: rows{12}, call: `{"type":"SUBSCRIBE","framework_id":{"value":"a"},"subscribe":{"framework_info":{"user":"u","name":"n","id":{"value":"b"}}}}`, status: 400, text: "'framework_id' differs from 'subscribe.framework_info.id'"},
+	{rows: rows{12}, call: `{"type":"SUBSCRIBE","framework_id":{"value":"a"},"subscribe":{"framework_info":{"user":"u","name":"n"}}}`, status: 400, text: "differs"},
+	{rows: rows{13}, call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","principal":"p"}}}`, principal: "q", status: 400, text: "does not match"},
+	{call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","principal":"p"}}}`, principal: "p"},
+	{call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","principal":"p"}}}`},
+	{rows: rows{16}, call: `{"type":"ACKNOWLEDGE","framework_id":{"value":"x"},"acknowledge":{"agent_id":{"value":"a"},"task_id":{"value":"t"},"uuid":"YQ=="}}`, status: 400, text: "UUID"},
+	{rows: rows{17}, call: `{"type":"ACKNOWLEDGE_OPERATION_STATUS","framework_id":{"value":"x"},"acknowledge_operation_status":{"operation_id":{"value":"o"},"uuid":"AAAAAAAAAAAAAAAAAAAAAA=="}}`, status: 400, text: "agent_id"},
+	{rows: rows{17}, call: `{"type":"ACKNOWLEDGE_OPERATION_STATUS","framework_id":{"value":"x"},"acknowledge_operation_status":{"agent_id":{"value":"a"},"operation_id":{"value":"o"},"uuid":"AA=="}}`, status: 400, text: "UUID"},
+	{rows: rows{18}, call: `{"type":"UPDATE_FRAMEWORK","framework_id":{"value":"x"},"update_framework":{"framework_info":{"user":"u","name":"n","id":{"value":"y"}}}}`, status: 400, text: "differs"},
+}
+
 func TestSchedulerCallShapes(t *testing.T) {
-	for _, c := range []struct {
-		call, principal, streamID string
-		status                    int
-		text                      string
-	}{
-		{call: `{}`, status: 400, text: "Failed to validate scheduler::Call: Expecting 'type' to be present"},
-		{call: `{"type":"UNKNOWN"}`, status: 501, text: "501 Not Implemented."},
-		{call: `{"type":"REVIVE"}`, status: 400, text: "Failed to validate scheduler::Call: Expecting 'framework_id' to be present"},
-		{call: `{"type":"REVIVE","framework_id":{"value":"x"}}`},
-		{call: `{"type":"TEARDOWN","framework_id":{"value":"x"}}`},
-		{call: `{"type":"SUPPRESS","framework_id":{"value":"x"}}`},
-		{call: `{"type":"SUBSCRIBE"}`, status: 400, text: "Expecting 'subscribe' to be present"},
-		{call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}`},
-		{call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}`, streamID: "s", status: 400, text: "Subscribe calls should not include the 'Mesos-Stream-Id' header"},
-		{call: `{"type":"SUBSCRIBE","framework_id":{"value":"a"},"subscribe":{"framework_info":{"user":"u","name":"n","id":{"value":"b"}}}}`, status: 400, text: "'framework_id' differs from 'subscribe.framework_info.id'"},
-		{call: `{"type":"SUBSCRIBE","framework_id":{"value":"a"},"subscribe":{"framework_info":{"user":"u","name":"n"}}}`, status: 400, text: "differs"},
-		{call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","principal":"p"}}}`, principal: "q", status: 400, text: "does not match"},
-		{call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","principal":"p"}}}`, principal: "p"},
-		{call: `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","principal":"p"}}}`},
-		{call: `{"type":"ACKNOWLEDGE","framework_id":{"value":"x"},"acknowledge":{"agent_id":{"value":"a"},"task_id":{"value":"t"},"uuid":"YQ=="}}`, status: 400, text: "UUID"},
-		{call: `{"type":"ACKNOWLEDGE_OPERATION_STATUS","framework_id":{"value":"x"},"acknowledge_operation_status":{"operation_id":{"value":"o"},"uuid":"AAAAAAAAAAAAAAAAAAAAAA=="}}`, status: 400, text: "agent_id"},
-		{call: `{"type":"ACKNOWLEDGE_OPERATION_STATUS","framework_id":{"value":"x"},"acknowledge_operation_status":{"agent_id":{"value":"a"},"operation_id":{"value":"o"},"uuid":"AA=="}}`, status: 400, text: "UUID"},
-		{call: `{"type":"UPDATE_FRAMEWORK","framework_id":{"value":"x"},"update_framework":{"framework_info":{"user":"u","name":"n","id":{"value":"y"}}}}`, status: 400, text: "differs"},
-	} {
+	for _, c := range schedulerShapeCases {
 		call := &scheduler.Call{}
 		if err := decodeJSON(c.call, call); err != nil {
 			t.Fatalf("%s: %v", c.call, err)
@@ -93,7 +96,7 @@ func TestWhoMayCall(t *testing.T) {
 		}
 		return strings.TrimSpace(w.step(&SchedulerCall{Principal: principal, StreamID: streamID, Call: call, Reply: 1}))
 	}
-	for _, c := range []struct{ id, principal, streamID, want string }{
+	for _, c := range []struct{ id, principal, streamID, want string }{ // rules 19, 20, 23, 24; below 21
 		{"nosuch", "p", f.streamID, "> reply 400 Framework cannot be found"},
 		{f.id, "q", f.streamID, "> reply 400 Authenticated principal 'q' does not match"},
 		{f.id, "p", "", "> reply 400 All non-subscribe calls should include the 'Mesos-Stream-Id' header"},
@@ -116,61 +119,107 @@ func TestWhoMayCall(t *testing.T) {
 	}
 }
 
-// TestFrameworkRules: what a subscription is refused for.
+const multi = `"capabilities":[{"type":"MULTI_ROLE"}]`
+
+// frameworkCases: what a subscription is refused for, and UPDATE_FRAMEWORK too.
+var frameworkCases = []struct {
+	rows             rows
+	info, more, want string
+}{
+	{info: `"roles":["r"],` + multi},
+	{info: multi}, // no roles at all
+	{info: `"role":"r"`},
+	{rows: rows{25}, info: `"role":"r",` + multi, want: "'FrameworkInfo.role' must not be set"},
+	{rows: rows{26}, info: `"roles":["r"]`, want: "'FrameworkInfo.roles' must not be set"},
+	{rows: rows{27}, info: `"roles":["a","a"],` + multi, want: "duplicate items: { a }"},
+	{rows: rows{28, 48}, info: `"roles":["a b"],` + multi, want: "invalid role"},
+	{rows: rows{28, 46}, info: `"roles":["/a"],` + multi, want: "invalid role"},
+	{rows: rows{28, 46}, info: `"roles":["a//b"],` + multi, want: "invalid role"},
+	{rows: rows{28, 47}, info: `"roles":["-a"],` + multi, want: "invalid role"},
+	{rows: rows{28, 47}, info: `"roles":["a/*"],` + multi, want: "invalid role"},
+	{info: `"roles":["*"],` + multi},
+	{info: `"roles":["r"],"failover_timeout":-1,` + multi},
+	{rows: rows{31}, info: `"roles":["r"],"failover_timeout":1e300,` + multi, want: "failover_timeout"},
+	{rows: rows{30}, info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{"quantities":[{}]}}},` + multi, want: "Invalid offer filters"},
+	{rows: rows{30}, info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{"quantities":[{"quantities":{"cpus":{"value":-1}}}]}}},` + multi, want: "Invalid offer filters"},
+	{rows: rows{30}, info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{"quantities":[{"quantities":{"cpus":{"value":"Infinity"}}}]}}},` + multi, want: "Invalid offer filters"},
+	{rows: rows{30}, info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{"quantities":[{"quantities":{"cpus":{"value":1e-310}}}]}}},` + multi, want: "subnormal"},
+	{info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{}}},` + multi},
+	{rows: rows{35}, info: `"roles":["r"],` + multi, more: `"suppressed_roles":["x"]`, want: "Suppressed role 'x'"},
+	{rows: rows{36}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"x":{"groups":[]}}}`, want: "not subscribed"},
+	{rows: rows{41}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{}}}`, want: "not valid"},
+	{rows: rows{42}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{}]}}}`, want: "not valid"},
+	{rows: rows{43}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{},"predicate":{"exists":{}}}]}]}}}`, want: "not valid"},
+	{rows: rows{44}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"attribute_name":"a"},"predicate":{}}]}]}}}`, want: "not valid"},
+	{rows: rows{45}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"attribute_name":"a"},"predicate":{"text_matches":{"regex":"(("}}}]}]}}}`, want: "not valid"},
+	{info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"attribute_name":"a"},"predicate":{"exists":{}}}]}]}}}`},
+	{rows: rows{46}, info: `"roles":[""],` + multi, want: "invalid role"},
+	{rows: rows{46}, info: `"roles":["a/"],` + multi, want: "invalid role"},
+	{rows: rows{47}, info: `"roles":["a/./b"],` + multi, want: "invalid role"},
+	{rows: rows{47}, info: `"roles":[".."],` + multi, want: "invalid role"},
+	{rows: rows{28}, info: `"role":"-r"`, want: "not a valid role"},
+	{rows: rows{48}, info: `"roles":["a\tb"],` + multi, want: "invalid role"},
+	{rows: rows{48}, info: `"roles":["a\nb"],` + multi, want: "invalid role"},
+	{rows: rows{48}, info: `"roles":["a\u000bb"],` + multi, want: "invalid role"},
+	{rows: rows{48}, info: `"roles":["a\u000cb"],` + multi, want: "invalid role"},
+	{rows: rows{48}, info: `"roles":["a\rb"],` + multi, want: "invalid role"},
+	{rows: rows{48}, info: `"roles":["a\u007fb"],` + multi, want: "invalid role"},
+	{rows: rows{29, 49}, info: `"id":{"value":"a/b"},"roles":["r"],` + multi, want: "contains invalid characters"},
+	{rows: rows{29, 49}, info: `"id":{"value":".."},"roles":["r"],` + multi, want: ".."},
+	{rows: rows{29, 49}, info: `"id":{"value":"` + strings.Repeat("x", 256) + `"},"roles":["r"],` + multi, want: "255"},
+	{rows: rows{43}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"pseudoattribute_type":"UNKNOWN"},"predicate":{"exists":{}}}]}]}}}`, want: "not valid"},
+	{rows: rows{45}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"attribute_name":"a"},"predicate":{"text_matches":{"regex":"(?=a)"}}}]}]}}}`, want: "not valid"},
+	{rows: rows{45}, info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"attribute_name":"a"},"predicate":{"text_matches":{"regex":"(ab|cd|ef){20}"}}}]}]}}}`, want: "not valid"},
+}
+
 func TestFrameworkRules(t *testing.T) {
-	const multi = `"capabilities":[{"type":"MULTI_ROLE"}]`
-	for _, c := range []struct{ info, more, want string }{
-		{info: `"roles":["r"],` + multi},
-		{info: multi}, // no roles at all
-		{info: `"role":"r"`},
-		{info: `"role":"r",` + multi, want: "'FrameworkInfo.role' must not be set"},
-		{info: `"roles":["r"]`, want: "'FrameworkInfo.roles' must not be set"},
-		{info: `"roles":["a","a"],` + multi, want: "duplicate items: { a }"},
-		{info: `"roles":["a b"],` + multi, want: "invalid role"},
-		{info: `"roles":["/a"],` + multi, want: "invalid role"},
-		{info: `"roles":["a//b"],` + multi, want: "invalid role"},
-		{info: `"roles":["-a"],` + multi, want: "invalid role"},
-		{info: `"roles":["a/*"],` + multi, want: "invalid role"},
-		{info: `"roles":["*"],` + multi},
-		{info: `"roles":["r"],"failover_timeout":-1,` + multi},
-		{info: `"roles":["r"],"failover_timeout":1e300,` + multi, want: "failover_timeout"},
-		{info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{"quantities":[{}]}}},` + multi, want: "Invalid offer filters"},
-		{info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{"quantities":[{"quantities":{"cpus":{"value":-1}}}]}}},` + multi, want: "Invalid offer filters"},
-		{info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{"quantities":[{"quantities":{"cpus":{"value":"Infinity"}}}]}}},` + multi, want: "Invalid offer filters"},
-		{info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{"quantities":[{"quantities":{"cpus":{"value":1e-310}}}]}}},` + multi, want: "subnormal"},
-		{info: `"roles":["r"],"offer_filters":{"r":{"min_allocatable_resources":{}}},` + multi},
-		{info: `"roles":["r"],` + multi, more: `"suppressed_roles":["x"]`, want: "Suppressed role 'x'"},
-		{info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"x":{"groups":[]}}}`, want: "not subscribed"},
-		{info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{}}}`, want: "not valid"},
-		{info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{}]}}}`, want: "not valid"},
-		{info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{},"predicate":{"exists":{}}}]}]}}}`, want: "not valid"},
-		{info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"attribute_name":"a"},"predicate":{}}]}]}}}`, want: "not valid"},
-		{info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"attribute_name":"a"},"predicate":{"text_matches":{"regex":"(("}}}]}]}}}`, want: "not valid"},
-		{info: `"roles":["r"],` + multi, more: `"offer_constraints":{"role_constraints":{"r":{"groups":[{"attribute_constraints":[{"selector":{"attribute_name":"a"},"predicate":{"exists":{}}}]}]}}}`},
-	} {
-		w := newWorld(t)
-		w.quiet = true
-		text := `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n",` + c.info + `}`
+	for _, c := range frameworkCases {
+		text := `"framework_info":{"user":"u","name":"n",` + c.info + `}`
 		if c.more != "" {
 			text += "," + c.more
 		}
-		call := &scheduler.Call{}
-		if err := decodeJSON(text+"}}", call); err != nil {
-			t.Fatalf("%s: %v", text, err)
+		refused, closed := subscribeText(t, newWorld(t), text)
+		if (c.want == "") != (refused == "") || !strings.Contains(refused, c.want) || closed != (c.want != "") {
+			t.Errorf("SUBSCRIBE with %s: got %q, closed %v, want %q", text, refused, closed, c.want)
 		}
-		f := &worldFramework{name: "f"}
-		w.streams[1] = f
-		w.step(&Subscribe{Stream: 1, StreamID: "s", Call: call})
-		got := ""
-		for _, e := range w.out.Effects {
-			if e, ok := e.(*Event); ok && e.Event.GetType() == scheduler.Event_ERROR {
-				got = e.Event.Error.GetMessage()
-			}
+		w := newWorld(t)
+		w.must("subscribe f1 failover=10 caps= role=r")
+		if strings.Contains(text, `"id":`) {
+			continue // UPDATE_FRAMEWORK names the framework that there is
 		}
-		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
-			t.Errorf("%s %s: got %q, want %q", c.info, c.more, got, c.want)
+		text = strings.Replace(text, `"name"`, `"id":{"value":"$f1"},"name"`, 1)
+		got := w.must(`call f1 {"type":"UPDATE_FRAMEWORK","update_framework":{` + text + `}}`)
+		if c.want == "" && !strings.Contains(got, "> reply 200") || c.want != "" && !(strings.Contains(got, "> reply 400") && strings.Contains(got, c.want)) {
+			t.Errorf("UPDATE_FRAMEWORK with %s: got %s, want %q", text, got, c.want)
 		}
 	}
+}
+
+// subscribeText makes a SUBSCRIBE of the members and says with which ERROR it was
+// refused, and whether its stream was ended.
+func subscribeText(t *testing.T, w *world, members string) (refused string, closed bool) {
+	t.Helper()
+	call := &scheduler.Call{}
+	if err := decodeJSON(`{"type":"SUBSCRIBE","subscribe":{`+members+`}}`, call); err != nil {
+		t.Fatalf("%s: %v", members, err)
+	}
+	call.FrameworkId = call.Subscribe.FrameworkInfo.Id
+	w.streams[1] = &worldFramework{name: "f"}
+	w.step(&Subscribe{Stream: 1, StreamID: "s", Call: call})
+	opened := false
+	for _, e := range w.out.Effects {
+		switch e := e.(type) {
+		case *OpenStream:
+			opened = true
+		case *Event:
+			if e.Event.GetType() == scheduler.Event_ERROR && opened {
+				refused = e.Event.Error.GetMessage()
+			}
+		case *CloseStream:
+			closed = true
+		}
+	}
+	return refused, closed
 }
 
 // TestFlagsThatRefuse: options that restrict who may subscribe.

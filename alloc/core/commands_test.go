@@ -16,11 +16,11 @@ import (
 // execute runs one line of a scenario. $f1, $a1 and $f1.o1 stand for the ids of
 // framework f1, agent a1 and the first offer that f1 holds.
 //
-//	agent a1 cpus:4;mem:1024 [host=h] [version=1.12.0] [instance=i] [caps=none]   register a new agent
+//	agent a1 cpus:4;mem:1024 [host=h] [version=1.12.0] [instance=i] [caps=none|MULTI_ROLE,…]   register a new agent
 //	reregister a1 [instance=i] [tasks=f1/t1:TASK_RUNNING,…] [executors=f1/e1]     register again, on a fresh channel
 //	disconnect a1 | pong a1 | applied a1 N | unregister a1
 //	update a1 f1 t1 TASK_RUNNING uuid=u1 [latest=…] [reason=…]                    a status update
-//	exited a1 f1 e1 status=0
+//	exited a1 f1 e1 status=0 | message a1 f1 e1 text
 //	subscribe f1 [roles=a,b] [caps=PARTITION_AWARE,…] [failover=10] [principal=p] [user=u] [suppressed=a]
 //	close f1                                                                      the stream breaks
 //	accept f1 [offers=$o1,$o2] [refuse=5] {operations as JSON, one per line of the list}
@@ -136,8 +136,13 @@ func (w *world) newAgent(name, resources string, args map[string]string) string 
 	if v, ok := args["version"]; ok {
 		a.register.Version = &v
 	}
-	if args["caps"] == "none" {
+	if caps, ok := args["caps"]; ok {
 		a.register.Capabilities = nil
+		for _, c := range splitList(caps) {
+			if n, known := mesos.AgentInfo_Capability_Type_value[c]; known { // "none" is not
+				a.register.Capabilities = append(a.register.Capabilities, &mesos.AgentInfo_Capability{Type: mesos.AgentInfo_Capability_Type(n).Enum()})
+			}
+		}
 	}
 	if text, ok := args["domain"]; ok {
 		a.register.Agent.Domain = domainOf(text)
@@ -230,6 +235,10 @@ func (w *world) restart() string {
 
 func (w *world) setOptions(args map[string]string) error {
 	for key, value := range args {
+		if key == "roles" {
+			w.opts.RoleWhitelist = splitList(value)
+			continue
+		}
 		d, err := time.ParseDuration(value)
 		if err != nil {
 			return err
@@ -271,6 +280,10 @@ func (w *world) executeAgent(name string, a *worldAgent, words []string, args ma
 		return w.up(a, &link.Up{Body: &link.Up_ExecutorExited{ExecutorExited: &link.ExecutorExited{
 			FrameworkId: &mesos.FrameworkID{Value: ptr(w.frameworks[words[0]].id)}, ExecutorId: &mesos.ExecutorID{Value: &words[1]},
 			Status: ptr(int32(atof(args["status"])))}}}), nil
+	case "message":
+		return w.up(a, &link.Up{Body: &link.Up_ExecutorMessage{ExecutorMessage: &link.ExecutorMessage{
+			FrameworkId: &mesos.FrameworkID{Value: ptr(w.frameworks[words[0]].id)}, ExecutorId: &mesos.ExecutorID{Value: &words[1]},
+			Data: []byte(words[2])}}}), nil
 	case "resources":
 		u := &link.ResourcesUpdate{}
 		if over, ok := args["revocable"]; ok {

@@ -123,7 +123,7 @@ func (c *Core) repeatOperation(t timer) {
 		return
 	}
 	c.sendOperationStatus(f, status)
-	wait := operationRetryMin << min(t.tries, 6)
+	wait := operationRetryMin << min(t.tries+1, 6)
 	c.timers.armAgain(c.now.Mono+int64(min(wait, operationRetryMax)), t)
 }
 

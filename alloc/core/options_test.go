@@ -15,6 +15,9 @@ import (
 func (w *world) must(lines ...string) (outcome string) {
 	w.t.Helper()
 	for _, line := range lines {
+		if line == "" {
+			continue
+		}
 		out, err := w.execute(line)
 		if err != nil {
 			w.t.Fatalf("%s: %v", line, err)

@@ -74,56 +74,6 @@ func TestCreateDisk(t *testing.T) {
 	}
 }
 
-// TestContradictoryReports: a Register that contradicts itself is refused.
-func TestContradictoryReports(t *testing.T) {
-	id := func(v string) *mesos.FrameworkID { return &mesos.FrameworkID{Value: &v} }
-	framework := func(v string) *mesos.FrameworkInfo {
-		return &mesos.FrameworkInfo{User: ptr("u"), Name: ptr("n"), Id: id(v)}
-	}
-	executor := func(fw string) *link.Executor {
-		return &link.Executor{FrameworkId: id(fw), Info: &mesos.ExecutorInfo{ExecutorId: &mesos.ExecutorID{Value: ptr("e")}}}
-	}
-	task := func(fw, agent string) *mesos.Task {
-		return &mesos.Task{Name: ptr("n"), TaskId: &mesos.TaskID{Value: ptr("t")}, FrameworkId: id(fw), AgentId: &mesos.AgentID{Value: &agent},
-			State: mesos.TaskState_TASK_RUNNING.Enum()}
-	}
-	onExecutor := task("f", "m-S0")
-	onExecutor.ExecutorId = &mesos.ExecutorID{Value: ptr("missing")}
-	for name, c := range map[string]struct {
-		change func(*link.Register)
-		want   string
-	}{
-		"framework twice":       {func(r *link.Register) { r.Frameworks = []*mesos.FrameworkInfo{framework("f"), framework("f")} }, "twice"},
-		"framework without id":  {func(r *link.Register) { r.Frameworks = []*mesos.FrameworkInfo{{User: ptr("u"), Name: ptr("n")}} }, "no id"},
-		"executor twice":        {func(r *link.Register) { r.Executors = []*link.Executor{executor("f"), executor("f")} }, "twice"},
-		"executor of no one":    {func(r *link.Register) { r.Executors = []*link.Executor{executor("x")} }, "not reported"},
-		"task of no one":        {func(r *link.Register) { r.Tasks = []*mesos.Task{task("x", "m-S0")} }, "not reported"},
-		"task of another agent": {func(r *link.Register) { r.Tasks = []*mesos.Task{task("f", "other")} }, "not of the one that reports"},
-		"task without executor": {func(r *link.Register) { r.Tasks = []*mesos.Task{onExecutor} }, "not reported"},
-		"bad total": {func(r *link.Register) {
-			r.Total = []*mesos.Resource{{Name: ptr("cpus"), Type: mesos.Value_TEXT.Enum()}}
-		}, "total"},
-		"bad resources": {func(r *link.Register) {
-			r.Agent.Resources = []*mesos.Resource{{Name: ptr("cpus"), Type: mesos.Value_TEXT.Enum()}}
-		}, "agent resources"},
-		"bad id":                 {func(r *link.Register) { r.Agent.Id = &mesos.AgentID{Value: ptr("a/b")} }, "agent id"},
-		"incomplete":             {func(r *link.Register) { r.Agent.Hostname = nil }, "incomplete"},
-		"domain, allocator none": {func(r *link.Register) { r.Agent.Domain = someDomain() }, "fault domain"},
-		"nothing at all":         {func(r *link.Register) { r.Agent = nil }, "without agent info"},
-		"no version":             {func(r *link.Register) { r.Version = nil }, "version"},
-	} {
-		w := newWorld(t)
-		w.execute("agent a1 cpus:1;mem:32")
-		w.execute("disconnect a1")
-		a := w.agents["a1"]
-		a.register.Frameworks = []*mesos.FrameworkInfo{framework("f")}
-		c.change(a.register)
-		if got := w.registerAgent(a); !strings.Contains(got, "refused shutdown=false") || !strings.Contains(got, c.want) {
-			t.Errorf("%s: got %s, want a refusal with %q", name, got, c.want)
-		}
-	}
-}
-
 func someDomain() *mesos.DomainInfo {
 	return &mesos.DomainInfo{FaultDomain: &mesos.DomainInfo_FaultDomain{
 		Region: &mesos.DomainInfo_FaultDomain_RegionInfo{Name: ptr("r")}, Zone: &mesos.DomainInfo_FaultDomain_ZoneInfo{Name: ptr("z")}}}

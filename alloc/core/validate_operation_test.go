@@ -24,49 +24,59 @@ func list(field string, entries ...string) string {
 // operationCases: operations of one ACCEPT, of which the last one is answered so;
 // an empty want means that it is applied.
 var operationCases = []struct {
+	rows rows
 	name string
 	ops  []string
 	want string
 }{
-	{"RESERVE", []string{operation("RESERVE", list("resources", reservedCPU))}, ""},
-	{"RESERVE nothing", []string{operation("RESERVE", list("resources"))}, "no resources"},
-	{"RESERVE unreserved", []string{operation("RESERVE", list("resources", one("cpus", 1, "")))}, "not dynamically reserved"},
-	{"RESERVE static", []string{operation("RESERVE", list("resources", one("cpus", 1, `,"role":"r"`)))}, "not dynamically reserved"},
-	{"RESERVE invalid", []string{operation("RESERVE", list("resources", one("cpus", -1, "")))}, "invalid resources"},
-	{"RESERVE for another role", []string{operation("RESERVE", list("resources", strings.ReplaceAll(reservedCPU, `"r"`, `"s"`)))}, "allocated to role 'r'"},
-	{"RESERVE with source", []string{operation("RESERVE", `{"source":[`+one("cpus", 1, "")+`],"resources":[`+reservedCPU+`]}`)}, "operators"},
-	{"RESERVE too much", []string{operation("RESERVE", list("resources", strings.Replace(reservedCPU, `"value":1`, `"value":1000`, 1)))}, "does not contain"},
-	{"RESERVE other provider", []string{operation("RESERVE", list("resources", strings.Replace(reservedCPU, `{"name"`, `{"provider_id":{"value":"p"},"name"`, 1), plainDisk))}, "provider"},
-	{"UNRESERVE what is not there", []string{operation("UNRESERVE", list("resources", reservedCPU))}, "does not contain"},
-	{"UNRESERVE unreserved", []string{operation("UNRESERVE", list("resources", one("cpus", 1, "")))}, "not dynamically reserved"},
-	{"RESERVE, UNRESERVE", []string{operation("RESERVE", list("resources", reservedCPU)), operation("UNRESERVE", list("resources", reservedCPU))}, ""},
-	{"CREATE", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", volume))}, ""},
-	{"CREATE unreserved", []string{operation("CREATE", list("volumes", one("disk", 8, `,"disk":{"persistence":{"id":"x"},"volume":{"container_path":"p","mode":"RW"}}`)))}, "reserved"},
-	{"CREATE without disk", []string{operation("CREATE", list("volumes", reservedCPU))}, "DiskInfo"},
-	{"CREATE read-only", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", strings.Replace(volume, `"RW"`, `"RO"`, 1)))}, "Read-only"},
-	{"CREATE with host_path", []string{operation("CREATE", list("volumes", strings.Replace(volume, `"mode"`, `"host_path":"/x","mode"`, 1)))}, "host_path"},
-	{"CREATE with bad id", []string{operation("CREATE", list("volumes", strings.Replace(volume, `"pv"`, `"a/b"`, 1)))}, "a/b"},
-	{"CREATE twice", []string{operation("RESERVE", list("resources", plainDisk, plainDisk)), operation("CREATE", list("volumes", volume)), operation("CREATE", list("volumes", volume))}, "not unique"},
-	{"CREATE shared without capability", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", sharedVolume))}, "SHARED_RESOURCES"},
-	{"DESTROY", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", volume)), operation("DESTROY", list("volumes", volume))}, ""},
-	{"DESTROY unknown", []string{operation("DESTROY", list("volumes", volume))}, "not found"},
-	{"DESTROY no volume", []string{operation("DESTROY", list("volumes", plainDisk))}, "not a persistent volume"},
-	{"UNRESERVE a volume", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", volume)), operation("UNRESERVE", list("resources", volume))}, "destroy the persistent volume first"},
-	{"GROW nothing", []string{operation("GROW_VOLUME", `{"volume":`+volume+`,"addition":`+strings.Replace(plainDisk, `"value":8`, `"value":0`, 1)+`}`)}, "addition"},
-	{"GROW by another kind", []string{operation("GROW_VOLUME", `{"volume":`+volume+`,"addition":`+one("disk", 8, "")+`}`)}, "Incompatible"},
-	{"GROW no volume", []string{operation("GROW_VOLUME", `{"volume":`+plainDisk+`,"addition":`+plainDisk+`}`)}, "not a persistent volume"},
-	{"GROW shared", []string{operation("GROW_VOLUME", `{"volume":`+sharedVolume+`,"addition":`+plainDisk+`}`)}, "shared"},
-	{"GROW", []string{operation("RESERVE", list("resources", plainDisk, plainDisk)), operation("CREATE", list("volumes", volume)), operation("GROW_VOLUME", `{"volume":`+volume+`,"addition":`+plainDisk+`}`)}, ""},
-	{"result of GROW is for later", []string{operation("RESERVE", list("resources", plainDisk, plainDisk)), operation("CREATE", list("volumes", volume)), operation("GROW_VOLUME", `{"volume":`+volume+`,"addition":`+plainDisk+`}`), operation("DESTROY", list("volumes", strings.Replace(volume, `"value":8`, `"value":16`, 1)))}, "does not contain"},
-	{"SHRINK by nothing", []string{operation("SHRINK_VOLUME", `{"volume":`+volume+`,"subtract":{"value":0}}`)}, "greater than zero"},
-	{"SHRINK to nothing", []string{operation("SHRINK_VOLUME", `{"volume":`+volume+`,"subtract":{"value":8}}`)}, "smaller than the size"},
-	{"SHRINK MOUNT", []string{operation("SHRINK_VOLUME", `{"volume":`+strings.Replace(volume, `"persistence"`, `"source":{"type":"MOUNT","mount":{"root":"/m"}},"persistence"`, 1)+`,"subtract":{"value":1}}`)}, "MOUNT"},
-	{"CREATE_DISK of the agent", []string{operation("CREATE_DISK", `{"source":`+plainDisk+`,"target_type":"MOUNT"}`)}, "resource provider"},
-	{"DESTROY_DISK of the agent", []string{operation("DESTROY_DISK", `{"source":`+plainDisk+`}`)}, "resource provider"},
-	{"CREATE_DISK not RAW", []string{operation("CREATE_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"MOUNT"}},"name"`, 1)+`,"target_type":"MOUNT"}`)}, "not a RAW"},
-	{"CREATE_DISK to RAW", []string{operation("CREATE_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"RAW"}},"name"`, 1)+`,"target_type":"RAW"}`)}, "neither MOUNT or BLOCK"},
-	{"CREATE_DISK without profile", []string{operation("CREATE_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"RAW"}},"name"`, 1)+`,"target_type":"MOUNT"}`)}, "target_profile"},
-	{"DESTROY_DISK without id", []string{operation("DESTROY_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"MOUNT"}},"name"`, 1)+`}`)}, "no id"},
+	{nil, "RESERVE", []string{operation("RESERVE", list("resources", reservedCPU))}, ""},
+	{rows{147}, "RESERVE nothing", []string{operation("RESERVE", list("resources"))}, "no resources"},
+	{rows{149}, "RESERVE unreserved", []string{operation("RESERVE", list("resources", one("cpus", 1, "")))}, "not dynamically reserved"},
+	{rows{149}, "RESERVE static", []string{operation("RESERVE", list("resources", one("cpus", 1, `,"role":"r"`)))}, "not dynamically reserved"},
+	{rows{59, 147}, "RESERVE invalid", []string{operation("RESERVE", list("resources", one("cpus", -1, "")))}, "invalid resources"},
+	{rows{152}, "RESERVE for another role", []string{operation("RESERVE", list("resources", strings.ReplaceAll(reservedCPU, `"r"`, `"s"`)))}, "allocated to role 'r'"},
+	{rows{65}, "RESERVE with source", []string{operation("RESERVE", `{"source":[`+one("cpus", 1, "")+`],"resources":[`+reservedCPU+`]}`)}, "operators"},
+	{rows{66}, "RESERVE too much", []string{operation("RESERVE", list("resources", strings.Replace(reservedCPU, `"value":1`, `"value":1000`, 1)))}, "does not contain"},
+	{rows{93, 147}, "RESERVE other provider", []string{operation("RESERVE", list("resources", strings.Replace(reservedCPU, `{"name"`, `{"provider_id":{"value":"p"},"name"`, 1), plainDisk))}, "provider"},
+	{nil, "UNRESERVE what is not there", []string{operation("UNRESERVE", list("resources", reservedCPU))}, "does not contain"},
+	{rows{154}, "UNRESERVE unreserved", []string{operation("UNRESERVE", list("resources", one("cpus", 1, "")))}, "not dynamically reserved"},
+	{nil, "RESERVE, UNRESERVE", []string{operation("RESERVE", list("resources", reservedCPU)), operation("UNRESERVE", list("resources", reservedCPU))}, ""},
+	{nil, "CREATE", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", volume))}, ""},
+	{rows{155}, "CREATE unreserved", []string{operation("CREATE", list("volumes", one("disk", 8, `,"disk":{"persistence":{"id":"x"},"volume":{"container_path":"p","mode":"RW"}}`)))}, "reserved"},
+	{rows{155}, "CREATE without disk", []string{operation("CREATE", list("volumes", reservedCPU))}, "DiskInfo"},
+	{rows{155}, "CREATE read-only", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", strings.Replace(volume, `"RW"`, `"RO"`, 1)))}, "Read-only"},
+	{rows{155}, "CREATE with host_path", []string{operation("CREATE", list("volumes", strings.Replace(volume, `"mode"`, `"host_path":"/x","mode"`, 1)))}, "host_path"},
+	{rows{155}, "CREATE with bad id", []string{operation("CREATE", list("volumes", strings.Replace(volume, `"pv"`, `"a/b"`, 1)))}, "a/b"},
+	{rows{156}, "CREATE twice", []string{operation("RESERVE", list("resources", plainDisk, plainDisk)), operation("CREATE", list("volumes", volume)), operation("CREATE", list("volumes", volume))}, "not unique"},
+	{rows{157}, "CREATE shared without capability", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", sharedVolume))}, "SHARED_RESOURCES"},
+	{nil, "DESTROY", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", volume)), operation("DESTROY", list("volumes", volume))}, ""},
+	{rows{160}, "DESTROY unknown", []string{operation("DESTROY", list("volumes", volume))}, "not found"},
+	{rows{160}, "DESTROY no volume", []string{operation("DESTROY", list("volumes", plainDisk))}, "not a persistent volume"},
+	{rows{154}, "UNRESERVE a volume", []string{operation("RESERVE", list("resources", plainDisk)), operation("CREATE", list("volumes", volume)), operation("UNRESERVE", list("resources", volume))}, "destroy the persistent volume first"},
+	{rows{162}, "GROW nothing", []string{operation("GROW_VOLUME", `{"volume":`+volume+`,"addition":`+strings.Replace(plainDisk, `"value":8`, `"value":0`, 1)+`}`)}, "addition"},
+	{rows{162}, "GROW by another kind", []string{operation("GROW_VOLUME", `{"volume":`+volume+`,"addition":`+one("disk", 8, "")+`}`)}, "Incompatible"},
+	{rows{162}, "GROW no volume", []string{operation("GROW_VOLUME", `{"volume":`+plainDisk+`,"addition":`+plainDisk+`}`)}, "not a persistent volume"},
+	{rows{162}, "GROW shared", []string{operation("GROW_VOLUME", `{"volume":`+sharedVolume+`,"addition":`+plainDisk+`}`)}, "shared"},
+	{nil, "GROW", []string{operation("RESERVE", list("resources", plainDisk, plainDisk)), operation("CREATE", list("volumes", volume)), operation("GROW_VOLUME", `{"volume":`+volume+`,"addition":`+plainDisk+`}`)}, ""},
+	{nil, "result of GROW is for later", []string{operation("RESERVE", list("resources", plainDisk, plainDisk)), operation("CREATE", list("volumes", volume)), operation("GROW_VOLUME", `{"volume":`+volume+`,"addition":`+plainDisk+`}`), operation("DESTROY", list("volumes", strings.Replace(volume, `"value":8`, `"value":16`, 1)))}, "does not contain"},
+	{rows{163}, "SHRINK by nothing", []string{operation("SHRINK_VOLUME", `{"volume":`+volume+`,"subtract":{"value":0}}`)}, "greater than zero"},
+	{rows{163}, "SHRINK to nothing", []string{operation("SHRINK_VOLUME", `{"volume":`+volume+`,"subtract":{"value":8}}`)}, "smaller than the size"},
+	{rows{163}, "SHRINK MOUNT", []string{operation("SHRINK_VOLUME", `{"volume":`+strings.Replace(volume, `"persistence"`, `"source":{"type":"MOUNT","mount":{"root":"/m"}},"persistence"`, 1)+`,"subtract":{"value":1}}`)}, "MOUNT"},
+	{rows{164}, "CREATE_DISK of the agent", []string{operation("CREATE_DISK", `{"source":`+plainDisk+`,"target_type":"MOUNT"}`)}, "resource provider"},
+	{rows{165}, "DESTROY_DISK of the agent", []string{operation("DESTROY_DISK", `{"source":`+plainDisk+`}`)}, "resource provider"},
+	{rows{164}, "CREATE_DISK not RAW", []string{operation("CREATE_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"MOUNT"}},"name"`, 1)+`,"target_type":"MOUNT"}`)}, "not a RAW"},
+	{rows{164}, "CREATE_DISK to RAW", []string{operation("CREATE_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"RAW"}},"name"`, 1)+`,"target_type":"RAW"}`)}, "neither MOUNT or BLOCK"},
+	{rows{164}, "CREATE_DISK without profile", []string{operation("CREATE_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"RAW"}},"name"`, 1)+`,"target_type":"MOUNT"}`)}, "target_profile"},
+	{rows{165}, "DESTROY_DISK without id", []string{operation("DESTROY_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"MOUNT"}},"name"`, 1)+`}`)}, "no id"},
+	{rows{154}, "UNRESERVE of mixed providers", []string{operation("UNRESERVE", list("resources", strings.Replace(reservedCPU, `{"name"`, `{"provider_id":{"value":"p"},"name"`, 1), plainDisk))}, "provider"},
+	{rows{155}, "CREATE of mixed providers", []string{operation("CREATE", list("volumes", strings.Replace(volume, `{"name"`, `{"provider_id":{"value":"p"},"name"`, 1), strings.Replace(volume, `"pv"`, `"pw"`, 1)))}, "provider"},
+	{rows{155}, "CREATE without persistence", []string{operation("CREATE", list("volumes", strings.Replace(plainDisk, `"name"`, `"disk":{"source":{"type":"PATH"}},"name"`, 1)))}, "persistence"},
+	{rows{162}, "GROW of a provider", []string{operation("GROW_VOLUME", `{"volume":`+strings.Replace(volume, `{"name"`, `{"provider_id":{"value":"p"},"name"`, 1)+`,"addition":`+strings.Replace(plainDisk, `{"name"`, `{"provider_id":{"value":"p"},"name"`, 1)+`}`)}, "resource provider"},
+	{rows{163}, "SHRINK of a provider", []string{operation("SHRINK_VOLUME", `{"volume":`+strings.Replace(volume, `{"name"`, `{"provider_id":{"value":"p"},"name"`, 1)+`,"subtract":{"value":1}}`)}, "resource provider"},
+	{rows{163}, "SHRINK no volume", []string{operation("SHRINK_VOLUME", `{"volume":`+plainDisk+`,"subtract":{"value":1}}`)}, "not a persistent volume"},
+	{rows{163}, "SHRINK shared", []string{operation("SHRINK_VOLUME", `{"volume":`+sharedVolume+`,"subtract":{"value":1}}`)}, "shared"},
+	{rows{164}, "CREATE_DISK with a profile too many", []string{operation("CREATE_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"RAW","profile":"f"}},"name"`, 1)+`,"target_type":"MOUNT","target_profile":"g"}`)}, "target_profile"},
+	{rows{165}, "DESTROY_DISK of a PATH", []string{operation("DESTROY_DISK", `{"source":`+strings.Replace(plainDisk, `"name"`, `"provider_id":{"value":"p"},"disk":{"source":{"type":"PATH","id":"i"}},"name"`, 1)+`}`)}, "MOUNT"},
 }
 
 func TestOperationRules(t *testing.T) {
@@ -131,15 +141,21 @@ func TestFeedbackNeedsTheAgent(t *testing.T) {
 
 // offerListCases: what is wrong with the offers of an ACCEPT. Whatever it is, the
 // framework's own live offers among them are used up and come back.
+var offerListCases = []struct {
+	rows            rows
+	name, ids, want string
+}{
+	{rows{51}, "none", ``, "No offers specified"},
+	{rows{52}, "duplicate", `{"value":"$f1.o1"},{"value":"$f1.o1"}`, "Duplicate offer"},
+	{rows{53}, "unknown", `{"value":"$f1.o1"},{"value":"nosuch"}`, "no longer valid"},
+	{rows{54}, "another's", `{"value":"$f1.o1"},{"value":"$f2.o1"}`, "invalid framework"},
+	{rows{55}, "of two roles", `{"value":"$f3.o1"},{"value":"$f3.o2"}`, "different roles"},
+	{rows{56}, "of two agents", `{"value":"$f1.o1"},{"value":"$f1.o2"}`, "different agents"},
+}
+
 func TestOfferLists(t *testing.T) {
-	for name, c := range map[string]struct{ ids, want string }{
-		"none":          {``, "No offers specified"},
-		"duplicate":     {`{"value":"$f1.o1"},{"value":"$f1.o1"}`, "Duplicate offer"},
-		"unknown":       {`{"value":"$f1.o1"},{"value":"nosuch"}`, "no longer valid"},
-		"another's":     {`{"value":"$f1.o1"},{"value":"$f2.o1"}`, "invalid framework"},
-		"of two roles":  {`{"value":"$f3.o1"},{"value":"$f3.o2"}`, "different roles"},
-		"of two agents": {`{"value":"$f1.o1"},{"value":"$f1.o2"}`, "different agents"},
-	} {
+	for _, c := range offerListCases {
+		name := c.name
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			caller := "f1"
