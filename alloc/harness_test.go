@@ -40,9 +40,15 @@ func start(t testing.TB, dir string) *service {
 
 func startWith(t testing.TB, dir string, rules core.Options) *service {
 	t.Helper()
-	s, err := alloc.New(alloc.Options{
-		WorkDir: dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), Core: rules,
-	})
+	return startOptions(t, alloc.Options{WorkDir: dir, Core: rules})
+}
+
+// startOptions starts a service with all options of a test's own.
+func startOptions(t testing.TB, o alloc.Options) *service {
+	t.Helper()
+	dir := o.WorkDir
+	o.Listen, o.Logger = "127.0.0.1:0", slog.New(slog.DiscardHandler)
+	s, err := alloc.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,9 +123,9 @@ func (s *Server) teardown(c *httpd.Ctx) {
 	}, size)
 }
 
-// resourceForm reads slaveId and a JSON array of resources into a message that
-// has a field of that name.
-func resourceForm(c *httpd.Ctx, name, member string, into codec.Message) (agent *mesos.AgentID, size int, ok bool) {
+// resourceForm reads slaveId and JSON arrays of resources into a message that has
+// fields of these names. The first must be there.
+func resourceForm(c *httpd.Ctx, into codec.Message, name string, optional ...string) (agent *mesos.AgentID, size int, ok bool) {
 	if !methods(c, "POST") {
 		return nil, 0, false
 	}
@@ -137,22 +137,28 @@ func resourceForm(c *httpd.Ctx, name, member string, into codec.Message) (agent 
 	if !ok {
 		return nil, 0, false
 	}
-	text, ok := field(c, args, name)
-	if !ok {
-		return nil, 0, false
-	}
-	array, ok := wrap(c, member, text)
-	if !ok {
+	if _, ok := field(c, args, name); !ok {
 		return nil, 0, false
 	}
 	// agent_id is required, so it goes in before the fields are read.
-	whole := append(json.AppendString([]byte(`{"agent_id":{"value":`), string(id)), '}', ',')
-	return &mesos.AgentID{Value: ptr(string(id))}, size, decodeText(c, append(whole, array[1:]...), into)
+	whole := append(json.AppendString([]byte(`{"agent_id":{"value":`), string(id)), '}')
+	for _, name := range append(optional, name) {
+		text := args.Peek(name)
+		if len(text) == 0 {
+			continue
+		}
+		array, ok := wrap(c, name, text)
+		if !ok {
+			return nil, 0, false
+		}
+		whole = append(append(whole, ','), array[1:len(array)-1]...)
+	}
+	return &mesos.AgentID{Value: ptr(string(id))}, size, decodeText(c, append(whole, '}'), into)
 }
 
 func (s *Server) reserve(c *httpd.Ctx) {
 	call := &master.Call_ReserveResources{}
-	agent, size, ok := resourceForm(c, "resources", "resources", call)
+	agent, size, ok := resourceForm(c, call, "resources", "source")
 	if !ok {
 		return
 	}
@@ -162,7 +168,7 @@ func (s *Server) reserve(c *httpd.Ctx) {
 
 func (s *Server) unreserve(c *httpd.Ctx) {
 	call := &master.Call_UnreserveResources{}
-	agent, size, ok := resourceForm(c, "resources", "resources", call)
+	agent, size, ok := resourceForm(c, call, "resources")
 	if !ok {
 		return
 	}
@@ -172,7 +178,7 @@ func (s *Server) unreserve(c *httpd.Ctx) {
 
 func (s *Server) createVolumes(c *httpd.Ctx) {
 	call := &master.Call_CreateVolumes{}
-	agent, size, ok := resourceForm(c, "volumes", "volumes", call)
+	agent, size, ok := resourceForm(c, call, "volumes")
 	if !ok {
 		return
 	}
@@ -182,7 +188,7 @@ func (s *Server) createVolumes(c *httpd.Ctx) {
 
 func (s *Server) destroyVolumes(c *httpd.Ctx) {
 	call := &master.Call_DestroyVolumes{}
-	agent, size, ok := resourceForm(c, "volumes", "volumes", call)
+	agent, size, ok := resourceForm(c, call, "volumes")
 	if !ok {
 		return
 	}
