@@ -42,6 +42,54 @@ func TestPageIsWhatTheListSays(t *testing.T) {
 	}
 }
 
+func TestConformancePageIsWhatTheListsSay(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("../../..", ConformancePage))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, tests := rulesAndTests(t)
+	if string(page) != RenderConformance(rules, tests) {
+		t.Errorf("%s is not what the lists say; go run ./tools/conform features", ConformancePage)
+	}
+}
+
+func rulesAndTests(t *testing.T) ([]Rule, []MesosTest) {
+	t.Helper()
+	rules, err := Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := MesosTests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules, tests
+}
+
+// The lists are as long as Mesos has rules and tests of the areas that they are about,
+// so none of them is left out; that each is shown or has a reason, reading them checks.
+func TestNoRuleIsLeftOut(t *testing.T) {
+	rules, tests := rulesAndTests(t)
+	if len(rules) != 238 {
+		t.Errorf("got %d rules, want 238", len(rules))
+	}
+	perFile := map[string]int{}
+	for _, m := range tests {
+		perFile[m.File]++
+	}
+	for file, want := range map[string]int{
+		"master_tests": 109, "master_validation_tests": 117, "partition_tests": 20, "reconciliation_tests": 14,
+		"reservation_tests": 20, "reservation_endpoints_tests": 21, "persistent_volume_tests": 24,
+		"persistent_volume_endpoints_tests": 21, "scheduler_http_api_tests": 19, "scheduler_tests": 23,
+		"master/update_framework_tests": 19, "master_slave_reconciliation_tests": 11, "operation_reconciliation_tests": 13,
+		"master_draining_tests": 10, "master_maintenance_tests": 12, "fault_tolerance_tests": 24,
+	} {
+		if perFile[file] != want {
+			t.Errorf("got %d tests of %s, want %d", perFile[file], file, want)
+		}
+	}
+}
+
 func TestListIsWhole(t *testing.T) {
 	all := items(t)
 	if len(all) != count {
@@ -59,6 +107,21 @@ func TestListIsWhole(t *testing.T) {
 
 func TestNamedTestsExist(t *testing.T) {
 	r := newRepository(t, "../../..")
+	rules, tests := rulesAndTests(t)
+	for _, rule := range rules {
+		for _, ref := range rule.Tests {
+			if err := r.find(ref); err != nil {
+				t.Errorf("rule %d: %v", rule.ID, err)
+			}
+		}
+	}
+	for _, m := range tests {
+		for _, ref := range m.Tests {
+			if err := r.find(ref); err != nil {
+				t.Errorf("%s %s: %v", m.File, m.Name, err)
+			}
+		}
+	}
 	for _, i := range items(t) {
 		for _, ref := range i.Tests {
 			if err := r.find(ref); err != nil {
@@ -76,7 +139,7 @@ func TestMissingTestsAreNoticed(t *testing.T) {
 		{Package: "alloc/nothing", Function: "TestScenarios"},
 		{Package: "alloc/core", Function: "newWorld"},
 		{Package: "alloc/core", Function: "TestScenarios", Scenario: "nothing"},
-		{Package: "alloc/core", Function: "TestTaskRules", Scenario: "agents"},
+		{Package: "alloc/core", Function: "TestTaskRules", Scenario: "no such case"},
 		{Package: "wire/resource", Function: "TestParseText", Scenario: "agents"},
 		{Client: "nothing"},
 	} {
@@ -94,6 +157,7 @@ func TestMissingTestsAreNoticed(t *testing.T) {
 		"1\ta\tf\tnot yet\t":                     "fields",
 		"1\ta\tf\tdone\tTestB\t":                 "want \"package Function\"",
 		"1\ta\tf\tdone\ta TestB scenario\t":      "want \"package Function\"",
+		"1\ta\tf\tdone\ta TestB ()\t":            "want \"package Function\"",
 		"1\ta\tf|g\tdone\ta TestB (scenario)\t":  "|",
 		"1\ta\tf\tnot yet\t\tnote\n2\ta\tf\tx\t": "item 2",
 	} {
@@ -107,12 +171,13 @@ func TestMissingTestsAreNoticed(t *testing.T) {
 type repository struct {
 	root    string
 	tests   map[string]map[string]bool // package → functions, read when asked for
+	texts   map[string]map[string]bool // package → texts in its tests, names of cases among them
 	clients map[string]bool
 }
 
 func newRepository(t *testing.T, root string) *repository {
 	t.Helper()
-	r := &repository{root: root, tests: map[string]map[string]bool{}, clients: map[string]bool{}}
+	r := &repository{root: root, tests: map[string]map[string]bool{}, texts: map[string]map[string]bool{}, clients: map[string]bool{}}
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "tools/conform/cases.go"), nil, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -156,11 +221,14 @@ func (r *repository) find(ref Test) error {
 		return nil
 	}
 	folder := scenarioFolders[ref.Package]
-	if folder == "" || ref.Function != "TestScenarios" && ref.Function != "TestRecordedHistories" {
-		return fmt.Errorf("%s %s plays no scenarios, so not %q", ref.Package, ref.Function, ref.Scenario)
+	if folder != "" && (ref.Function == "TestScenarios" || ref.Function == "TestRecordedHistories") {
+		_, err = os.Stat(filepath.Join(r.root, folder, ref.Scenario+".txt"))
+		return err
 	}
-	_, err = os.Stat(filepath.Join(r.root, folder, ref.Scenario+".txt"))
-	return err
+	if !r.texts[ref.Package][ref.Scenario] {
+		return fmt.Errorf("the tests of %s have no case %q, which %s should have", ref.Package, ref.Scenario, ref.Function)
+	}
+	return nil
 }
 
 func (r *repository) functions(pkg string) (map[string]bool, error) {
@@ -174,7 +242,7 @@ func (r *repository) functions(pkg string) (map[string]bool, error) {
 	if len(files) == 0 {
 		return nil, errors.New("no tests in " + pkg)
 	}
-	found := map[string]bool{}
+	found, texts := map[string]bool{}, map[string]bool{}
 	for _, name := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 		if err != nil {
@@ -185,7 +253,15 @@ func (r *repository) functions(pkg string) (map[string]bool, error) {
 				found[f.Name.Name] = true
 			}
 		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+				if text, err := strconv.Unquote(l.Value); err == nil {
+					texts[text] = true
+				}
+			}
+			return true
+		})
 	}
-	r.tests[pkg] = found
+	r.tests[pkg], r.texts[pkg] = found, texts
 	return found, nil
 }

@@ -36,7 +36,7 @@ type Item struct {
 type Test struct {
 	Package  string // below the module's root; empty for a client
 	Function string
-	Scenario string // a file that the test plays; empty if it plays none
+	Scenario string // a file that the test plays, or a case of its table; empty if none is meant
 	Client   string // a case of tools/conform clients
 }
 
@@ -79,15 +79,8 @@ func parseItem(line string, wantID int) (Item, error) {
 		return Item{}, fmt.Errorf("got id %q, want %d", f[0], wantID)
 	}
 	item := Item{ID: id, Area: f[1], Feature: f[2], Status: Status(f[3]), Note: f[5]}
-	for ref := range strings.SplitSeq(f[4], "; ") {
-		if ref == "" {
-			continue
-		}
-		test, err := parseTest(ref)
-		if err != nil {
-			return Item{}, err
-		}
-		item.Tests = append(item.Tests, test)
+	if item.Tests, err = parseTests(f[4]); err != nil {
+		return Item{}, err
 	}
 	return item, item.check()
 }
@@ -108,17 +101,32 @@ func (i Item) check() error {
 	return nil
 }
 
-// parseTest reads "package Function", "package Function (scenario)" or "client: name".
+// parseTests reads references that are separated by "; ".
+func parseTests(refs string) (tests []Test, err error) {
+	for ref := range strings.SplitSeq(refs, "; ") {
+		if ref == "" {
+			continue
+		}
+		test, err := parseTest(ref)
+		if err != nil {
+			return nil, err
+		}
+		tests = append(tests, test)
+	}
+	return tests, nil
+}
+
+// parseTest reads "package Function", "package Function (scenario or case)" or "client: name".
 func parseTest(ref string) (Test, error) {
 	if name, ok := strings.CutPrefix(ref, "client: "); ok {
 		return Test{Client: name}, nil
 	}
-	f := strings.Fields(ref)
+	f := strings.SplitN(ref, " ", 3)
 	if len(f) == 2 {
 		return Test{Package: f[0], Function: f[1]}, nil
 	}
 	if len(f) == 3 && len(f[2]) > 2 && f[2][0] == '(' && f[2][len(f[2])-1] == ')' {
 		return Test{Package: f[0], Function: f[1], Scenario: f[2][1 : len(f[2])-1]}, nil
 	}
-	return Test{}, fmt.Errorf("got test %q, want \"package Function\", \"package Function (scenario)\" or \"client: name\"", ref)
+	return Test{}, fmt.Errorf("got test %q, want \"package Function\", \"package Function (scenario or case)\" or \"client: name\"", ref)
 }

@@ -75,23 +75,26 @@ func Render(items []Item) string {
 }
 
 // remarks joins the tests of an item and its note.
-func remarks(i Item) string {
-	parts := make([]string, 0, len(i.Tests)+1)
-	for _, t := range i.Tests {
+func remarks(i Item) string { return shown(i.Tests, i.Note) }
+
+// shown names tests and adds a note.
+func shown(tests []Test, note string) string {
+	parts := make([]string, 0, len(tests)+1)
+	for _, t := range tests {
 		parts = append(parts, t.String())
 	}
 	text := strings.Join(parts, ", ")
-	if text != "" && i.Note != "" {
+	if text != "" && note != "" {
 		text += "; "
 	}
-	return text + i.Note
+	return text + note
 }
 
 // Command writes the page.
 func Command() *cobra.Command {
 	return &cobra.Command{
 		Use:   "features",
-		Short: "Write " + Page + ", the list of Mesos' features and what shows each",
+		Short: "Write " + Page + " and " + ConformancePage + ": what Mesos has, and what of ours shows it",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			items, err := Items()
@@ -102,7 +105,17 @@ func Command() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return os.WriteFile(filepath.Join(root, Page), []byte(Render(items)), 0o644)
+			rules, err := Rules()
+			if err != nil {
+				return err
+			}
+			tests, err := MesosTests()
+			if err != nil {
+				return err
+			}
+			return errors.Join(
+				os.WriteFile(filepath.Join(root, Page), []byte(Render(items)), 0o644),
+				os.WriteFile(filepath.Join(root, ConformancePage), []byte(RenderConformance(rules, tests)), 0o644))
 		},
 	}
 }
