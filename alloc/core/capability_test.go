@@ -60,28 +60,3 @@ func TestCapabilities(t *testing.T) {
 		t.Run(name, func(t *testing.T) { runStories(t, capabilityStories[kind]) })
 	}
 }
-
-// Agents of another region are for REGION_AWARE frameworks.
-func TestRegions(t *testing.T) {
-	for caps, want := range map[string]int{"MULTI_ROLE,REGION_AWARE": 2, "MULTI_ROLE": 1} {
-		w := newWorld(t)
-		w.opts.MasterInfo.Domain = someDomain()
-		w.start()
-		w.out.Reset()
-		w.must("subscribe f1 caps=" + caps + " failover=10")
-		for _, region := range []string{"r", "far"} {
-			a := &worldAgent{name: region}
-			w.agents[region] = a
-			w.newAgent(region, "cpus:1", nil)
-			a = w.agents[region]
-			w.must("disconnect " + region)
-			domain := someDomain()
-			domain.FaultDomain.Region.Name = &region
-			a.register.Agent.Domain = domain
-			w.registerAgent(a)
-		}
-		if got := len(w.core.frameworks["m-0000"].offers); got != want {
-			t.Errorf("capabilities %s: got offers of %d agents, want %d", caps, got, want)
-		}
-	}
-}

@@ -91,18 +91,3 @@ func TestRegistrationRules(t *testing.T) {
 		}
 	}
 }
-
-func TestRequiredDomain(t *testing.T) {
-	w := newWorld(t)
-	w.opts.RequireAgentDomain = true
-	w.opts.MasterInfo.Domain = someDomain()
-	w.start()
-	if got := w.must("agent a1 cpus:1"); !strings.Contains(got, "refused shutdown=false") || !strings.Contains(got, "no fault domain") {
-		t.Errorf("got %s, want a refusal", got)
-	}
-	a := w.agents["a1"]
-	a.register.Agent.Domain = someDomain()
-	if got := w.registerAgent(a); !strings.Contains(got, "registered m-S0") {
-		t.Errorf("with a domain got %s", got)
-	}
-}
