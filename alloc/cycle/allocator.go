@@ -58,7 +58,7 @@ type Allocator struct {
 	run     run
 	scratch scratch
 	stats   Metrics
-	checked // under the tag invariants
+	checks  checks // under the tag invariants
 }
 
 // scratch is memory that calls use and leave.

@@ -127,24 +127,35 @@ func (a *Allocator) checkRoles(shared bool) {
 	}
 }
 
-// noteConsumed remembers, before offers are made, what top-level roles consume.
-func (a *Allocator) noteConsumed() {
-	a.before = make(map[int32][]int64)
+// checks is what is remembered from the start of a cycle to its end.
+type checks struct {
+	consumed map[int32][]int64 // by role
+}
+
+// before remembers, before offers are made, what top-level roles consume.
+func (c *checks) before(a *Allocator) {
+	c.consumed = make(map[int32][]int64)
 	for _, id := range a.run.quotaRoles {
 		if a.roles[id].parent == 0 {
-			a.before[id] = slices.Clone(a.roles[id].consumed)
+			c.consumed[id] = slices.Clone(a.roles[id].consumed)
 		}
 	}
+}
+
+// after checks everything.
+func (c *checks) after(a *Allocator) {
+	a.checkLimits(c.consumed)
+	a.checkInvariants()
 }
 
 // checkLimits: no offer of this cycle took a subtree beyond the limit of its role. A
 // guarantee is served even if it is larger than the limit. With the scope of Mesos
 // children may pass the limit of their parent.
-func (a *Allocator) checkLimits() {
+func (a *Allocator) checkLimits(consumed map[int32][]int64) {
 	if a.opts.QuotaScope != Subtree {
 		return
 	}
-	for id, before := range a.before {
+	for id, before := range consumed {
 		r := &a.roles[id]
 		for d, l := range r.limit {
 			if most := max(l, element(r.guarantee, d), element(before, d)); l >= 0 && r.offered[d]+r.reservations[d] > most {
@@ -153,9 +164,4 @@ func (a *Allocator) checkLimits() {
 			}
 		}
 	}
-}
-
-// checked is what the checks remember from the start of a cycle to its end.
-type checked struct {
-	before map[int32][]int64 // consumed, by role
 }

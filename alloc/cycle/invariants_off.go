@@ -2,9 +2,9 @@
 
 package cycle
 
-// checkInvariants does nothing without the build tag "invariants".
-func (a *Allocator) checkInvariants() {}
+// checks does nothing without the build tag "invariants".
+type checks struct{}
 
-func (a *Allocator) noteConsumed() {}
+func (checks) before(*Allocator) {}
 
-type checked struct{}
+func (checks) after(*Allocator) {}

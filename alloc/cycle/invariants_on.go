@@ -36,7 +36,6 @@ func (a *Allocator) checkInvariants() {
 	}
 	a.checkFilters()
 	a.checkRoles(shared)
-	a.checkLimits()
 	a.checkIndices()
 }
 

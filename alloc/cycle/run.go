@@ -122,7 +122,7 @@ func (a *Allocator) cycle() {
 	r.seeds = [2]uint64{a.rng.next(), a.rng.next()}
 	r.order = a.collect(r.order[:0])
 	a.prepareQuota()
-	a.noteConsumed()
+	a.checks.before(a)
 	if len(r.order) == 0 && a.anyOfferable() {
 		a.roleTree.Refresh() // as in Mesos, looking at the order fixes weights of inner nodes
 	}
@@ -139,7 +139,7 @@ func (a *Allocator) cycle() {
 	if !a.candidates.IsEmpty() {
 		a.candidates.Clear()
 	}
-	a.checkInvariants()
+	a.checks.after(a)
 }
 
 // collect appends the candidates that may be offered and have something to offer.
