@@ -20,15 +20,15 @@ type media struct {
 
 // negotiate reads them from the headers of a request, in Mesos' order.
 func negotiate(c *httpd.Ctx) (m media, err error) {
-	header := func(name string) string { v, _ := c.RequestHeader(name); return string(v) }
+	header := func(name string) string { v, _ := lastHeader(c, name); return v }
 	content := header("Content-Type")
-	inner, hasInner := c.RequestHeader("Message-Content-Type")
+	inner, hasInner := lastHeader(c, "Message-Content-Type")
 	switch m.in, err = codec.FromContentType(content); {
 	case content == recordIO && !hasInner:
 		return m, httpd.Refusef(400, "Expecting 'Message-Content-Type' to be set for streaming requests")
 	case content == recordIO:
 		m.streamed = true
-		if m.in, err = codec.FromContentType(string(inner)); err != nil {
+		if m.in, err = codec.FromContentType(inner); err != nil {
 			return m, httpd.Refusef(415, "Expecting 'Message-Content-Type' of application/json or application/x-protobuf")
 		}
 	case errors.Is(err, codec.ErrMissing):
@@ -38,7 +38,7 @@ func negotiate(c *httpd.Ctx) (m media, err error) {
 	case hasInner:
 		return m, httpd.Refusef(415, "Expecting 'Message-Content-Type' to be not set for non-streaming requests")
 	}
-	_, hasMessageAccept := c.RequestHeader("Message-Accept")
+	_, hasMessageAccept := lastHeader(c, "Message-Accept")
 	var ok bool
 	switch m.out, ok = codec.Negotiate(header("Accept")); {
 	case ok && hasMessageAccept:
@@ -53,6 +53,16 @@ func negotiate(c *httpd.Ctx) (m media, err error) {
 		}
 	}
 	return m, nil
+}
+
+// lastHeader is the value of a header, the last if it comes several times: so Mesos
+// reads them, and mesos-go says by a second Accept what it wants.
+func lastHeader(c *httpd.Ctx, name string) (value string, ok bool) {
+	all := c.Request.Header.PeekAll(name)
+	if len(all) == 0 {
+		return "", false
+	}
+	return string(all[len(all)-1]), true
 }
 
 // allows reports whether a call of that type may come and be answered like that.

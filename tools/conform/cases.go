@@ -27,6 +27,8 @@ type clientCase struct {
 var cases = []clientCase{
 	{"msh: a command task", msh()},
 	{"msh: a pod", msh("-pod")},
+	{"msh: a shell on a terminal", mshInteractive()},
+	{"msh: a shell on a terminal, in a pod", mshInteractive("-pod")},
 	{"example-scheduler and example-executor: protobuf", exampleScheduler("protobuf")},
 	{"example-scheduler and example-executor: json", exampleScheduler("json")},
 	{"mwatch: the operator event stream", mwatch},
