@@ -110,6 +110,7 @@ func (s *Service) assemble() error {
 	s.whitelist.notify = s.loop.Notify
 	ho := s.opts.HTTP
 	ho.Actor, ho.Clock, ho.Logger = "master", s.opts.Clock, s.opts.Logger
+	ho.StreamRecordIO = true // for what is passed on to agents
 	ho.EnsureDefaults()
 	if err := ho.Validate(); err != nil {
 		return err

@@ -148,7 +148,15 @@ func (a *server) list(path string) ([]entry, error) {
 	if !info.IsDir() {
 		return nil, nil
 	}
+	return listOpen(f, path)
+}
+
+// listOpen lists an open directory, whose files are told below path.
+func listOpen(f *os.File, path string) ([]entry, error) {
 	infos, err := f.Readdir(-1)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, httpd.Refusef(400, "%s is not a directory", path)
+	}
 	if err != nil {
 		return nil, httpd.Refusef(500, "%v", err)
 	}
@@ -195,7 +203,11 @@ func (a *server) browse(c *httpd.Ctx) {
 		c.ReplyError(err)
 		return
 	}
-	b := []byte{'['}
+	c.ReplyJSON(200, appendEntries(nil, entries))
+}
+
+func appendEntries(b []byte, entries []entry) []byte {
+	b = append(b, '[')
 	for _, e := range entries {
 		b = text(append(b, '{'), "gid", e.gid)
 		b = text(b, "mode", modeText(e.info.Mode()))
@@ -208,7 +220,7 @@ func (a *server) browse(c *httpd.Ctx) {
 	if len(entries) > 0 {
 		b = b[:len(b)-1]
 	}
-	c.ReplyJSON(200, append(b, ']'))
+	return append(b, ']')
 }
 
 // modeText writes a mode as ls does.
@@ -263,15 +275,27 @@ func (a *server) readFile(c *httpd.Ctx) {
 	c.ReplyJSON(200, json.End(integer(b, "offset", offset)))
 }
 
-// number reads a query parameter; -1 if it is absent or -1.
-func number(c *httpd.Ctx, name string) (int64, error) {
+// signedNumber reads a query parameter; 0 if it is absent.
+func signedNumber(c *httpd.Ctx, name string) (int64, error) {
 	text := string(c.Query(name))
 	if text == "" {
-		return -1, nil
+		return 0, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return 0, httpd.Refusef(400, "Failed to convert '%s' to number.\n", text)
+	}
+	return n, nil
+}
+
+// number reads a query parameter; -1 if it is absent or -1.
+func number(c *httpd.Ctx, name string) (int64, error) {
+	if len(c.Query(name)) == 0 {
+		return -1, nil
+	}
+	n, err := signedNumber(c, name)
+	if err != nil {
+		return 0, err
 	}
 	if n < -1 {
 		return 0, httpd.Refusef(400, "Negative %s provided: %d.\n", name, n)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/caprock/caprock/agent/core"
@@ -51,6 +52,7 @@ type Options struct {
 
 type server struct {
 	Options
+	followers atomic.Int32 // files that are being followed
 }
 
 // endpoints say in a line what each path is for; /help shows them.
@@ -69,11 +71,13 @@ var endpoints = map[string]string{
 	"/files/read":          "reads from a file: ?path=&offset=&length=",
 	"/files/download":      "sends a file: ?path=",
 	"/files/debug":         "paths that are served",
+	"/tasks/file":          "a file of a task: ?framework_id=&task_id=&path=[&offset=][&follow=true]",
+	"/tasks/files":         "the files of a task: ?framework_id=&task_id=[&path=]",
 }
 
 // Register adds the endpoints to s.
 func Register(s *httpd.Server, o Options) {
-	a := &server{o}
+	a := &server{Options: o}
 	s.Handle("/health", func(c *httpd.Ctx) { c.ReplyEmpty(200) })
 	s.Handle("/version", func(c *httpd.Ctx) { c.ReplyJSON(200, build.Info(a.Release).AppendJSON(nil)) })
 	s.Handle("/flags", func(c *httpd.Ctx) { c.ReplyJSON(200, json.End(a.appendFlags([]byte{'{'}))) })
@@ -86,6 +90,8 @@ func Register(s *httpd.Server, o Options) {
 	s.Handle("/files/read", a.readFile)
 	s.Handle("/files/download", a.download)
 	s.Handle("/files/debug", a.filesDebug)
+	s.Handle("/tasks/files", a.taskFiles)
+	s.Handle("/tasks/file", a.taskFile)
 	s.Handle("/api/v1", a.operator)
 	daemon.Register(s, a.Verbosity, "slave(1)", endpoints, "slave(1)")
 }

@@ -2,7 +2,9 @@ package core
 
 import (
 	"path/filepath"
+	"slices"
 
+	"github.com/caprock/caprock/agent/record"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
@@ -35,4 +37,44 @@ func (c *Core) Printing() []Printing {
 		}
 	}
 	return all
+}
+
+// TaskSandbox finds where a task's files are: in a sandbox of its own, or for a task
+// of a custom executor in that executor's. Tasks that are over are found for as long
+// as their sandbox is remembered. running says whether the task may still print;
+// ok is false for a task that is not known here.
+func (c *Core) TaskSandbox(framework, id string) (directory string, running, ok bool) {
+	for _, f := range c.order {
+		if f.id != framework {
+			continue
+		}
+		if t := f.tasks[id]; t != nil && t.ct != nil {
+			return taskDirectory(t.ct.kind(), t.ct.rec.GetDirectory(), id), !t.terminal() || t.proc != nil && !t.proc.exited(), true
+		}
+		for _, ct := range f.containers {
+			if hasTask(ct.done, id) {
+				return taskDirectory(ct.kind(), ct.rec.GetDirectory(), id), false, true
+			}
+		}
+	}
+	// The latest of several runs under one id.
+	for _, done := range slices.Backward(c.completed) {
+		if done.Framework.Id.GetValue() == framework && hasTask(done.Tasks, id) {
+			return taskDirectory(done.Container.GetKind(), done.Container.GetDirectory(), id), false, true
+		}
+	}
+	return "", false, false
+}
+
+// taskDirectory is a task's own directory; that of a group's member is found by the
+// link that its sandbox has in the executor's.
+func taskDirectory(kind record.Container_Kind, directory, id string) string {
+	if kind == record.Container_DEFAULT {
+		return filepath.Join(directory, "tasks", id)
+	}
+	return directory
+}
+
+func hasTask(tasks []*mesos.Task, id string) bool {
+	return slices.ContainsFunc(tasks, func(t *mesos.Task) bool { return t.TaskId.GetValue() == id })
 }

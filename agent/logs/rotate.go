@@ -119,3 +119,14 @@ func copyFront(box *os.Root, file *os.File, name string, info fs.FileInfo, n int
 	}
 	return to.Close()
 }
+
+// Shortened returns where a reader of name goes on that was at offset when Rotate
+// took the front off, and size is left: what was cut is as long as the youngest
+// old file. Where none is kept that is not known, and reading goes on at the end.
+func Shortened(box *os.Root, name string, offset, size int64) int64 {
+	info, err := box.Lstat(old(name, 1))
+	if err != nil || info.Size() > offset {
+		return size
+	}
+	return min(offset-info.Size(), size)
+}

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openFlags keep an open from waiting for the other end of a pipe, and from
+// OpenFlags keep an open from waiting for the other end of a pipe, and from
 // making a terminal ours.
-const openFlags = unix.O_NONBLOCK | unix.O_NOCTTY
+const OpenFlags = unix.O_NONBLOCK | unix.O_NOCTTY
 
 // Owner is who a sandbox belongs to. The zero Owner is the agent itself.
 type Owner struct {

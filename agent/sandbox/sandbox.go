@@ -118,7 +118,7 @@ func (t *Tree) Open(path string) (*os.File, error) {
 	if !ok || !InSandbox(rel) {
 		return nil, ErrNotSandbox
 	}
-	return t.root.OpenFile(rel, os.O_RDONLY|openFlags, 0)
+	return t.root.OpenFile(rel, os.O_RDONLY|OpenFlags, 0)
 }
 
 // OpenRoot opens the directory of a sandbox at the absolute path.

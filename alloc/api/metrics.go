@@ -49,6 +49,7 @@ func (s *Server) metrics() []metric {
 	put("caprock/streams/cut", float64(f.Cut))
 	put("caprock/streams/events", float64(f.Records))
 	put("caprock/links", float64(s.links.count()))
+	s.relays.put(put)
 	if s.opts.Internals != nil {
 		s.opts.Internals(put)
 	}

@@ -74,6 +74,7 @@ type Server struct {
 	sizes     struct{ state, summary, slaves, frameworks, getState, other sizeHint }
 
 	explaining atomic.Int32 // explanations under way
+	relays     relays
 
 	visible sync.Once
 	loaded  chan struct{}
@@ -136,6 +137,9 @@ func (s *Server) Routes(h *httpd.Server) {
 	h.Handle("/api/v1/link", s.link)
 	h.Handle("/explain", s.explain)
 	h.Handle(frameworkStatePath, s.frameworkState)
+	h.Handle(agentPath, s.relayAgent)
+	h.Handle("/tasks/files", s.relayTask)
+	h.Handle("/tasks/file", s.relayTask)
 	s.legacyRoutes(h)
 }
 

@@ -60,7 +60,8 @@ over the file. Mesos' spellings (--work_dir, --no-switch_user, 15secs) are under
 	}
 	cmd.SetGlobalNormalizationFunc(flags.Normalize)
 	cmd.PersistentFlags().StringVar(&config, "config", "", "TOML file with flags")
-	cmd.AddCommand(allocCommand(), agentCommand(), devCommand(), runCommand(), versionCommand(), benchCommand(), explainCommand())
+	cmd.AddCommand(allocCommand(), agentCommand(), devCommand(), runCommand(), versionCommand(), benchCommand(), explainCommand(),
+		logsCommand(), filesCommand())
 	for _, sub := range cmd.Commands() {
 		flags.AddNegations(sub.Flags())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -189,12 +190,8 @@ func (r *run) tooSmall(has resource.Resources) {
 
 func (r *run) launch(ctx context.Context, o *mesos.Offer) error {
 	r.taskID = r.options.Name + "." + uuid.NewString()
-	address := o.GetUrl().GetAddress()
-	host := address.GetIp()
-	if host == "" {
-		host = address.GetHostname()
-	}
-	r.agentURL = fmt.Sprintf("%s://%s:%d", o.GetUrl().GetScheme(), host, address.GetPort())
+	// Through the allocator: the agent itself need not be reachable from here.
+	r.agentURL = strings.TrimSuffix(r.options.URL, "/") + "/agent/" + o.GetAgentId().GetValue()
 	err := r.client.Launch(ctx, o, 0, &mesos.TaskInfo{
 		Name:      proto.String(r.options.Name),
 		TaskId:    &mesos.TaskID{Value: proto.String(r.taskID)},

@@ -18,17 +18,18 @@ type Metrics struct {
 	Streams     uint64 // opened
 	StreamsCut  uint64 // ended because the peer did not read in time
 	Upgrades    uint64
+	Relays      uint64 // answers that came from another server
 }
 
 // String shows the counters on one line.
 func (m Metrics) String() string {
-	return fmt.Sprintf("conns=%d streams=%d accepted=%d over-bound=%d requests=%d refused=%d unreadable=%d panics=%d streams-total=%d streams-cut=%d upgrades=%d",
-		m.OpenConns, m.OpenStreams, m.Accepted, m.OverBound, m.Requests, m.Refused, m.Unreadable, m.Panics, m.Streams, m.StreamsCut, m.Upgrades)
+	return fmt.Sprintf("conns=%d streams=%d accepted=%d over-bound=%d requests=%d refused=%d unreadable=%d panics=%d streams-total=%d streams-cut=%d upgrades=%d relays=%d",
+		m.OpenConns, m.OpenStreams, m.Accepted, m.OverBound, m.Requests, m.Refused, m.Unreadable, m.Panics, m.Streams, m.StreamsCut, m.Upgrades, m.Relays)
 }
 
 type counters struct {
 	accepted, overBound, requests, refused, unreadable, panics atomic.Uint64
-	streams, streamsCut, upgrades                              atomic.Uint64
+	streams, streamsCut, upgrades, relays                      atomic.Uint64
 	openStreams                                                atomic.Int64
 }
 
@@ -45,5 +46,6 @@ func (c *counters) snapshot(openConns int) Metrics {
 		Streams:     c.streams.Load(),
 		StreamsCut:  c.streamsCut.Load(),
 		Upgrades:    c.upgrades.Load(),
+		Relays:      c.relays.Load(),
 	}
 }
