@@ -61,6 +61,10 @@ func (r *relays) put(put func(string, float64)) {
 
 func (s *Server) relayAgent(c *httpd.Ctx) {
 	id, target, _ := strings.Cut(string(c.Rest()), "/")
+	if id == "" {
+		c.ReplyText(400, "got no agent, want /agent/<agent id>/<path>")
+		return
+	}
 	if !slices.Contains(relayed, target) {
 		c.ReplyText(404, fmt.Sprintf("got path %q at an agent, want one of %s", target, strings.Join(relayed, ", ")))
 		return
