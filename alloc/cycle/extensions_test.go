@@ -157,3 +157,18 @@ func TestExplainNamesTheFirstRule(t *testing.T) {
 		}
 	}
 }
+
+// A limit holds over all agents that one cycle offers, for a role and what is below it.
+func TestLimitHoldsOverTheAgentsOfACycle(t *testing.T) {
+	c := newCluster(t, Options{ShuffleOff: true})
+	c.quota("a", "", "cpus:2")
+	c.framework("f1", "a/x")
+	c.framework("f2", "a")
+	c.agents(4, "cpus:1;disk:10")
+	if got := c.run(); len(got) != 2 {
+		t.Errorf("offers are %q, want two agents' cpus", got)
+	}
+	if total, available := c.a.Usage(); total[0]-available[0] != 2000 {
+		t.Errorf("%d milli of cpus are offered, want 2000", total[0]-available[0])
+	}
+}
