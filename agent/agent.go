@@ -152,7 +152,7 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 		Resources: total.ToProto(resource.PostRefinement), Attributes: attributes, Domain: o.Domain,
 		Version: o.Version, Instance: randomText(), BootID: bootID(),
 		KeepUser: o.RunAsAgent || os.Geteuid() != 0, EnableCFS: o.EnableCFS,
-		Environment:           o.ExecutorEnvironment,
+		Environment:           append(inherited(), o.ExecutorEnvironment...),
 		RegistrationTimeout:   int64(o.ExecutorRegistrationTimeout),
 		ReregistrationTimeout: int64(o.ExecutorReregistrationTimeout),
 		ShutdownGrace:         int64(o.ExecutorShutdownGracePeriod),
@@ -172,6 +172,18 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// inherited are the variables of the agent's own environment that executors get:
+// where Mesos' library is to be found and bound to, for those that use it.
+func inherited() []string {
+	var list []string
+	for _, name := range []string{"LIBPROCESS_IP", "MESOS_NATIVE_JAVA_LIBRARY", "MESOS_NATIVE_LIBRARY"} {
+		if value, ok := os.LookupEnv(name); ok {
+			list = append(list, name+"="+value)
+		}
+	}
+	return list
 }
 
 // open opens disk and kernel and recovers what an earlier agent left.

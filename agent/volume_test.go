@@ -231,3 +231,82 @@ func TestResourcesThatNoLongerFit(t *testing.T) {
 	alloc.kill("t")
 	alloc.await("t", mesos.TaskState_TASK_KILLED)
 }
+
+// A custom executor sees the volumes of its tasks in its sandbox while they live. One
+// that cannot be shown what a task needs is ended: it must not run with less.
+func TestVolumesOfCustomExecutors(t *testing.T) {
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, nil)
+	one, two := reserved(8, "one"), reserved(8, "two")
+	alloc.reserve(reserved(16, ""))
+	alloc.createVolume(one)
+	alloc.createVolume(two)
+	ex := customExecutor(t, "ex", "json")
+	alloc.launchOn(ex, true, false, on(custom("t1", "long"), one))
+	alloc.await("t1", mesos.TaskState_TASK_RUNNING)
+	link := filepath.Join(n.sandbox("ex"), "data")
+	if got, err := os.Readlink(link); err != nil || got != n.volume("one") {
+		t.Errorf("the executor sees %q, %v; want the volume", got, err)
+	}
+	alloc.kill("t1")
+	alloc.await("t1", mesos.TaskState_TASK_KILLED)
+	n.eventually("the link to go", func() bool { _, err := os.Lstat(link); return os.IsNotExist(err) })
+	alloc.launchOn(ex, false, false, on(custom("t2", "long"), one))
+	alloc.await("t2", mesos.TaskState_TASK_RUNNING)
+	alloc.launchOn(ex, false, false, on(custom("t3", "long"), two)) // at the same path
+	for _, id := range []string{"t2", "t3"} {
+		st := alloc.await(id, mesos.TaskState_TASK_LOST)
+		if st.GetReason() != mesos.TaskStatus_REASON_CONTAINER_UPDATE_FAILED || !strings.Contains(st.GetMessage(), "volume at data") {
+			t.Errorf("%s: got %v", id, st)
+		}
+	}
+}
+
+// A task of another user owns the volume that it uses.
+func TestVolumeBelongsToTheUserOfTheTask(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("runs a task as another user, which takes root")
+	}
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, nil)
+	v := reserved(8, "mine")
+	alloc.reserve(reserved(8, ""))
+	alloc.createVolume(v)
+	task := on(shell("t", "echo x > data/f && id -un && stat -c %U data/"), v)
+	task.Command.User = new("nobody")
+	alloc.launch(framework(), task)
+	alloc.await("t", mesos.TaskState_TASK_FINISHED)
+	if got := n.read("t", "stdout"); got != "nobody\nnobody\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// GROW and SHRINK change what the agent says it has; the data stays.
+func TestResizedVolume(t *testing.T) {
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, nil)
+	alloc.reserve(reserved(48, ""))
+	alloc.createVolume(reserved(16, "v"))
+	alloc.launch(framework(), on(shell("w", "echo kept > data/f"), reserved(16, "v")))
+	alloc.await("w", mesos.TaskState_TASK_FINISHED)
+	alloc.operate(&mesos.Offer_Operation{Type: mesos.Offer_Operation_GROW_VOLUME.Enum(),
+		GrowVolume: &mesos.Offer_Operation_GrowVolume{Volume: reserved(16, "v"), Addition: reserved(32, "")}})
+	alloc.operate(&mesos.Offer_Operation{Type: mesos.Offer_Operation_SHRINK_VOLUME.Enum(),
+		ShrinkVolume: &mesos.Offer_Operation_ShrinkVolume{Volume: reserved(48, "v"), Subtract: &mesos.Value_Scalar{Value: new(8.0)}}})
+	alloc.allApplied()
+	n.halt()
+	n.start()
+	alloc.wait("a volume of 40", func() bool {
+		for _, r := range alloc.registers[len(alloc.registers)-1].Total {
+			if r.GetDisk().GetPersistence().GetId() == "v" {
+				return r.Scalar.GetValue() == 40
+			}
+		}
+		return false
+	})
+	alloc.launch(framework(), on(shell("r", "cat data/f"), reserved(40, "v")))
+	alloc.await("r", mesos.TaskState_TASK_FINISHED)
+	if got := n.read("r", "stdout"); got != "kept\n" {
+		t.Errorf("the volume holds %q", got)
+	}
+}

@@ -46,6 +46,10 @@ type world struct {
 	order   []string
 	acks    []*link.Acknowledge
 	disks   simDisks
+	// sends counts the updates that arrived, by task; destroyed lists containers.
+	sends     map[string]int
+	destroyed []string
+	bootID    string
 	// muteOperations leaves the ends of operations unacknowledged.
 	muteOperations bool
 	reports        []*link.OperationUpdate
@@ -83,6 +87,7 @@ func newWorld(t fataler) *world {
 	w := &world{
 		t: t, now: Time{Wall: 1e18, Mono: 1}, disk: map[string][]byte{}, procs: map[string]*simProcess{},
 		starts: map[string]int{}, alloc: map[string]*simTask{}, executors: map[string]*simExecutor{}, disks: newSimDisks(),
+		sends: map[string]int{}, bootID: "boot",
 	}
 	w.boot()
 	return w
@@ -101,7 +106,9 @@ func testOptions(seed byte) Options {
 // boot starts an agent on what is on disk.
 func (w *world) boot() {
 	w.seed++
-	w.core = New(testOptions(w.seed))
+	opts := testOptions(w.seed)
+	opts.BootID = w.bootID
+	w.core = New(opts)
 	for _, k := range slices.Sorted(maps.Keys(w.disk)) {
 		if err := w.core.Load(k, w.disk[k]); err != nil {
 			w.t.Fatalf("load: %v", err)
@@ -204,6 +211,7 @@ func (w *world) do(e Effect) {
 	case Destroy:
 		w.end(e.ID, sigKill)
 		delete(w.procs, e.ID)
+		w.destroyed = append(w.destroyed, e.ID)
 	case OpenStream, Reply, CloseStream:
 	case ContainerReply:
 		w.replies = append(w.replies, replyText(e))
@@ -316,6 +324,7 @@ func (w *world) update(u *link.StatusUpdate) {
 	if t == nil {
 		w.t.Fatalf("update for task %s, which was never launched", id)
 	}
+	w.sends[id]++
 	u = u.CloneVT()
 	uuid := string(u.Status.Uuid)
 	if uuid == t.last {
