@@ -2,6 +2,7 @@ package storm
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,8 @@ func Command() *cobra.Command {
 		Use:   "storm",
 		Short: "Measure registrations, reconnects and a restart with everybody at once",
 		Long: `Measure what happens when everybody comes at once: all agents register with an empty allocator, half of
-them lose their links and return, and the allocator is killed and started again while tasks run.`,
+them lose their links and return, tasks are launched, the fleet rests, and the allocator is killed and started again
+while the tasks run.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, c := range []struct {
@@ -54,6 +56,7 @@ them lose their links and return, and the allocator is killed and started again 
 	f.IntVar(&o.Frameworks, "frameworks", 200, "connected frameworks")
 	f.IntVar(&o.Roles, "roles", 10, "roles they are dealt over")
 	f.IntVar(&o.Tasks, "tasks", 50_000, "tasks that run when the allocator is killed")
+	f.DurationVar(&o.Heartbeats, "heartbeats", 15*time.Second, "how long the fleet answers pings and does nothing else; agents are pinged every 15s")
 	f.StringVar(&o.Shape, "shape", "plain", "`kind` of agents: plain or mixed")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.StringVar(&o.Allocator.URL, "allocator", "", "`URL` of a running allocator, instead of a fresh one; it is not killed")

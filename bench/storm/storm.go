@@ -18,6 +18,8 @@ type Options struct {
 	Agents, Links, Frameworks, Roles int
 	// Tasks that run when the allocator is killed; 0 skips launching, not the kill.
 	Tasks int
+	// Heartbeats is how long the fleet does nothing but answer pings; 0 skips that.
+	Heartbeats time.Duration
 	// Shape of the agents, a name.
 	Shape     string
 	Allocator world.AllocatorOptions
@@ -65,7 +67,7 @@ func Run(ctx context.Context, o Options, progress *world.Progress) (rows []Row, 
 	defer func() { err = errors.Join(err, s.allocator.Stop()) }()
 	s.fleet = world.NewFleet(world.FleetOptions{Agents: o.Agents, Links: o.Links, Shape: shape, Behaviour: world.Running})
 	defer func() { s.fleet.Close() }()
-	steps := []func(context.Context) error{s.cold, s.subscribe, s.vanish, s.launch}
+	steps := []func(context.Context) error{s.cold, s.subscribe, s.vanish, s.launch, s.beat}
 	if s.allocator.Ours() {
 		steps = append(steps, s.kill)
 	}
@@ -189,6 +191,29 @@ func (s *storm) vanish(ctx context.Context) error {
 	s.fleet.Forgive()
 	gone := s.o.Agents - s.fleet.Registered()
 	return s.phase("agents back after their links broke", gone, func() error { return s.connect(ctx) })
+}
+
+// beat lets the fleet do nothing but answer pings, while its tasks run. Its row counts
+// the pings, and shows what the allocator needs at rest.
+func (s *storm) beat(ctx context.Context) error {
+	if s.o.Heartbeats == 0 {
+		return nil
+	}
+	before := s.fleet.Pings()
+	end := time.NewTimer(s.o.Heartbeats)
+	defer end.Stop()
+	err := s.phase("heartbeats of the whole fleet", 0, func() error {
+		return s.wait(ctx, func() bool {
+			select {
+			case <-end.C:
+				return true
+			default:
+				return false
+			}
+		})
+	})
+	s.rows[len(s.rows)-1].Count = int(s.fleet.Pings() - before)
+	return err
 }
 
 func (s *storm) launch(ctx context.Context) error {
