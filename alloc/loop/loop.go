@@ -60,6 +60,10 @@ type round struct {
 	began int64 // Mono time of its drain
 }
 
+// spareRounds is how many rounds wait to be used again; as many are on their way to the
+// disk when it is slow.
+const spareRounds = 64
+
 // step marks where a step's changes and effects end in its round's output.
 type step struct{ changed, effects int }
 
@@ -73,7 +77,7 @@ func New(c Core, j Journal, s Sink, opts Options) (*Loop, error) {
 		opts: opts, core: c, journal: j, sink: s,
 		inbox:   newInbox(opts.InboxCommands, opts.InboxBytes),
 		durable: make(chan *round, opts.ReleaseQueue),
-		spare:   make(chan *round, opts.ReleaseQueue),
+		spare:   make(chan *round, spareRounds),
 		ended:   make(chan struct{}),
 	}, nil
 }

@@ -177,13 +177,32 @@ func grow(b []byte, n int) []byte {
 	if cap(b)-len(b) >= n {
 		return b[:len(b)+n]
 	}
+	if len(b)+n > keepBytes {
+		if large, ok := largeBuffers.Get().(*[]byte); ok && cap(*large) >= len(b)+n {
+			bigger := (*large)[:len(b)+n]
+			copy(bigger, b)
+			return bigger
+		}
+	}
 	bigger := make([]byte, len(b)+n, max(2*cap(b), len(b)+n, 512))
 	copy(bigger, b)
 	return bigger
 }
 
-// keepBytes is the largest buffer that an idle link holds on to.
-const keepBytes = 4 << 10
+// keepBytes is the largest buffer that an idle link holds on to. Larger ones, up to
+// lendBytes, are lent to whichever link needs one.
+const (
+	keepBytes = 4 << 10
+	lendBytes = 1 << 20
+)
+
+var largeBuffers sync.Pool
+
+func giveBack(b []byte) {
+	if cap(b) > keepBytes && cap(b) <= lendBytes {
+		largeBuffers.Put(&b)
+	}
+}
 
 // write sends what is pending until nothing is.
 func (c *Conn[S, R, PR]) write() {
@@ -216,9 +235,11 @@ func (c *Conn[S, R, PR]) write() {
 func (c *Conn[S, R, PR]) restLocked() {
 	c.mu.writing = false
 	if cap(c.mu.spare) > keepBytes {
+		giveBack(c.mu.spare)
 		c.mu.spare = nil
 	}
 	if cap(c.mu.pending) > keepBytes || c.mu.err != nil {
+		giveBack(c.mu.pending)
 		c.mu.pending = nil
 	}
 	if c.mu.idle != nil {
