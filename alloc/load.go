@@ -26,7 +26,7 @@ const chunkRecords = 512
 // says how many there were. Decoding is most of the work, so it happens beside
 // the core's own: one goroutine reads, some decode, this one loads.
 func loadRecords(j *journal.Journal, c *core.Core) (int, error) {
-	decoders := max(1, runtime.GOMAXPROCS(0)-1)
+	decoders := max(1, runtime.NumCPU()-1)
 	todo, ordered := make(chan *chunk), make(chan *chunk, 2*decoders)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup

@@ -127,17 +127,12 @@ func (s *Service) load(co core.Options) (*core.Core, error) {
 		return nil, err
 	}
 	started := s.opts.Clock.Monotonic()
-	var records int
-	whileLoading(func() {
-		if records, err = loadRecords(s.journal, c); err != nil {
-			return
-		}
-		now := core.Time{Mono: int64(s.opts.Clock.Monotonic()), Wall: s.opts.Clock.Now().UnixNano()}
-		c.Recovered(now, &s.recovered)
-	})
+	records, err := loadRecords(s.journal, c)
 	if err != nil {
 		return nil, fmt.Errorf("load the state in %s: %w", s.opts.WorkDir, err)
 	}
+	now := core.Time{Mono: int64(s.opts.Clock.Monotonic()), Wall: s.opts.Clock.Now().UnixNano()}
+	c.Recovered(now, &s.recovered)
 	s.loadTook = s.opts.Clock.Monotonic() - started
 	s.opts.Logger.Info("state loaded", "work_dir", s.opts.WorkDir, "records", records,
 		"took", s.loadTook, "term", s.journal.Term())
@@ -191,7 +186,6 @@ func (s *Service) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.Background())
 	defer stopWork()
 	s.api.Start(work, s.loop)
-	go tuneHeap(work, s.opts.Clock)
 	s.whitelist.look() // before there is an agent, so that none is offered that should not be
 	go s.whitelist.watch(work)
 	looped, served := make(chan error, 1), make(chan error, 1)

@@ -60,9 +60,12 @@ type round struct {
 	began int64 // Mono time of its drain
 }
 
-// spareRounds is how many rounds wait to be used again; as many are on their way to the
-// disk when it is slow.
-const spareRounds = 64
+// spareRounds is how many rounds wait to be used again, and spareEntries how large they
+// may be: some hundred kB.
+const (
+	spareRounds  = 32
+	spareEntries = 1 << 13
+)
 
 // step marks where a step's changes and effects end in its round's output.
 type step struct{ changed, effects int }
@@ -277,7 +280,7 @@ func (l *Loop) perform(r *round) {
 
 // recycle keeps a round's memory for another one, unless it grew large.
 func (l *Loop) recycle(r *round) {
-	if cap(r.out.Records)+cap(r.out.Effects)+cap(r.out.Changed) > 1<<16 {
+	if cap(r.out.Records)+cap(r.out.Effects)+cap(r.out.Changed) > spareEntries {
 		return
 	}
 	r.out.Reset()

@@ -52,7 +52,8 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 				o.Logger.Warn(text)
 			}
 			settings(fs, func(name, value string) { o.Flags = append(o.Flags, api.Flag{Name: name, Value: value}) })
-			room := os.Getenv("GOGC") == ""
+			spreadOverCores()
+			room := os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == ""
 			if room {
 				debug.SetGCPercent(roomyPercent) // while the state is read, all of it stays
 			}

@@ -11,10 +11,12 @@ import (
 // first. With Go's default, a collection whenever the heap has doubled, a small
 // cluster spends a fifth of its CPU time on collections that memory would spare.
 // So small heaps may grow to several times what lives on them, and large ones, where
-// memory is what counts, to twice as in any Go program.
+// memory is what counts, to little more.
 const (
 	roomyPercent = 400
-	plainPercent = 100
+	// leastPercent: collections of a large heap cost CPU time in proportion to it, so
+	// they must not come too often.
+	leastPercent = 25
 	// heapComfort is what garbage and live data together may reach before
 	// room is taken back.
 	heapComfort = 640 << 20
@@ -28,7 +30,7 @@ func heapPercent(live uint64) int {
 		return roomyPercent
 	}
 	percent := (int64(heapComfort) - int64(live)) * 100 / int64(live)
-	return int(min(roomyPercent, max(plainPercent, percent)))
+	return int(min(roomyPercent, max(leastPercent, percent)))
 }
 
 // roomWhileSmall runs until ctx ends.
@@ -39,7 +41,8 @@ func roomWhileSmall(ctx context.Context) {
 	last := 0
 	for {
 		metrics.Read(sample)
-		if percent := heapPercent(sample[0].Value.Uint64()); percent != last {
+		// Each change stops the world for a moment.
+		if percent := heapPercent(sample[0].Value.Uint64()); percent < last*9/10 || percent > last*11/10 {
 			debug.SetGCPercent(percent)
 			last = percent
 		}
