@@ -49,6 +49,9 @@ type Options struct {
 	Version string
 	// Flags are shown by /flags and GET_FLAGS.
 	Flags []api.Flag
+	// ClusterID is what a new, empty store calls its cluster; default random. That of
+	// a cluster whose store was lost lets its agents come back with their tasks.
+	ClusterID string
 	// LogFile is served as /master/log; may be empty.
 	LogFile string
 

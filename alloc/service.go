@@ -81,7 +81,9 @@ func (s *Service) assemble() error {
 	co := s.opts.Core
 	co.MasterInfo = masterInfo(me, co.YoungCapabilities)
 	co.MasterInfo.Domain = s.opts.Domain
-	co.ClusterID = uuid.NewString()
+	if co.ClusterID = s.opts.ClusterID; co.ClusterID == "" {
+		co.ClusterID = uuid.NewString()
+	}
 	co.Allocator = net.JoinHostPort(me.hostname, strconv.Itoa(me.port))
 	if co.Seed == 0 {
 		id := uuid.New()

@@ -148,6 +148,10 @@ func (a *server) readState(r *agent.Response, t agent.Call_Type) error {
 		switch t {
 		case agent.Call_GET_AGENT:
 			r.GetAgent = &agent.Response_GetAgent{AgentInfo: v.Info, DrainConfig: v.DrainConfig}
+			if v.DrainSince != 0 {
+				// In whole seconds, as Mesos keeps it.
+				r.GetAgent.EstimatedDrainStartTime = &mesos.TimeInfo{Nanoseconds: new(v.DrainSince / 1e9 * 1e9)}
+			}
 		case agent.Call_GET_FRAMEWORKS:
 			r.GetFrameworks = getFrameworks(v)
 		case agent.Call_GET_EXECUTORS:
@@ -281,8 +285,10 @@ func (a *server) getContainers(r *agent.Response, call *agent.Call_GetContainers
 	if err != nil {
 		return httpd.Refusef(503, "Agent is stopping")
 	}
-	r.GetContainers = &agent.Response_GetContainers{}
 	for i := range list {
+		if r.GetContainers == nil { // with none Mesos leaves the member out
+			r.GetContainers = &agent.Response_GetContainers{}
+		}
 		b := &list[i]
 		st := a.measure(b).statistics()
 		out := &agent.Response_GetContainers_Container{

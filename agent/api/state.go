@@ -50,6 +50,7 @@ func (a *server) appendState(b []byte, v *core.View) []byte {
 	b = a.appendFlags(b)
 	if v.DrainConfig != nil {
 		b = append(v.DrainConfig.AppendJSON(json.Key(b, "drain_config")), ',')
+		b = double(b, "estimated_drain_start_time_seconds", float64(v.DrainSince/1e9))
 	}
 	b = append(json.Key(b, "frameworks"), '[')
 	for i := range v.Frameworks {

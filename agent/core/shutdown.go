@@ -187,7 +187,7 @@ func (c *Core) checkEmpty() {
 		return
 	}
 	if c.rec.DrainConfig != nil {
-		c.rec.DrainConfig = nil
+		c.rec.DrainConfig, c.rec.DrainStartNanos = nil, nil
 		c.agentDirty = true
 	}
 	if c.stopping != "" {
@@ -222,7 +222,7 @@ func (c *Core) drain(config *mesos.DrainConfig) {
 	if config == nil {
 		config = &mesos.DrainConfig{}
 	}
-	c.rec.DrainConfig = config
+	c.rec.DrainConfig, c.rec.DrainStartNanos = config, new(c.now.Wall)
 	c.agentDirty = true
 	for _, f := range slices.Clone(c.order) {
 		for _, t := range slices.Clone(f.order) {

@@ -15,7 +15,9 @@ type View struct {
 	Registered   bool
 	Allocator    string
 	DrainConfig  *mesos.DrainConfig
-	Operations   []*mesos.Operation
+	// DrainSince is when the allocator asked for it, in nanoseconds; 0 without a drain.
+	DrainSince int64
+	Operations []*mesos.Operation
 	// Frameworks with live containers come first in the order they came; Completed
 	// ones, of which only ended runs are left, follow in Ended.
 	Frameworks []FrameworkView
@@ -66,6 +68,7 @@ func (c *Core) View() *View {
 	v := &View{
 		AgentID: c.AgentID(), Info: c.AgentInfo(), Capabilities: capabilities, Total: c.res.Total,
 		Registered: c.registered, Allocator: c.allocator, DrainConfig: c.rec.DrainConfig,
+		DrainSince: c.rec.GetDrainStartNanos(),
 	}
 	for _, o := range c.operations {
 		v.Operations = append(v.Operations, o.rec.Operation)

@@ -225,10 +225,12 @@ type Agent struct {
 	AppliedSeq *uint64 `protobuf:"varint,3,opt,name=applied_seq,json=appliedSeq" json:"applied_seq,omitempty"`
 	Term       *uint64 `protobuf:"varint,4,opt,name=term" json:"term,omitempty"`
 	// Kernel boot during which the processes in these records were started.
-	BootId        *string            `protobuf:"bytes,5,opt,name=boot_id,json=bootId" json:"boot_id,omitempty"`
-	DrainConfig   *mesos.DrainConfig `protobuf:"bytes,9,opt,name=drain_config,json=drainConfig" json:"drain_config,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	BootId      *string            `protobuf:"bytes,5,opt,name=boot_id,json=bootId" json:"boot_id,omitempty"`
+	DrainConfig *mesos.DrainConfig `protobuf:"bytes,9,opt,name=drain_config,json=drainConfig" json:"drain_config,omitempty"`
+	// Since when it drains.
+	DrainStartNanos *int64 `protobuf:"varint,10,opt,name=drain_start_nanos,json=drainStartNanos" json:"drain_start_nanos,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Agent) Reset() {
@@ -301,6 +303,13 @@ func (x *Agent) GetDrainConfig() *mesos.DrainConfig {
 		return x.DrainConfig
 	}
 	return nil
+}
+
+func (x *Agent) GetDrainStartNanos() int64 {
+	if x != nil && x.DrainStartNanos != nil {
+		return *x.DrainStartNanos
+	}
+	return 0
 }
 
 // Resources is what the machine has to give. It outlives the agent's id: a new
@@ -1417,7 +1426,7 @@ var File_agent_record_record_proto protoreflect.FileDescriptor
 
 const file_agent_record_record_proto_rawDesc = "" +
 	"\n" +
-	"\x19agent/record/record.proto\x12\rcaprock.agent\x1a\x16wire/mesos/mesos.proto\"\xdb\x01\n" +
+	"\x19agent/record/record.proto\x12\rcaprock.agent\x1a\x16wire/mesos/mesos.proto\"\x87\x02\n" +
 	"\x05Agent\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x1d\n" +
 	"\n" +
@@ -1426,7 +1435,9 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"appliedSeq\x12\x12\n" +
 	"\x04term\x18\x04 \x01(\x04R\x04term\x12\x17\n" +
 	"\aboot_id\x18\x05 \x01(\tR\x06bootId\x128\n" +
-	"\fdrain_config\x18\t \x01(\v2\x15.mesos.v1.DrainConfigR\vdrainConfigJ\x04\b\x06\x10\aJ\x04\b\a\x10\bJ\x04\b\b\x10\t\"\xef\x01\n" +
+	"\fdrain_config\x18\t \x01(\v2\x15.mesos.v1.DrainConfigR\vdrainConfig\x12*\n" +
+	"\x11drain_start_nanos\x18\n" +
+	" \x01(\x03R\x0fdrainStartNanosJ\x04\b\x06\x10\aJ\x04\b\a\x10\bJ\x04\b\b\x10\t\"\xef\x01\n" +
 	"\tResources\x12(\n" +
 	"\x05total\x18\x01 \x03(\v2\x12.mesos.v1.ResourceR\x05total\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\fR\aversion\x122\n" +

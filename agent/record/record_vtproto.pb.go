@@ -46,6 +46,10 @@ func (m *Agent) CloneVT() *Agent {
 		tmpVal := *rhs
 		r.BootId = &tmpVal
 	}
+	if rhs := m.DrainStartNanos; rhs != nil {
+		tmpVal := *rhs
+		r.DrainStartNanos = &tmpVal
+	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -549,6 +553,9 @@ func (this *Agent) EqualVT(that *Agent) bool {
 		return false
 	}
 	if !this.DrainConfig.EqualVT(that.DrainConfig) {
+		return false
+	}
+	if p, q := this.DrainStartNanos, that.DrainStartNanos; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -1147,6 +1154,11 @@ func (m *Agent) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.DrainStartNanos != nil {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.DrainStartNanos))
+		i--
+		dAtA[i] = 0x50
 	}
 	if m.DrainConfig != nil {
 		size, err := m.DrainConfig.MarshalToSizedBufferVT(dAtA[:i])
@@ -2276,6 +2288,9 @@ func (m *Agent) SizeVT() (n int) {
 		l = m.DrainConfig.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
+	if m.DrainStartNanos != nil {
+		n += 1 + protohelpers.SizeOfVarint(uint64(*m.DrainStartNanos))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -2909,6 +2924,26 @@ func (m *Agent) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DrainStartNanos", wireType)
+			}
+			var v int64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.DrainStartNanos = &v
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

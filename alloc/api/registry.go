@@ -29,7 +29,7 @@ func (s *Server) registry(c *httpd.Ctx) {
 // appendMachines appends the maintenance schedule and the machines in it, once
 // there has been one.
 func appendMachines(b []byte, snap *view.Snapshot) []byte {
-	if snap.Maintenance == nil {
+	if snap.Maintenance == nil || snap.Maintenance.Rec.GetSchedule() == nil {
 		return b
 	}
 	var machines []*mesos.MachineInfo

@@ -377,5 +377,5 @@ func (c *Core) finishRegister(a *agentState, r *link.Register) {
 
 // agentInfoOf is a copy that shares what agents of one kind have in common.
 func (c *Core) agentInfoOf(i *mesos.AgentInfo) *mesos.AgentInfo {
-	return &mesos.AgentInfo{Hostname: i.Hostname, Port: i.Port, Resources: c.lists.given(i.Resources), Attributes: i.Attributes, Id: i.Id, Domain: i.Domain}
+	return &mesos.AgentInfo{Hostname: i.Hostname, Port: i.Port, Resources: c.lists.given(i.Resources), Attributes: i.Attributes, Id: i.Id, Checkpoint: i.Checkpoint, Domain: i.Domain}
 }

@@ -85,6 +85,7 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 	log.files(f, "caprock-alloc.log", "/master/log")
 	f.StringVar(&o.Whitelist, "whitelist", "", "`file` with the hosts whose agents are offered, one a line; read again every 5 seconds (default: all hosts)")
 	domainFlag(f, &o.Domain, "fault domain of the allocator, as JSON or a file: {\"fault_domain\": {\"region\": {\"name\": \"r1\"}, \"zone\": {\"name\": \"z1\"}}}")
+	f.StringVar(&o.ClusterID, "cluster-id", "", "`id` of the cluster if --work-dir is empty (default: a new one); that of a cluster whose work dir was lost takes its agents over")
 	f.StringVar(&o.Cluster, "cluster", "", "name of the cluster, for people")
 	coreFlags(cmd, &o.Core)
 	allocationFlags(f, &o.Core, &o.Loop.ForgetOffers)

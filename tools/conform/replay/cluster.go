@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // cluster is an allocator and an agent as the recording had them. Unlike a
@@ -19,6 +21,7 @@ import (
 // recording says so, and may have no agent at all.
 type cluster struct {
 	binary, dir string
+	id          string // what the allocator calls the cluster
 	log         io.Writer
 	alloc       *daemon
 	agent       *daemon // nil without one
@@ -40,8 +43,8 @@ func startCluster(ctx context.Context, binary string, withAgent, attributes bool
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{binary: binary, dir: dir, log: log}
-	c.alloc = c.daemon("alloc", allocatorFlags)
+	c := &cluster{binary: binary, dir: dir, id: uuid.NewString(), log: log}
+	c.alloc = c.daemon("alloc", append([]string{"--cluster-id=" + c.id}, allocatorFlags...))
 	if err := c.alloc.start(); err != nil {
 		return nil, errors.Join(err, c.stop())
 	}
@@ -79,15 +82,26 @@ func (c *cluster) StartAgent(ctx context.Context) error {
 	return c.awaitAgents(ctx, 1)
 }
 
-// awaitAgents waits until that many agents are registered.
+// awaitAgents waits until that many agents are registered and at work.
 func (c *cluster) awaitAgents(ctx context.Context, want int) error {
 	for deadline := time.Now().Add(startPatience); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		slaves, err := get(ctx, c.alloc.address, "/slaves")
-		if err == nil && len(listAt(slaves, "slaves")) == want {
+		list := listAt(slaves, "slaves")
+		if err == nil && (want == 0 && len(list) == 0 || want > 0 && countActive(list) == want) {
 			return nil
 		}
 	}
 	return fmt.Errorf("the allocator did not come to have %d agents", want)
+}
+
+func countActive(slaves []any) int {
+	n := 0
+	for _, s := range slaves {
+		if at(s, "active") == true {
+			n++
+		}
+	}
+	return n
 }
 
 // KillAgent ends it as a crash would; its tasks stay.
@@ -99,6 +113,20 @@ func (c *cluster) RestartAllocator() error {
 	c.agent.signal(syscall.SIGSTOP)
 	c.alloc.kill()
 	return c.alloc.start()
+}
+
+// ReplaceAllocator puts an allocator that knows nothing in the place of the one that
+// runs, as a Mesos master with its registry in memory is after a restart.
+func (c *cluster) ReplaceAllocator(ctx context.Context) error {
+	c.agent.signal(syscall.SIGSTOP)
+	c.alloc.kill()
+	if err := os.RemoveAll(c.alloc.dir); err != nil {
+		return err
+	}
+	if err := c.alloc.start(); err != nil {
+		return err
+	}
+	return c.ResumeAgent(ctx)
 }
 
 func (c *cluster) ResumeAgent(ctx context.Context) error {

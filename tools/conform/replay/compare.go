@@ -82,6 +82,7 @@ func (c *comparison) object(where, key string, recorded, live map[string]any, is
 		within = free
 	}
 	seen := make(map[string]bool, len(recorded))
+	race := inRace(key, recorded)
 	for _, k := range sortedKeys(recorded) {
 		// Keys can be ids, and paths of the machine.
 		as := c.ids.replace(k)
@@ -91,7 +92,7 @@ func (c *comparison) object(where, key string, recorded, live map[string]any, is
 		seen[as] = true
 		l, ok := live[as]
 		if !ok {
-			if optionalKeys[k] {
+			if optionalKeys[k] || race && racing[k] {
 				continue
 			}
 			c.report(where+"."+k, "is missing; want %s", sample(recorded[k]))
@@ -103,7 +104,7 @@ func (c *comparison) object(where, key string, recorded, live map[string]any, is
 		return
 	}
 	for _, k := range sortedKeys(live) {
-		if !seen[k] && !optionalKeys[k] {
+		if !seen[k] && !optionalKeys[k] && !(race && racing[k]) {
 			c.report(where+"."+k, "is too much; got %s", sample(live[k]))
 		}
 	}

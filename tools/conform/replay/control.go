@@ -3,7 +3,6 @@ package replay
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -113,18 +112,39 @@ func (w *World) hasArea(part string) bool {
 	return false
 }
 
-// devWorlds plays each world on a cluster of its own.
+// devWorlds plays each world on a cluster of its own, unless its agent was there
+// before its master: then it goes on with the cluster of the world before.
 func (o *options) devWorlds(ctx context.Context, worlds []*World, report *Report, log func(string, ...any)) error {
-	for _, w := range worlds {
-		if w.Counted() == 0 {
-			continue
+	var c *cluster
+	defer func() {
+		if c != nil {
+			c.stop()
 		}
-		if reason := needsFlags(w); reason != "" {
-			report.notRun[reason] += w.Counted()
+	}()
+	ids := newIds()
+	for i, w := range worlds {
+		if !o.needed(worlds, i, report) {
 			continue
 		}
 		started := time.Now()
-		results, err := o.devWorld(ctx, w, log)
+		var err error
+		if c != nil && i > 0 && w.follows(worlds[i-1]) {
+			err = c.ReplaceAllocator(ctx)
+		} else {
+			if c != nil {
+				c.stop()
+			}
+			ids = newIds()
+			c, err = o.newCluster(ctx, w)
+		}
+		if err != nil {
+			return fmt.Errorf("world %s: %w", w.Name, err)
+		}
+		on := scene{control: c, ids: ids, last: i+1 == len(worlds) || !worlds[i+1].follows(w)}
+		if !on.last {
+			on.keep = remember(worlds[i+1]).frameworks
+		}
+		results, err := play(ctx, w, c.target(), on, log)
 		report.add(results)
 		log("world %s: %d exchanges in %v", w.Name, len(w.Exchanges), time.Since(started).Round(time.Second))
 		if err != nil {
@@ -134,19 +154,22 @@ func (o *options) devWorlds(ctx context.Context, worlds []*World, report *Report
 	return nil
 }
 
-func (o *options) devWorld(ctx context.Context, w *World, log func(string, ...any)) ([]Result, error) {
-	c, err := o.newCluster(ctx, w)
-	if err != nil {
-		return nil, err
+// needed says whether a world is to be played: it counts, or the next does, which
+// follows it.
+func (o *options) needed(worlds []*World, i int, report *Report) bool {
+	w := worlds[i]
+	if reason := needsFlags(w); reason != "" {
+		report.notRun[reason] += w.Counted()
+		return false
 	}
-	defer c.stop()
-	if agent := masterPart(remember(w).agent()); c.agent != nil && agent != "" && !masterOf(w.Exchanges)[agent] {
-		// The recorded master was younger than its agent.
-		if err := errors.Join(c.RestartAllocator(), c.ResumeAgent(ctx)); err != nil {
-			return nil, err
-		}
-	}
-	return play(ctx, w, c.target(), c, log)
+	return w.Counted() > 0 || i+1 < len(worlds) && worlds[i+1].follows(w) && o.needed(worlds, i+1, report)
+}
+
+// follows says whether w is of a master that came after that of before, with the
+// same agent.
+func (w *World) follows(before *World) bool {
+	agent := remember(w).agent()
+	return agent != "" && before.port == w.port && remember(before).agent() == agent && !masterOf(w.Exchanges)[masterPart(agent)]
 }
 
 func (o *options) newCluster(ctx context.Context, w *World) (*cluster, error) {

@@ -41,7 +41,20 @@ var optionalKeys = map[string]bool{"git_sha": true, "git_branch": true, "git_tag
 // freeTrees name objects whose members are settings or measurements of the
 // daemon itself. The recorded members must be there with their types; others may be
 // beside them.
-var freeTrees = map[string]bool{"statistics": true, "metrics": true, "get_metrics": true, "get_version": true}
+var freeTrees = map[string]bool{"statistics": true, "metrics": true, "get_metrics": true, "get_version": true,
+	// How long a level that was set holds is a matter of real time, which is not kept.
+	"get_logging_level": true}
+
+// racing are members of the container_status of a nested container that are there if
+// Mesos' containerizer knew the container already, or still, when its agent asked:
+// the same state of the same kind of task has them in one recording and not in another.
+var racing = map[string]bool{"network_infos": true, "executor_pid": true}
+
+// inRace says whether the members named in racing are undetermined in an object that
+// stands under key.
+func inRace(key string, object map[string]any) bool {
+	return key == "container_status" && at(object, "container_id", "parent") != nil
+}
 
 // ownTrees name objects and lists in which not even the names are determined: the
 // flags that a daemon has. That they are there, with texts for values, is compared.
@@ -54,7 +67,7 @@ var freeTargets = []string{"/metrics/snapshot", "/system/stats.json", "/version"
 var recordedPorts = regexp.MustCompile(`^150\d\d$`)
 
 // recordedPath matches paths of the machine that the recording was made on.
-var recordedPath = regexp.MustCompile(`/srv/mesos|/usr/lib/mesos`)
+var recordedPath = regexp.MustCompile(`/srv/mesos|/usr/lib/mesos|/tmp/r/mesos|/usr/libexec/mesos`)
 
 // freeBody says whether nothing in a response to this request is determined but
 // its form.
@@ -66,8 +79,12 @@ func freeBody(r *Message) bool {
 		}
 	}
 	// What a daemon wrote to its log is its own affair.
-	return strings.Contains(r.Target(), "/log") && strings.HasPrefix(path, "/files/") ||
-		strings.Contains(string(r.Body), `/log"`) && strings.Contains(string(r.Body), "_FILE")
+	if strings.Contains(r.Target(), "/log") && strings.HasPrefix(path, "/files/") {
+		return true
+	}
+	body := string(r.Body)
+	aboutLog := strings.Contains(body, "/master/log") || strings.Contains(body, "/slave/log")
+	return aboutLog && (strings.Contains(body, "_FILE") || r.Header("Content-Type") == "application/x-protobuf")
 }
 
 // determined says how the member key of an object is compared. value is the

@@ -127,7 +127,9 @@ func masterPart(id string) string {
 func (r *runner) planClose(st *step, s *stream, diff []Difference) {
 	finish := func(ctx context.Context) {
 		r.await(ctx, func() bool { return len(r.missingGroups(s, time.Time{})) == 0 })
-		s.close()
+		if f := r.frameworks[s.exchange.Response.Header("Mesos-Stream-Id")]; f == nil || r.keep[f.recordedFramework] == nil {
+			s.close()
+		}
 		events, _ := s.seen()
 		t := r.ids.try()
 		diff = append(diff, compareEvents(s.exchange.Response.Events, s.api, events, r.launched, t)...)

@@ -80,7 +80,9 @@ func (r *runner) planInvented(times map[*Exchange]time.Time) {
 			}
 		}
 		r.add(when, func(ctx context.Context) { r.subscribe(ctx, id, u.framework, inventSubscribe(info, u.calls)) })
-		r.add(u.last.Add(10*time.Millisecond), func(context.Context) { r.hangUp(id) })
+		if r.keep[u.framework] == nil {
+			r.add(u.last.Add(10*time.Millisecond), func(context.Context) { r.hangUp(id) })
+		}
 	}
 }
 

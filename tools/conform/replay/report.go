@@ -11,17 +11,18 @@ import (
 
 // Report adds up results by area.
 type Report struct {
-	areas  map[string]*areaReport
-	notRun map[string]int // exchanges by reason
+	areas   map[string]*areaReport
+	notRun  map[string]int // exchanges by reason
+	allowed map[string]int // likewise; one may have several
 }
 
 type areaReport struct {
-	same, different int
-	results         []Result
+	same, allowed, different int
+	results                  []Result
 }
 
 func newReport() *Report {
-	return &Report{areas: map[string]*areaReport{}, notRun: map[string]int{}}
+	return &Report{areas: map[string]*areaReport{}, notRun: map[string]int{}, allowed: map[string]int{}}
 }
 
 // add takes in the results of a world; those of exchanges that nobody asked
@@ -40,8 +41,23 @@ func (r *Report) add(results []Result) {
 			a.same++
 			continue
 		}
+		if result.Allowed() {
+			a.allowed++
+			r.reasons(result)
+			continue
+		}
 		a.different++
 		a.results = append(a.results, result)
+	}
+}
+
+func (r *Report) reasons(result Result) {
+	seen := map[string]bool{}
+	for _, d := range result.Differences {
+		if reason := allowedIn(result.Area, d); !seen[reason] {
+			seen[reason] = true
+			r.allowed[reason]++
+		}
 	}
 }
 
@@ -66,13 +82,16 @@ func (r *Report) names() []string {
 // Table prints a line per area.
 func (r *Report) Table(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "same\tdifferent\t  area")
+	fmt.Fprintln(t, "same\tallowed\tdifferent\t  area")
 	for _, n := range r.names() {
-		fmt.Fprintf(t, "%d\t%d\t  %s\n", r.areas[n].same, r.areas[n].different, n)
+		fmt.Fprintf(t, "%d\t%d\t%d\t  %s\n", r.areas[n].same, r.areas[n].allowed, r.areas[n].different, n)
 	}
 	t.Flush()
-	for reason, n := range r.notRun {
-		fmt.Fprintf(w, "%d not run: %s\n", n, reason)
+	for _, reason := range sortedReasons(r.allowed) {
+		fmt.Fprintf(w, "%d allowed: %s\n", r.allowed[reason], reason)
+	}
+	for _, reason := range sortedReasons(r.notRun) {
+		fmt.Fprintf(w, "%d not run: %s\n", r.notRun[reason], reason)
 	}
 }
 
@@ -141,6 +160,15 @@ func (r *Report) Groups(w io.Writer) {
 		c := causes[k]
 		fmt.Fprintf(w, "%4d × %s\n       in %s\n       %s\n", c.exchanges, k, strings.Join(sortedSet(c.areas), ", "), c.example)
 	}
+}
+
+func sortedReasons(m map[string]int) []string {
+	reasons := make([]string, 0, len(m))
+	for reason := range m {
+		reasons = append(reasons, reason)
+	}
+	sort.Strings(reasons)
+	return reasons
 }
 
 func sortedSet(m map[string]bool) []string {

@@ -63,6 +63,7 @@ type runner struct {
 	dir     string
 	log     func(string, ...any)
 	control *cluster // nil where only URLs are known
+	keep    map[string]*recordedFramework
 
 	steps      []*step
 	frameworks map[string]*framework // by recorded stream id
@@ -81,17 +82,25 @@ type runner struct {
 // Play replays a world against a target and tells what differed in those of its
 // exchanges that are counted. It ends early with ctx.
 func Play(ctx context.Context, w *World, target Target, log func(string, ...any)) ([]Result, error) {
-	return play(ctx, w, target, nil, log)
+	return play(ctx, w, target, scene{ids: newIds(), last: true}, log)
 }
 
-// play is Play with power over the cluster's processes unless c is nil.
-func play(ctx context.Context, w *World, target Target, c *cluster, log func(string, ...any)) ([]Result, error) {
+// scene is where a world is played.
+type scene struct {
+	control *cluster // nil: there is no power over the processes
+	ids     *Ids     // known from the worlds before
+	last    bool     // no other world goes on with what this one leaves
+	// keep holds the frameworks that the next world still knows.
+	keep map[string]*recordedFramework
+}
+
+func play(ctx context.Context, w *World, target Target, on scene, log func(string, ...any)) ([]Result, error) {
 	dir, err := os.MkdirTemp("", "conform-replay-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	r := &runner{target: target, world: w, past: remember(w), ids: newIds(), dir: dir, log: log, control: c,
+	r := &runner{target: target, world: w, past: remember(w), ids: on.ids, dir: dir, log: log, control: on.control, keep: on.keep,
 		frameworks: map[string]*framework{}, executors: map[string]*stream{}, offers: map[string][]string{},
 		late: map[string]bool{}, unmet: map[*Exchange]string{}, changed: make(chan struct{}, 1)}
 	if err := r.prepare(ctx); err != nil {
@@ -99,7 +108,9 @@ func play(ctx context.Context, w *World, target Target, c *cluster, log func(str
 	}
 	r.plan()
 	r.walk(ctx)
-	r.finish(ctx)
+	if on.last {
+		r.finish(ctx)
+	}
 	return r.results, ctx.Err()
 }
 
