@@ -26,6 +26,9 @@ func (c *Ctx) ReplyEmpty(status int) {
 	c.SetStatusCode(status)
 	c.Response.Header.SetNoDefaultContentType(true)
 	c.Response.ResetBody()
+	if c.IsHead() {
+		c.Response.Header.SetContentLength(0) // fasthttp says it only of what it sends
+	}
 }
 
 // Reply answers with a complete body, compressed if it is long and the client

@@ -54,7 +54,7 @@ func (r *Report) add(results []Result) {
 func (r *Report) reasons(result Result) {
 	seen := map[string]bool{}
 	for _, d := range result.Differences {
-		if reason := allowedIn(result.Area, d); !seen[reason] {
+		if reason := allowedIn(result.Exchange, d); !seen[reason] {
 			seen[reason] = true
 			r.allowed[reason]++
 		}
