@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -103,6 +104,62 @@ func TestPodOutOfMemory(t *testing.T) {
 		st := alloc.await(id, mesos.TaskState_TASK_FAILED)
 		if st.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY || !strings.Contains(st.GetMessage(), "Requested: 160MB") {
 			t.Errorf("%s: got %v, want that the limit of 160 MB was exceeded", id, st)
+		}
+	}
+}
+
+// limitIn reads the memory limit of the cgroup that a process is in, in MiB; a
+// bound beyond the machine is none.
+func limitIn(t *testing.T, pid string) int64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/" + strings.TrimSpace(pid) + "/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		for _, file := range []string{
+			filepath.Join("/sys/fs/cgroup/memory", parts[2], "memory.limit_in_bytes"), filepath.Join("/sys/fs/cgroup", parts[2], "memory.max"),
+		} {
+			v, err := os.ReadFile(file)
+			if err != nil || parts[1] != "memory" && parts[0] != "0" {
+				continue
+			}
+			if limit, err := strconv.ParseInt(strings.TrimSpace(string(v)), 10, 64); err == nil && limit < 1<<50 {
+				return limit >> 20
+			}
+			return 0
+		}
+	}
+	t.Fatalf("no memory cgroup among %s", b)
+	return 0
+}
+
+// A task's limits bound it in place of its request, infinity not at all; and a member
+// that does not share the cgroups of its pod is bounded alone.
+func TestLimitsReachTheKernel(t *testing.T) {
+	needsMemoryLimits(t)
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, nil)
+	line := "echo $$ > pid; exec sleep 1000"
+	bounded, unbounded, alone := shell("bounded", line), shell("unbounded", line), shell("alone", line)
+	bounded.Limits = map[string]*mesos.Value_Scalar{"mem": {Value: new(96.0)}}
+	unbounded.Limits = map[string]*mesos.Value_Scalar{"mem": {Value: new(math.Inf(1))}}
+	alone.Container = &mesos.ContainerInfo{Type: mesos.ContainerInfo_MESOS.Enum(), LinuxInfo: &mesos.LinuxInfo{ShareCgroups: new(false)}}
+	alloc.launch(framework(), shell("plain", line), bounded, unbounded)
+	alloc.pod("p", true, alone, shell("shares", line))
+	for id, want := range map[string]int64{"plain": 64, "bounded": 96, "unbounded": 0} {
+		alloc.await(id, mesos.TaskState_TASK_RUNNING)
+		n.eventually("the pid of "+id, func() bool { return n.exists(id, "pid") })
+		if got := limitIn(t, n.read(id, "pid")); got != want {
+			t.Errorf("%s: bounded by %d MiB, want %d (0: none)", id, got, want)
+		}
+	}
+	for id, want := range map[string]int64{"alone": 32 + 64, "shares": 32 + 2*64} {
+		alloc.await(id, mesos.TaskState_TASK_RUNNING)
+		n.eventually("the pid of "+id, func() bool { return n.podFile(id, "pid") != "" })
+		if got := limitIn(t, n.podFile(id, "pid")); got != want {
+			t.Errorf("%s: bounded by %d MiB, want %d", id, got, want)
 		}
 	}
 }

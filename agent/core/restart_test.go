@@ -100,3 +100,27 @@ func TestContainersOfTheDeadAreDestroyedAgain(t *testing.T) {
 		}
 	}
 }
+
+// A subscribed executor hears from the agent every 30 minutes, for the first time 30
+// minutes after it subscribed.
+func TestHeartbeatsOfExecutors(t *testing.T) {
+	w := newWorld(t)
+	w.connect()
+	w.launchExecutor("custom")
+	w.rest()
+	w.startOne(0, false)
+	w.rest()
+	for _, x := range w.executors {
+		w.subscribe(x)
+	}
+	w.rest()
+	w.advance(30*minute - second)
+	if w.heartbeats != 0 {
+		t.Fatalf("%d heartbeats before 30 minutes", w.heartbeats)
+	}
+	w.advance(second)
+	w.advance(30 * minute)
+	if w.heartbeats != 2 {
+		t.Fatalf("%d heartbeats within an hour, want 2", w.heartbeats)
+	}
+}

@@ -47,9 +47,10 @@ type world struct {
 	acks    []*link.Acknowledge
 	disks   simDisks
 	// sends counts the updates that arrived, by task; destroyed lists containers.
-	sends     map[string]int
-	destroyed []string
-	bootID    string
+	sends      map[string]int
+	destroyed  []string
+	heartbeats int
+	bootID     string
 	// muteOperations leaves the ends of operations unacknowledged.
 	muteOperations bool
 	reports        []*link.OperationUpdate
@@ -452,6 +453,8 @@ func (w *world) executorEvent(e Event) {
 				return string(u.Status.Uuid) == string(e.Event.Acknowledged.Uuid)
 			})
 			delete(x.tasks, e.Event.Acknowledged.TaskId.GetValue())
+		case executor.Event_HEARTBEAT:
+			w.heartbeats++
 		case executor.Event_SHUTDOWN:
 			w.end(id, 0)
 		}
