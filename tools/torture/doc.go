@@ -13,6 +13,12 @@
 //     and did not finish, or it is said to have finished and never began;
 //   - doubled: a task began more than once.
 //
+// With --live the agents alone are killed. They keep that many tasks of all kinds
+// alive: commands, commands with checks, groups, tasks of custom executors (which
+// this program is, too) and tasks on volumes, which are destroyed afterwards. When all
+// have ended, whatever is there of them is left over: processes, cgroups, mounts,
+// directories of volumes.
+//
 // A task that never began and was reported as dropped, lost or invalid is
 // neither: its framework knows and can launch it again.
 package main
