@@ -15,6 +15,10 @@
 // their order is random, so only the number of offers and the sum of scalars
 // per framework and role are given, and commands speak of the first N offers.
 //
+// Histories of ours, in testdata, have two headers more: "agents: by slot" visits
+// agents in the order of their slots, and "quota: subtree" lets quotas bind subtrees.
+// A word or verb that is not known is an error with its line.
+//
 // The clock moves only by "tick" (in steps of one second) and "jump". After every
 // command and step the allocator runs its cycle.
 package history
