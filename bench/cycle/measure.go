@@ -14,34 +14,45 @@ import (
 	"github.com/caprock/caprock/wire/resource"
 )
 
-// Report is the result of one shape.
+// Report is the result of one shape, as --json prints it.
 type Report struct {
-	Agents         int      `json:"agents"`
-	Frameworks     int      `json:"frameworks"`
-	Roles          int      `json:"roles"`
-	Partial        bool     `json:"partial,omitempty"`
-	Quota          string   `json:"quota,omitempty"`
-	DeclineSeconds float64  `json:"decline_s,omitempty"`
-	Rich           bool     `json:"rich,omitempty"`
-	Cycles         []Sample `json:"cycles"`
-	Median         Sample   `json:"median"`
-	AllocsPerCycle uint64   `json:"allocs_per_cycle"`
-	BytesPerAgent  int64    `json:"bytes_per_agent"`
-	AddFrameworks  float64  `json:"add_frameworks_cpu_s"`
-	AddAgents      float64  `json:"add_agents_cpu_s"`
-	Decline        float64  `json:"decline_cpu_s"`
-	Materialize    float64  `json:"materialize_cpu_s"`
-	Records        float64  `json:"records_cpu_s"`
-	Encode         float64  `json:"encode_cpu_s"`
-	EventCycle     float64  `json:"event_cycle_cpu_s"`
-	QuietCycle     float64  `json:"quiet_cycle_cpu_s"`
+	Agents     int      `json:"agents"`
+	Frameworks int      `json:"frameworks"`
+	Roles      int      `json:"roles"`
+	Cycles     []Sample `json:"cycles"`
+	Median     Sample   `json:"median"`
+	// AllocsPerCycle is what deciding allocates; records are not among it.
+	AllocsPerCycle uint64  `json:"allocs_per_cycle"`
+	BytesPerAgent  int64   `json:"bytes_per_agent"`
+	AddAgents      float64 `json:"add_agents_cpu_s"`
+
+	Parts Parts `json:"-"`
 }
 
-// Sample is one full cycle.
+// Sample is one full cycle: offers are decided, and their records made and encoded for the
+// journal.
 type Sample struct {
 	WallSeconds float64 `json:"wall_s"`
 	CPUSeconds  float64 `json:"cpu_s"`
 	Offers      int     `json:"offers"`
+}
+
+// Parts is CPU time of parts of a cycle, medians, and of other things measured on the way.
+type Parts struct {
+	Decide        float64 `json:"decide_cpu_s"`
+	Records       float64 `json:"records_cpu_s"`
+	Encode        float64 `json:"encode_cpu_s"`
+	RecordBytes   int     `json:"record_bytes"`
+	Floor         float64 `json:"floor_cpu_s"`
+	AddFrameworks float64 `json:"add_frameworks_cpu_s"`
+	Decline       float64 `json:"decline_cpu_s"`
+	EventCycle    float64 `json:"event_cycle_cpu_s"`
+	QuietCycle    float64 `json:"quiet_cycle_cpu_s"`
+	// Of shapes in which everything is refused: the refusals in force, what the process holds in
+	// memory with them, and a cycle after everything that is known of agents was forgotten.
+	Refusals    int     `json:"refusals,omitempty"`
+	RSSBytes    int64   `json:"rss_bytes,omitempty"`
+	RefusedScan float64 `json:"refused_scan_cpu_s,omitempty"`
 }
 
 // stopwatch measures wall time and the CPU time of the whole process, garbage
@@ -73,7 +84,7 @@ type bench struct {
 	result cycle.Result
 	now    int64
 	report Report
-	sink   int
+	sink   int // keeps the floor from being optimized away
 
 	batches core.OfferBatches
 	made    []record.Record
@@ -95,11 +106,11 @@ func Measure(s Shape) (*Report, error) {
 		return nil, fmt.Errorf("got %d roles for %d frameworks, want at least a framework for each", s.Roles, s.Frameworks)
 	}
 	b := &bench{shape: s, a: cycle.New(cycle.Options{Seed: 1, QuotaScope: cycle.Role})}
-	b.report = Report{
-		Agents: s.Agents, Frameworks: s.Frameworks, Roles: s.Roles, Partial: s.Partial,
-		Quota: s.Quota, DeclineSeconds: s.DeclineSeconds, Rich: s.Rich,
+	b.report = Report{Agents: s.Agents, Frameworks: s.Frameworks, Roles: s.Roles}
+	steps := []func() error{b.addFrameworks, b.addAgents, b.cycles, b.allocations, b.floor, b.quiet, b.event}
+	if s.Refused {
+		steps = []func() error{b.addFrameworks, b.addAgents, b.refuseAll, b.refusedCycles, b.allocations, b.floor}
 	}
-	steps := []func() error{b.addFrameworks, b.addAgents, b.cycles, b.quiet, b.event}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -125,7 +136,7 @@ func (b *bench) addFrameworks() error {
 		}
 	}
 	b.a.RunCycle(b.now, &b.result)
-	_, b.report.AddFrameworks = w.seconds()
+	_, b.report.Parts.AddFrameworks = w.seconds()
 	return nil
 }
 
@@ -178,13 +189,23 @@ func heapBytes() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// tick runs the periodic cycle.
-func (b *bench) tick() Sample {
+// decide runs the periodic cycle.
+func (b *bench) decide() {
 	b.now += interval
-	w := start()
 	b.a.RunCycle(b.now, &b.result)
-	wall, cpu := w.seconds()
-	return Sample{wall, cpu, len(b.result.Offers)}
+}
+
+// full is a whole cycle: what the service does up to the bytes for its journal.
+func (b *bench) full() (s Sample, decide, records, encode float64, err error) {
+	w := start()
+	b.decide()
+	_, decide = w.seconds()
+	b.makeRecords()
+	_, records = w.seconds()
+	err = b.encode()
+	s.WallSeconds, s.CPUSeconds = w.seconds()
+	s.Offers = len(b.result.Offers)
+	return s, decide, records - decide, s.CPUSeconds - records, err
 }
 
 func (b *bench) decline(seconds float64) error {
@@ -201,48 +222,65 @@ func (b *bench) decline(seconds float64) error {
 }
 
 func (b *bench) cycles() error {
-	b.tick()
+	b.decide()
 	if err := b.decline(b.shape.DeclineSeconds); err != nil {
 		return err
 	}
-	var decline, materialize, records, encode []float64
-	var allocs []uint64
-	for range b.shape.Cycles {
+	var decide, records, encode, decline []float64
+	for i := range b.shape.Cycles + 1 {
 		runtime.GC()
-		var m0, m1 runtime.MemStats
-		runtime.ReadMemStats(&m0)
-		s := b.tick()
-		runtime.ReadMemStats(&m1)
-		allocs = append(allocs, m1.Mallocs-m0.Mallocs)
-		b.report.Cycles = append(b.report.Cycles, s)
-		w := start()
-		b.makeRecords()
-		_, cpu := w.seconds()
-		records = append(records, cpu)
-		w = start()
-		if err := b.encode(); err != nil {
+		s, d, r, e, err := b.full()
+		if err != nil {
 			return err
 		}
-		_, cpu = w.seconds()
-		encode = append(encode, cpu)
-		w = start()
-		for i := range b.result.Offers {
-			b.sink += len(b.result.Offers[i].Resources())
-		}
-		_, cpu = w.seconds()
-		materialize = append(materialize, cpu)
-		w = start()
+		w := start()
 		if err := b.decline(b.shape.DeclineSeconds); err != nil {
 			return err
 		}
-		_, cpu = w.seconds()
+		if i == 0 {
+			continue // memory grows to its size
+		}
+		_, cpu := w.seconds()
 		decline = append(decline, cpu)
+		b.report.Cycles = append(b.report.Cycles, s)
+		decide, records, encode = append(decide, d), append(records, r), append(encode, e)
 	}
+	p := &b.report.Parts
 	b.report.Median = medianSample(b.report.Cycles)
-	b.report.Decline, b.report.Materialize = median(decline), median(materialize)
-	b.report.Records, b.report.Encode = median(records), median(encode)
-	slices.Sort(allocs)
-	b.report.AllocsPerCycle = allocs[len(allocs)/2]
+	p.Decide, p.Records, p.Encode, p.Decline = median(decide), median(records), median(encode), median(decline)
+	p.RecordBytes = len(b.encoded)
+	return nil
+}
+
+// allocations counts what the allocator allocates in a cycle; the records are not among it.
+func (b *bench) allocations() error {
+	var allocs []float64
+	for range 5 {
+		runtime.GC()
+		var m0, m1 runtime.MemStats
+		runtime.ReadMemStats(&m0)
+		b.decide()
+		runtime.ReadMemStats(&m1)
+		allocs = append(allocs, float64(m1.Mallocs-m0.Mallocs))
+		if err := b.decline(b.shape.DeclineSeconds); err != nil {
+			return err
+		}
+	}
+	b.report.AllocsPerCycle = uint64(median(allocs))
+	return nil
+}
+
+// floor measures what there would be to do if there were nothing but fair shares.
+func (b *bench) floor() error {
+	f := newFloor(b.shape.Agents, b.shape.Frameworks)
+	var cpu []float64
+	for range 5 {
+		w := start()
+		b.sink += f.cycle(b.shape.Agents)
+		_, c := w.seconds()
+		cpu = append(cpu, c)
+	}
+	b.report.Parts.Floor = median(cpu)
 	return nil
 }
 
@@ -276,16 +314,19 @@ func (b *bench) encode() error {
 // quiet measures a cycle that offers nothing: after one in which everything was
 // offered and nothing came back.
 func (b *bench) quiet() error {
-	b.tick()
+	b.decide()
 	kept := slices.Clone(b.result.Offers)
 	var cpu []float64
 	for range 5 {
-		cpu = append(cpu, b.tick().CPUSeconds)
+		w := start()
+		b.decide()
+		_, c := w.seconds()
+		cpu = append(cpu, c)
 		if n := len(b.result.Offers); n > 0 && b.shape.DeclineSeconds == 0 {
 			return fmt.Errorf("got %d offers in a cycle with nothing to offer, want none", n)
 		}
 	}
-	b.report.QuietCycle = median(cpu)
+	b.report.Parts.QuietCycle = median(cpu)
 	b.result.Offers = append(b.result.Offers[:0], kept...)
 	return nil
 }
@@ -311,7 +352,7 @@ func (b *bench) event() error {
 		_, c := w.seconds()
 		cpu = append(cpu, c)
 	}
-	b.report.EventCycle = median(cpu)
+	b.report.Parts.EventCycle = median(cpu)
 	return nil
 }
 

@@ -2,6 +2,8 @@ package cycle
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,6 +24,17 @@ func TestMeasureSmallShapes(t *testing.T) {
 		if r.Median.Offers < 50 || len(r.Cycles) != 3 {
 			t.Errorf("%+v: %d cycles with %d offers, want 3 with 50 or more", s, len(r.Cycles), r.Median.Offers)
 		}
+	}
+}
+
+// With everything refused nothing is offered, and every pair was refused once.
+func TestMeasureRefused(t *testing.T) {
+	r, err := Measure(Shape{Agents: 30, Frameworks: 7, Roles: 1, Refused: true, Cycles: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Median.Offers != 0 || r.Parts.Refusals != 30*7 || len(r.Cycles) != 3 {
+		t.Errorf("%d refusals and %d offers in %d cycles, want %d and none in 3", r.Parts.Refusals, r.Median.Offers, len(r.Cycles), 30*7)
 	}
 }
 
@@ -49,9 +62,13 @@ func TestCommandPrintsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
 		t.Fatalf("%v in %s", err, out.String())
 	}
-	for _, key := range []string{"agents", "frameworks", "roles", "cycles", "median", "allocs_per_cycle", "bytes_per_agent", "add_agents_cpu_s"} {
-		if _, ok := got[key]; !ok {
-			t.Errorf("the report has no %q", key)
+	if keys := slices.Sorted(maps.Keys(got)); !slices.Equal(keys, []string{"add_agents_cpu_s", "agents", "allocs_per_cycle", "bytes_per_agent",
+		"cycles", "frameworks", "median", "roles"}) {
+		t.Errorf("the report has %v", keys)
+	}
+	for _, sample := range append(got["cycles"].([]any), got["median"]) {
+		if keys := slices.Sorted(maps.Keys(sample.(map[string]any))); !slices.Equal(keys, []string{"cpu_s", "offers", "wall_s"}) {
+			t.Errorf("a cycle has %v", keys)
 		}
 	}
 	cmd.SetArgs([]string{"--quota=some"})

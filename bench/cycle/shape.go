@@ -24,6 +24,8 @@ type Shape struct {
 	// Rich gives agents attributes and frameworks offer constraints, filters on
 	// a tenth of the agents and a guarantee for each tenth role.
 	Rich bool
+	// Refused lets every framework refuse every agent for good, and measures cycles then.
+	Refused bool
 	// Cycles measured, after one that is not.
 	Cycles int
 	// Batch is how many agents are added between two cycles.
