@@ -8,8 +8,12 @@ import (
 	"testing"
 )
 
-// A cycle in steady state allocates nothing but what offers are kept in.
-func TestSteadyCycleAllocatesOnlyOffers(t *testing.T) {
+// A cycle in steady state allocates nothing: offers have their place in the Result, and their
+// lists are those of the cycle before.
+func TestSteadyCycleAllocatesNothing(t *testing.T) {
+	if checksInvariants {
+		t.Skip("checking the invariants allocates")
+	}
 	for _, filter := range []*Filter{nil, {RefuseSeconds: 3}} {
 		c := newCluster(t, Options{})
 		for i := range 20 {
@@ -24,7 +28,7 @@ func TestSteadyCycleAllocatesOnlyOffers(t *testing.T) {
 		}
 		// AllocsPerRun would count the declines too.
 		offers := 0
-		var allocs uint64
+		allocating := 0
 		for range 5 {
 			c.declineAll(filter)
 			c.now += 1e9
@@ -32,11 +36,13 @@ func TestSteadyCycleAllocatesOnlyOffers(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			c.a.RunCycle(c.now, &c.res)
 			runtime.ReadMemStats(&after)
-			allocs += after.Mallocs - before.Mallocs
+			if after.Mallocs != before.Mallocs {
+				allocating++
+			}
 			offers += len(c.res.Offers)
 		}
-		if allocs > 5 { // one piece of arena per cycle at most
-			t.Errorf("filter %v: %v allocations for %d offers, want at most the arena", filter, allocs, offers)
+		if allocating > 1 || offers != 1000 { // once it may have been the runtime
+			t.Errorf("filter %v: %d of 5 cycles with %d offers allocate, want none, and 1000 offers", filter, allocating, offers)
 		}
 		if allocs := testing.AllocsPerRun(20, func() { c.now += 1e9; c.a.RunCycle(c.now, &c.res) }); allocs != 0 && filter == nil {
 			t.Errorf("%v allocations in a cycle that has nothing to offer, want 0", allocs)

@@ -11,6 +11,9 @@ import (
 	"github.com/caprock/caprock/wire/resource"
 )
 
+// checksInvariants says whether checks do anything.
+const checksInvariants = true
+
 // checkInvariants recomputes after every cycle what is kept incrementally and
 // panics where they disagree. It costs O(everything).
 func (a *Allocator) checkInvariants() {
