@@ -51,39 +51,43 @@ func TestSteadyCycleAllocatesNothing(t *testing.T) {
 }
 
 // The cost of a full cycle over the dimensions that matter. See also the bench
-// command, which measures CPU time.
+// command, which measures CPU time and what is done with the offers.
 func BenchmarkFullCycle(b *testing.B) {
-	for _, shape := range []struct {
-		agents, frameworks, roles int
-		filter                    *Filter
-	}{
-		{1000, 100, 1, nil}, {10000, 1000, 1, nil}, {10000, 1000, 1000, nil}, {10000, 1000, 1, &Filter{RefuseSeconds: 3}},
-		{50000, 1000, 1, nil},
-	} {
-		filter := "none"
-		if shape.filter != nil {
-			filter = fmt.Sprintf("%gs", shape.filter.RefuseSeconds)
+	for _, agents := range []int{1000, 10000, 50000} {
+		for _, frameworks := range []int{50, 200, 1000} {
+			for _, roles := range []int{1, frameworks} {
+				for _, filter := range []*Filter{nil, {RefuseSeconds: 3}} {
+					benchmarkFullCycle(b, agents, frameworks, roles, filter)
+				}
+			}
 		}
-		b.Run(fmt.Sprintf("agents=%d/frameworks=%d/roles=%d/filter=%s", shape.agents, shape.frameworks, shape.roles, filter), func(b *testing.B) {
-			c := newCluster(b, Options{})
-			for i := range shape.frameworks {
-				c.framework(fmt.Sprintf("f%04d", i), fmt.Sprintf("r%d", i%shape.roles))
-			}
-			c.agents(shape.agents, "cpus:24;mem:4096;disk:4096;ports:[31000-32000]")
-			c.run()
-			offers := 0
-			b.ResetTimer()
-			for range b.N {
-				b.StopTimer()
-				c.declineAll(shape.filter)
-				c.now += 1e9
-				b.StartTimer()
-				c.a.RunCycle(c.now, &c.res)
-				offers += len(c.res.Offers)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(max(offers, 1)), "ns/offer")
-		})
 	}
+}
+
+func benchmarkFullCycle(b *testing.B, agents, frameworks, roles int, refuse *Filter) {
+	filter := "none"
+	if refuse != nil {
+		filter = fmt.Sprintf("%gs", refuse.RefuseSeconds)
+	}
+	b.Run(fmt.Sprintf("agents=%d/frameworks=%d/roles=%d/filter=%s", agents, frameworks, roles, filter), func(b *testing.B) {
+		c := newCluster(b, Options{})
+		for i := range frameworks {
+			c.framework(fmt.Sprintf("f%04d", i), fmt.Sprintf("r%d", i%roles))
+		}
+		c.agents(agents, "cpus:24;mem:4096;disk:4096;ports:[31000-32000]")
+		c.run()
+		offers := 0
+		b.ResetTimer()
+		for range b.N {
+			b.StopTimer()
+			c.declineAll(refuse)
+			c.now += 1e9
+			b.StartTimer()
+			c.a.RunCycle(c.now, &c.res)
+			offers += len(c.res.Offers)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(max(offers, 1)), "ns/offer")
+	})
 }
 
 // What a whole agent costs from decline to the next offer.

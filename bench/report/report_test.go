@@ -16,7 +16,8 @@ func write(t *testing.T, dir, name, text string) {
 
 func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 	dir := t.TempDir()
-	cycle := `[{"name":"10 × 1","mesos_s":0.5,"report":{"median":{"cpu_s":0.005,"offers":10},"cycles":[{"cpu_s":0.004},{"cpu_s":0.006}],"records_cpu_s":0.005,"encode_cpu_s":0.007}}]`
+	cycle := `[{"name":"10 × 1","mesos_s":0.5,"report":{"median":{"cpu_s":0.005,"offers":10},"cycles":[{"cpu_s":0.004},{"cpu_s":0.006}],"allocs_per_cycle":3},
+		"parts":{"decide_cpu_s":0.002,"records_cpu_s":0.001,"encode_cpu_s":0.0005,"floor_cpu_s":0.0015,"refusals":7,"rss_bytes":5242880,"refused_scan_cpu_s":0.003}}]`
 	write(t, dir, "cycle-2026-01-01.json", strings.ReplaceAll(cycle, "10 ×", "OLD ×"))
 	write(t, dir, "cycle-2026-02-01.json", cycle)
 	write(t, dir, "calls-2026-02-01.json", `{"command":"bench calls","when":"now","machine":{"cpu":"x","cores":2},"notes":["busy"],
@@ -27,7 +28,8 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 10 × 1 | 10 | 17 ms | 500 ms | 29 | 5 ms (4 ms–6 ms) | 5 ms | 7 ms |", "## Scheduler calls", "busy",
+	for _, want := range []string{"| 10 × 1 | 10 | 5 ms (4 ms–6 ms) | 500 ms | 100 | 1.5 ms | 2 ms | 1 ms | 500 µs | 3 |",
+		"10 × 1: 7 refusals are in force, the process has had 5 MiB;", "takes 3 ms.", "## Scheduler calls", "busy",
 		"| accept-1 | 50 (40–60) | 50 | 2 ms | 9 ms | 100 µs | 1 MiB |", "| restart | 7 | 1.5 s |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
