@@ -63,7 +63,7 @@ func (c *Core) offersToAccept(f *frameworkState, ids []*mesos.OfferID) ([]*Offer
 			return nil, faultf("Duplicate offer %s in offer list", id.GetValue())
 		}
 		seen[id.GetValue()] = true
-		o := c.offers[id.GetValue()]
+		o := c.offer(id.GetValue())
 		if o == nil {
 			return nil, faultf("Offer %s is no longer valid", id.GetValue())
 		}
@@ -87,7 +87,7 @@ func (c *Core) offersToAccept(f *frameworkState, ids []*mesos.OfferID) ([]*Offer
 // every operation.
 func (c *Core) refuseAccept(f *frameworkState, call *scheduler.Call_Accept, fault error) {
 	for _, id := range call.GetOfferIds() {
-		if o := f.offers[id.GetValue()]; o != nil {
+		if o := c.offerTo(f, id.GetValue()); o != nil {
 			c.discardOffer(o, noFilter)
 		}
 	}

@@ -88,7 +88,7 @@ func (acc *acceptance) convertNow(op *mesos.Offer_Operation) error {
 // rescindDestroyed takes back offers to others of a shared volume that is about
 // to be destroyed.
 func (c *acceptance) rescindDestroyed(conversions []resource.Conversion) {
-	for _, o := range sortedStrings(c.a.offers) {
+	for _, o := range sortedOffers(c.a.offers) {
 		offered := o.res.Unallocate()
 		for _, conversion := range conversions {
 			if offered.Contains(conversion.Unallocate().Consumed) {

@@ -121,7 +121,8 @@ func (s *state) applyAgent(v *record.Agent) (*Agent, error) {
 		next.url = agentURL(v)
 	}
 	next.Rec = v
-	a.cur, a.caps = next, agentCapsOf(v.GetCapabilities())
+	a.caps = agentCapsOf(v.GetCapabilities())
+	a.setCur(next)
 	return next, nil
 }
 

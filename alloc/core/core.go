@@ -20,7 +20,7 @@ type Core struct {
 	streams   map[StreamRef]string  // framework by stream
 	channels  map[ChannelRef]string // agent by channel
 	operators map[StreamRef]bool
-	offers    map[string]*Offer
+	offers    map[uint64]*Offer // by number
 	inverse   map[string]*inverseOffer
 	removals  removals
 	result    cycle.Result
@@ -49,7 +49,7 @@ func New(opts Options) (*Core, error) {
 	return &Core{
 		opts: opts, state: newState(), engine: e,
 		streams: map[StreamRef]string{}, channels: map[ChannelRef]string{}, operators: map[StreamRef]bool{},
-		offers: map[string]*Offer{}, inverse: map[string]*inverseOffer{},
+		offers: map[uint64]*Offer{}, inverse: map[string]*inverseOffer{},
 	}, nil
 }
 

@@ -22,6 +22,8 @@ type engine struct {
 	onMisuse func(error)
 	batches  OfferBatches
 	agents   []*agentState // scratch, of the offers of a batch
+	byNumber []*agentState // agents that the engine has, by its number for them
+	offers   offerMemory
 }
 
 // noFilter is the refuseSeconds that means that no filter is wanted.
@@ -135,10 +137,19 @@ func (e *engine) updateFramework(now int64, f cycle.Framework) {
 func (e *engine) deactivateFramework(id string) { e.check(e.a.DeactivateFramework(id)) }
 func (e *engine) removeFramework(id string)     { e.check(e.a.RemoveFramework(id)) }
 
-func (e *engine) addAgent(now int64, a cycle.Agent, used map[string]resource.Resources) {
+func (e *engine) addAgent(now int64, state *agentState, a cycle.Agent, used map[string]resource.Resources) {
 	e.admitted[a.ID] = true
 	e.check(e.a.AddAgent(now, a, used))
+	if n, ok := e.a.AgentNumber(a.ID); ok {
+		for n >= len(e.byNumber) {
+			e.byNumber = append(e.byNumber, nil)
+		}
+		e.byNumber[n] = state
+	}
 }
+
+// agentOf is the agent of an offer that was just decided.
+func (e *engine) agentOf(d *cycle.Offer) *agentState { return e.byNumber[d.AgentNumber()] }
 
 func (e *engine) updateAgent(now int64, a cycle.Agent) {
 	e.check(e.a.UpdateAgent(now, a))
@@ -150,6 +161,9 @@ func (e *engine) updateAgent(now int64, a cycle.Agent) {
 func (e *engine) removeAgent(id string) {
 	if e.admitted[id] {
 		delete(e.admitted, id)
+		if n, ok := e.a.AgentNumber(id); ok {
+			e.byNumber[n] = nil
+		}
 		e.check(e.a.RemoveAgent(id))
 	}
 }

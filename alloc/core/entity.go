@@ -125,9 +125,11 @@ type Offer struct {
 	// Wire is the offer as the framework was sent it, in its format.
 	Wire *mesos.Offer
 
-	role  string
-	res   resource.Resources
-	batch *offerBatch
+	role   string
+	res    resource.Resources
+	batch  *offerBatch
+	number uint64
+	at     int // where it is among its framework's offers
 }
 
 // Resources are what is offered, allocated to the offer's role.

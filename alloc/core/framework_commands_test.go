@@ -131,7 +131,7 @@ func (w *world) launchCommand(f *worldFramework, task, resources string, args ma
 	var ids []*mesos.OfferID
 	var rest []string
 	for _, id := range f.offers {
-		o := w.core.offers[id]
+		o := w.core.offer(id)
 		if o != nil && agent == "" {
 			agent = o.AgentID()
 		}

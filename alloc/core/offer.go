@@ -44,8 +44,8 @@ func (c *Core) makeOffers(decided []cycle.Offer) {
 func (c *Core) makeBatch(f *frameworkState, decided []*cycle.Offer, event []*mesos.Offer) []*mesos.Offer {
 	agents, kept := c.engine.agents[:0], decided[:0]
 	for _, d := range decided {
-		a := c.agents[d.Agent()]
-		if f == nil || a == nil || !a.cur.Active {
+		a := c.engine.agentOf(d)
+		if f == nil || a == nil || !a.face.active {
 			c.engine.recover(c.now.Mono, d.Framework(), d.Agent(), d.Resources(), noFilter, false)
 			continue
 		}
@@ -60,40 +60,37 @@ func (c *Core) makeBatch(f *frameworkState, decided []*cycle.Offer, event []*mes
 	batch := c.putOfferBatch(c.engine.batches.Make(kept, first, master, c.now.Wall), len(kept))
 	event = slices.Grow(event, len(kept))
 	for i, d := range kept {
-		id := string(appendOfferID(nil, master, first+uint64(i)))
-		o := &Offer{Wire: c.formatOffer(id, f, agents[i], d.Role(), d.List()), role: d.Role(), res: d.Resources(), batch: batch}
-		c.addOffer(f, agents[i], o)
-		if c.opts.OfferTimeout > 0 {
-			c.timers.arm(c.now.Mono+int64(c.opts.OfferTimeout), timerOffer, id)
-		}
-		event = append(event, o.Wire)
+		o := c.engine.offers.take()
+		o.number, o.role, o.res, o.batch = first+uint64(i), d.Role(), d.Resources(), batch
+		c.formatOffer(o, c.engine.offers.id(master, o.number), f, agents[i], d.List())
+		c.addOffer(f, agents[i], &o.Offer)
+		event = append(event, &o.wire)
 	}
 	clear(agents)
 	return event
 }
 
-// formatOffer is the offer as its framework can read it: without MULTI_ROLE
+// formatOffer fills in the offer as its framework can read it: without MULTI_ROLE
 // nothing says to whom resources are allocated, without RESERVATION_REFINEMENT
 // reservations have the old form.
-func (c *Core) formatOffer(id string, f *frameworkState, a *agentState, role string, list *cycle.List) *mesos.Offer {
-	o := &mesos.Offer{
-		Id: &mesos.OfferID{Value: &id}, FrameworkId: f.info().Id, AgentId: a.info().Id, Hostname: a.info().Hostname,
-		Url: a.cur.url, Domain: a.info().Domain, Attributes: a.info().Attributes,
-		Unavailability: a.cur.Unavailability,
-		Resources:      list.Messages(offerFormat(f.caps), visibleMessages),
-	}
+func (c *Core) formatOffer(o *offerParts, id string, f *frameworkState, a *agentState, list *cycle.List) {
+	o.idText, o.id.Value = id, &o.idText
+	w, face := &o.wire, &a.face
+	w.Id, w.FrameworkId, w.AgentId, w.Hostname = &o.id, f.info().Id, face.id, face.hostname
+	w.Url, w.Domain, w.Attributes, w.Unavailability = face.url, face.domain, face.attributes, face.unavailability
+	w.Resources = list.Messages(offerFormat(f.caps), visibleMessages)
 	if f.caps.multiRole {
-		o.AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
+		o.allocation.Role = &o.role
+		w.AllocationInfo = &o.allocation
 	}
 	if len(a.executors) == 0 {
-		return o
+		return
 	}
 	for _, e := range a.sortedExecutors() {
 		if e.framework() == f.id() {
-			o.ExecutorIds = append(o.ExecutorIds, e.Rec.Info.ExecutorId)
+			w.ExecutorIds = append(w.ExecutorIds, e.Rec.Info.ExecutorId)
 		}
 	}
-	return o
 }
 
 func offerFormat(caps frameworkCaps) resource.Format {
@@ -143,7 +140,7 @@ func (c *Core) rescindOffer(o *Offer, refuse float64) {
 // withdrawOffers takes back everything that was offered to a framework, silently:
 // whoever subscribes next starts afresh.
 func (c *Core) withdrawOffers(f *frameworkState) {
-	for _, o := range sortedStrings(f.offers) {
+	for _, o := range sortedOffers(f.offers) {
 		c.discardOffer(o, noFilter)
 	}
 	for _, i := range sortedStrings(f.inverse) {
@@ -153,14 +150,14 @@ func (c *Core) withdrawOffers(f *frameworkState) {
 
 // rescindAgentOffers takes back everything offered on an agent.
 func (c *Core) rescindAgentOffers(a *agentState) {
-	for _, o := range sortedStrings(a.offers) {
+	for _, o := range sortedOffers(a.offers) {
 		c.rescindOffer(o, noFilter)
 	}
 	c.rescindInverseOffers(a)
 }
 
 func (c *Core) offerTimeout(id string) {
-	if o := c.offers[id]; o != nil {
+	if o := c.offer(id); o != nil {
 		c.rescindOffer(o, noFilter)
 	}
 }

@@ -128,7 +128,7 @@ func TestOfferBatchesEndWithTheirLastOffer(t *testing.T) {
 	for left := 2; left >= 0; left-- {
 		w.out.Reset()
 		w.core.now, w.core.out = w.now, &w.out
-		w.core.dropOffer(w.core.offers[f.offers[left]])
+		w.core.dropOffer(w.core.offer(f.offers[left]))
 		w.commit()
 		if want := min(left, 1); batches() != want {
 			t.Errorf("with %d offers left there are %d batches, want %d", left, batches(), want)

@@ -56,7 +56,7 @@ func (c *Core) convertFree(a *agentState, conversions []resource.Conversion) err
 	for _, conversion := range conversions {
 		needed = needed.Plus(conversion.Consumed)
 	}
-	for _, o := range sortedStrings(a.offers) {
+	for _, o := range sortedOffers(a.offers) {
 		if needed.Minus(o.res.Unallocate()).Equal(needed) {
 			continue // it would not help
 		}

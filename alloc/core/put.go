@@ -81,7 +81,7 @@ func (c *Core) putAgent(v *record.Agent) *agentState {
 func (c *Core) touchAgent(a *agentState, change func(*Agent)) {
 	next := *a.cur
 	change(&next)
-	a.cur = &next
+	a.setCur(&next)
 	c.publish(agentID(a.id()), a.cur)
 }
 
@@ -168,30 +168,6 @@ func (c *Core) dropOfferBatch(first uint64) {
 func (c *Core) dropOldOffer(id string) {
 	delete(c.oldOffers, id)
 	c.emit(record.OfferKey(id), nil)
-}
-
-// addOffer makes an offer known. Its batch is its record.
-func (c *Core) addOffer(f *frameworkState, a *agentState, o *Offer) {
-	id := o.ID()
-	c.offers[id], f.offers[id] = o, o
-	put(&a.offers, id, o)
-	c.publish(offerID(id), o)
-}
-
-// dropOffer ends an offer, and its batch with the last one.
-func (c *Core) dropOffer(o *Offer) {
-	id := o.ID()
-	delete(c.offers, id)
-	if f := c.framework(o.FrameworkID()); f != nil {
-		delete(f.offers, id)
-	}
-	if a := c.agents[o.AgentID()]; a != nil {
-		delete(a.offers, id)
-	}
-	if o.batch.live--; o.batch.live == 0 {
-		c.dropOfferBatch(o.batch.rec.GetFirst())
-	}
-	c.publish(offerID(id), nil)
 }
 
 func (c *Core) putOutbox(agent string, down *link.Down) {

@@ -3,6 +3,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/caprock/caprock/alloc/cycle"
@@ -117,7 +118,7 @@ func (c *Core) rescindBeyond(role string, limit resource.Limits) {
 		return
 	}
 	consumed := c.consumedBy(role, true)
-	for _, o := range sortedStrings(c.offers) {
+	for _, o := range sortedValues(c.offers, cmp.Compare) {
 		if limit.Allow(consumed) {
 			return
 		}
@@ -135,7 +136,7 @@ func (c *Core) rescindFor(role string, guarantee resource.Quantities) {
 		return
 	}
 	missing := guarantee.Minus(c.consumedBy(role, true)).Minus(c.unreservedFree())
-	for _, o := range sortedStrings(c.offers) {
+	for _, o := range sortedValues(c.offers, cmp.Compare) {
 		if missing.IsEmpty() {
 			return
 		}
@@ -299,7 +300,7 @@ func (c *Core) updateWeights(infos []*mesos.WeightInfo) *CallError {
 	}
 	c.engine.a.UpdateWeights(weights)
 	if inUse {
-		for _, o := range sortedStrings(c.offers) {
+		for _, o := range sortedValues(c.offers, cmp.Compare) {
 			c.rescindOffer(o, noFilter)
 		}
 	}

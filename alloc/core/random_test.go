@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -330,7 +331,7 @@ func (h *history) nextOperation(f *worldFramework) string {
 	if h.rng.IntN(3) == 0 {
 		return "teardown " + f.name
 	}
-	o := h.core.offers[f.offers[0]]
+	o := h.core.offer(f.offers[0])
 	if o == nil || o.Role() == "*" {
 		return ""
 	}
@@ -406,8 +407,22 @@ func (h *history) check() {
 		h.t.Errorf("the engine has %v available, by the core's books it is %v", got, want)
 	}
 	live := map[*offerBatch]int{}
-	for _, o := range c.offers {
+	for number, o := range c.offers {
 		live[o.batch]++
+		f := c.frameworks[o.FrameworkID()]
+		if o.number != number || c.offer(o.ID()) != o || f == nil || f.offers[o.at] != o || !slices.Contains(c.agents[o.AgentID()].offers, o) {
+			h.t.Errorf("offer %s is number %d and not where it belongs", o.ID(), number)
+		}
+	}
+	for number, a := range c.engine.byNumber {
+		if a != nil && (c.agents[a.id()] != a || !c.engine.admitted[a.id()]) {
+			h.t.Errorf("agent %s has number %d and is not known", a.id(), number)
+		}
+	}
+	for id := range c.engine.admitted {
+		if n, ok := c.engine.a.AgentNumber(id); !ok || c.engine.byNumber[n] != c.agents[id] {
+			h.t.Errorf("agent %s is not under its number", id)
+		}
 	}
 	for first, b := range c.batches {
 		if b.live != live[b] || b.live == 0 {

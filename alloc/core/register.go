@@ -353,7 +353,7 @@ func (c *Core) enter(a *agentState, channel ChannelRef, r *link.Register) {
 
 // admit gives the engine the agent with what is used on it.
 func (c *Core) admit(a *agentState) {
-	c.engine.addAgent(c.now.Mono, engineAgentOf(a), c.usedOnAgent(a))
+	c.engine.addAgent(c.now.Mono, a, engineAgentOf(a), c.usedOnAgent(a))
 }
 
 // finishRegister makes the agent's resources available, unless it is deactivated.

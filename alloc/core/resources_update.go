@@ -19,7 +19,7 @@ func (c *Core) resourcesUpdate(a *agentState, u *link.ResourcesUpdate) {
 		if err != nil || !over.NonRevocable().IsEmpty() {
 			return
 		}
-		for _, o := range sortedStrings(a.offers) {
+		for _, o := range sortedOffers(a.offers) {
 			if !o.res.Revocable().IsEmpty() {
 				c.rescindOffer(o, noFilter)
 			}

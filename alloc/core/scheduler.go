@@ -81,7 +81,7 @@ func (c *Core) caller(cmd *SchedulerCall) (f *frameworkState, status int, text s
 func (c *Core) decline(f *frameworkState, call *scheduler.Call_Decline) {
 	refuse := refuseSeconds(call.GetFilters())
 	for _, id := range call.GetOfferIds() {
-		if o := f.offers[id.GetValue()]; o != nil {
+		if o := c.offerTo(f, id.GetValue()); o != nil {
 			c.discardOffer(o, refuse)
 		}
 	}

@@ -50,7 +50,7 @@ type frameworkState struct {
 	tasks     map[string]*Task
 	done      []*Task
 	executors map[executorKey]*Executor
-	offers    map[string]*Offer
+	offers    []*Offer // Offer.at is where
 	// operations by uuid; operationIDs from the framework's id to the newest uuid.
 	operations   map[string]*Operation
 	operationIDs map[string]string
@@ -63,7 +63,7 @@ type frameworkState struct {
 
 func newFrameworkState() *frameworkState {
 	return &frameworkState{
-		tasks: map[string]*Task{}, executors: map[executorKey]*Executor{}, offers: map[string]*Offer{},
+		tasks: map[string]*Task{}, executors: map[executorKey]*Executor{},
 		operations: map[string]*Operation{}, operationIDs: map[string]string{}, inverse: map[string]*inverseOffer{},
 	}
 }
@@ -114,13 +114,15 @@ func compareExecutorKeys(a, b executorKey) int {
 
 // agentState is an agent with indices of what is on it.
 type agentState struct {
-	cur  *Agent
-	caps agentCaps
+	face   offerFace // of cur; see setCur
+	offers []*Offer
+	cur    *Agent
+	// executors is nil until there is one: offers ask, and mostly there is none.
+	executors map[executorKey]*Executor
+	caps      agentCaps
 	// tasks holds live and unreachable tasks.
 	tasks      map[taskKey]*Task
-	executors  map[executorKey]*Executor
 	operations map[string]*Operation
-	offers     map[string]*Offer
 	outbox     []*link.Down // by seq, lowest first
 	nextSeq    uint64       // of the outbox
 	head       *record.OutboxHead

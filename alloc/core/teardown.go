@@ -111,7 +111,7 @@ func (c *Core) updateFramework(f *frameworkState, cmd *SchedulerCall) {
 // rescindLeftRoles takes back offers for roles that the framework has left.
 func (c *Core) rescindLeftRoles(f *frameworkState) {
 	roles := frameworkRoles(f.info())
-	for _, o := range sortedStrings(f.offers) {
+	for _, o := range sortedOffers(f.offers) {
 		if !contains(roles, o.Role()) {
 			c.rescindOffer(o, noFilter)
 		}

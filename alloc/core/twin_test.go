@@ -263,7 +263,7 @@ func (p *twins) nextReservation(f *worldFramework) string {
 	if len(f.offers) == 0 || f.name == "f4" {
 		return ""
 	}
-	role := p.a.core.offers[f.offers[0]].Role()
+	role := p.a.core.offer(f.offers[0]).Role()
 	op := pick(p.a, []string{"RESERVE", "UNRESERVE"})
 	return fmt.Sprintf(`accept %s {"offer_ids":[{"value":"$%s.o1"}],"operations":[{"type":"%s","%s":{"resources":[`+
 		`{"name":"cpus","type":"SCALAR","scalar":{"value":0.5},"reservations":[{"type":"DYNAMIC","role":"%s"}]}]}}],"filters":{"refuse_seconds":%d}}`,

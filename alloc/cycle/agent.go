@@ -64,6 +64,12 @@ func (a *Allocator) slot(id string) (shard.Slot, error) {
 	return slot, nil
 }
 
+// AgentNumber is a small number that stands for the agent until it is removed.
+func (a *Allocator) AgentNumber(id string) (int, bool) {
+	slot, ok := a.agents[id]
+	return int(slot), ok
+}
+
 // AddAgent adds an agent with what frameworks use on it (by framework id, with
 // allocation roles). It becomes a candidate.
 func (a *Allocator) AddAgent(now int64, info Agent, used map[string]resource.Resources) error {

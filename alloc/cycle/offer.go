@@ -45,6 +45,9 @@ func (o *Offer) Role() string { return o.party.role }
 // Agent is the id of the agent whose resources they are.
 func (o *Offer) Agent() string { return o.agent }
 
+// AgentNumber is the agent's number; see Allocator.AgentNumber.
+func (o *Offer) AgentNumber() int { return int(o.slot) }
+
 // List returns what is offered, allocated to Role, shared with equal offers. Only the
 // allocator's goroutine may use it.
 func (o *Offer) List() *List { return o.list }
