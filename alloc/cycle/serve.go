@@ -63,7 +63,7 @@ func (a *Allocator) firstTakesAll() bool {
 // whether that was so; otherwise it has done nothing.
 func (a *Allocator) serveFirst(slot shard.Slot, sh *shard.Shard, row int) bool {
 	g := &sh.Rows[row]
-	if g.Traits&(shard.Complex|shard.Over|shard.Barred) != 0 || g.Partials > 0 {
+	if g.Traits&(shard.Complex|shard.Over) != 0 || g.Partials > 0 {
 		return false
 	}
 	a.roleTree.Refresh()
@@ -79,6 +79,11 @@ func (a *Allocator) serveFirst(slot shard.Slot, sh *shard.Shard, row int) bool {
 		}
 	}
 	c := t.Client(leaf)
+	if g.Traits&shard.Barred != 0 {
+		if b := sh.Blocked[row]; int(c>>6) < len(b) && b[c>>6]&(1<<(c&63)) != 0 {
+			return false
+		}
+	}
 	avail := sh.AvailRow(row, a.space.Stride())
 	if a.classes.list[g.Class-1].eligible[c>>6]&(1<<(c&63)) == 0 || !enough(a.claims[c].min, avail, g.AvailRest) {
 		return false

@@ -369,6 +369,8 @@ func (s *Space) AnyOfferable() bool {
 	return false
 }
 
+const wordsInLine = 8
+
 // Warm reads a little of each slot's row, so that the processor fetches the rows
 // side by side before they are visited one after the other. The result only
 // keeps the reads from being optimized away.
@@ -376,7 +378,12 @@ func (s *Space) Warm(slots []Slot) (sum int64) {
 	for _, slot := range slots {
 		sh, row := s.At(slot)
 		r := &sh.Rows[row]
-		sum += int64(r.Class) + int64(len(r.ID)) + sh.Avail[row*s.stride]
+		sum += int64(r.Class) + sh.Avail[row*s.stride]
+		if r.Traits&Barred != 0 {
+			for b := sh.Blocked[row]; len(b) > 0; b = b[min(len(b), wordsInLine):] {
+				sum += int64(b[0])
+			}
+		}
 	}
 	return sum
 }
