@@ -24,6 +24,7 @@ func (c *Core) Cycle(now Time, out *Output) {
 func (c *Core) makeOffers(decided []cycle.Offer) {
 	w := &c.engine.batches
 	w.Group(decided)
+	c.out.Changed = slices.Grow(c.out.Changed, len(decided))
 	for i := range w.Frameworks() {
 		offers := w.Of(i)
 		f := c.frameworks[offers[0].Framework()]
