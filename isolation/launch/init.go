@@ -55,6 +55,8 @@ func IsInit(pid int) bool {
 	return false
 }
 
+const allSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+
 // initProgram is the sealed file that init executes.
 var initProgram = sync.OnceValues(func() (*os.File, error) {
 	fd, err := unix.MemfdCreate("caprock-init", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)

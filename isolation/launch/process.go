@@ -66,6 +66,7 @@ func Start(s *Spec, g Groups) (*Process, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
+	conceal()
 	p, err := newPlan(s, g)
 	if err != nil {
 		return nil, err
