@@ -2,12 +2,16 @@ package runner
 
 import (
 	"log/slog"
+	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/probe"
 )
 
 // cgroupKernel is isolation.Host with its groups looked up by id.
@@ -17,13 +21,16 @@ type cgroupKernel struct {
 	// limited are the controllers that tasks are limited by, nil for all. The others
 	// only account.
 	limited []string
+	// mostPids is how many processes and threads a container may have, half of what
+	// the host can: no task needs that many, and none may take the last. 0: no bound.
+	mostPids int64
 
 	mu     sync.Mutex
 	groups map[string]*isolation.Group // guarded by mu
 }
 
 func newCgroups(host *isolation.Host, log *slog.Logger) *cgroupKernel {
-	return &cgroupKernel{host: host, log: log, groups: map[string]*isolation.Group{}}
+	return &cgroupKernel{host: host, log: log, groups: map[string]*isolation.Group{}, mostPids: mostPids()}
 }
 
 func (k *cgroupKernel) group(id string) (*isolation.Group, error) {
@@ -46,6 +53,9 @@ func (k *cgroupKernel) toLimits(l core.Limits) isolation.Limits {
 	}
 	if k.limited == nil || slices.Contains(k.limited, "memory") {
 		out.MemBytes, out.MemSoftBytes = l.MemBytes, l.MemSoftBytes
+	}
+	if k.limited == nil || slices.Contains(k.limited, "pids") {
+		out.PidsMax = k.mostPids
 	}
 	return out
 }
@@ -175,3 +185,15 @@ func (k *cgroupKernel) Usage(id string) (isolation.Usage, error) {
 func (k *cgroupKernel) Source() string { return k.host.Source() }
 func (k *cgroupKernel) Close() error   { return k.host.Close() }
 func (k *cgroupKernel) Remove() error  { return k.host.Remove() }
+
+func mostPids() int64 {
+	if !probe.Host().Cgroups.Has("pids") {
+		return 0
+	}
+	b, err := os.ReadFile("/proc/sys/kernel/pid_max")
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	return n / 2
+}

@@ -291,14 +291,18 @@ func TestQuotaThrottles(t *testing.T) {
 	onEach(t, func(t *testing.T, tree *Tree) {
 		g := create(t, tree, "slow", Limits{CPUMilli: 1000, CPUQuotaMilli: 100})
 		p := start(t, g, "while :; do :; done")
+		before, _, err := g.Sample(false)
+		if err != nil {
+			t.Fatal(err)
+		}
 		began := time.Now()
 		eventually(t, "throttling", func() bool {
 			u, err := g.Usage()
 			return err == nil && u.ThrottledPeriods >= 2 && u.Throttled > 0
 		})
 		elapsed := time.Since(began)
-		if cpu, _, _ := g.Sample(false); cpu > elapsed/5+30*time.Millisecond {
-			t.Errorf("used %v in %v, want about a tenth", cpu, elapsed)
+		if cpu, _, _ := g.Sample(false); cpu-before > elapsed/5+30*time.Millisecond {
+			t.Errorf("used %v in %v, want about a tenth", cpu-before, elapsed)
 		}
 		if err := g.Destroy(); err != nil {
 			t.Fatal(err)
@@ -336,13 +340,13 @@ func TestUpdateOfALiveGroup(t *testing.T) {
 func TestLoweringMemoryBelowUseIsRefused(t *testing.T) {
 	onEach(t, func(t *testing.T, tree *Tree) {
 		g := create(t, tree, "fat", Limits{MemBytes: 256 << 20, LimitSwap: true})
-		// 40 MB of shell variable: anonymous memory that cannot be reclaimed.
-		p := start(t, g, "x=$(head -c 40000000 /dev/zero | tr '\\0' x); sleep 60; echo $x")
+		// 12 MB of shell variable: anonymous memory that cannot be reclaimed.
+		p := start(t, g, "x=$(head -c 12000000 /dev/zero | tr '\\0' x); sleep 60; echo $x")
 		eventually(t, "memory to be used", func() bool {
 			u, err := g.Usage()
-			return err == nil && u.RSSBytes > 39_000_000
+			return err == nil && u.RSSBytes > 11_500_000
 		})
-		err := g.Update(Limits{MemBytes: 8 << 20, LimitSwap: true})
+		err := g.Update(Limits{MemBytes: 4 << 20, LimitSwap: true})
 		if !errors.Is(err, syscall.EBUSY) {
 			t.Errorf("got %v, want EBUSY", err)
 		}
