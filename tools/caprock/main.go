@@ -61,7 +61,7 @@ over the file. Mesos' spellings (--work_dir, --no-switch_user, 15secs) are under
 	cmd.SetGlobalNormalizationFunc(flags.Normalize)
 	cmd.PersistentFlags().StringVar(&config, "config", "", "TOML file with flags")
 	cmd.AddCommand(allocCommand(), agentCommand(), devCommand(), runCommand(), versionCommand(), benchCommand(), explainCommand(),
-		logsCommand(), filesCommand())
+		logsCommand(), filesCommand(), execCommand(), attachCommand())
 	for _, sub := range cmd.Commands() {
 		flags.AddNegations(sub.Flags())
 	}

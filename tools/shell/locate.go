@@ -1,0 +1,151 @@
+package shell
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+// place is where the process of a task runs.
+type place struct {
+	task string
+	// api is the URL of the agent's operator API.
+	api       string
+	container *mesos.ContainerID
+}
+
+// listed is a task as /tasks shows it.
+type listed struct {
+	ID       string `json:"id"`
+	Agent    string `json:"slave_id"`
+	State    string `json:"state"`
+	Statuses []struct {
+		Container struct {
+			ID *containerID `json:"container_id"`
+		} `json:"container_status"`
+	} `json:"statuses"`
+}
+
+type containerID struct {
+	Value  string       `json:"value"`
+	Parent *containerID `json:"parent"`
+}
+
+func (c *containerID) proto() *mesos.ContainerID {
+	if c == nil {
+		return nil
+	}
+	return &mesos.ContainerID{Value: &c.Value, Parent: c.Parent.proto()}
+}
+
+// maxListed is how many tasks are looked through for the beginning of an id.
+const maxListed = 100_000
+
+// locate finds the running task of that id, or the only one whose id begins so.
+func locate(ctx context.Context, allocator, task string) (*place, error) {
+	allocator = strings.TrimSuffix(allocator, "/")
+	var tasks struct {
+		Tasks []listed `json:"tasks"`
+	}
+	// Exactly that id first: a large cluster need not be listed for it.
+	for _, query := range []url.Values{{"task_id": {task}}, {"limit": {fmt.Sprint(maxListed)}}} {
+		if err := getJSON(ctx, allocator+"/tasks?"+query.Encode(), &tasks); err != nil {
+			return nil, err
+		}
+		found, err := pick(tasks.Tasks, task)
+		if err != nil {
+			return nil, err
+		}
+		if found != nil {
+			return found.place(ctx, allocator)
+		}
+	}
+	return nil, fmt.Errorf("no running task has an id that begins with %q", task)
+}
+
+// pick chooses among the running tasks; nil if none fits.
+func pick(tasks []listed, id string) (*listed, error) {
+	var fits []*listed
+	for i := range tasks {
+		t := &tasks[i]
+		switch {
+		case t.State != "TASK_RUNNING" && t.State != "TASK_KILLING" || !strings.HasPrefix(t.ID, id):
+		case t.ID == id:
+			return t, nil
+		default:
+			fits = append(fits, t)
+		}
+	}
+	if len(fits) > 1 {
+		return nil, fmt.Errorf("the ids of %d running tasks begin with %q, such as %s and %s", len(fits), id, fits[0].ID, fits[1].ID)
+	}
+	if len(fits) == 0 {
+		return nil, nil
+	}
+	return fits[0], nil
+}
+
+func (t *listed) place(ctx context.Context, allocator string) (*place, error) {
+	p := &place{task: t.ID}
+	for _, st := range t.Statuses {
+		if st.Container.ID != nil {
+			p.container = st.Container.ID.proto()
+		}
+	}
+	if p.container == nil {
+		return nil, fmt.Errorf("task %s has no container that is known", t.ID)
+	}
+	var agents struct {
+		Agents []struct {
+			ID  string `json:"id"`
+			Pid string `json:"pid"`
+		} `json:"slaves"`
+	}
+	if err := getJSON(ctx, allocator+"/slaves?"+url.Values{"slave_id": {t.Agent}}.Encode(), &agents); err != nil {
+		return nil, err
+	}
+	for _, a := range agents.Agents {
+		// "slave(1)@host:port"
+		if _, address, ok := strings.Cut(a.Pid, "@"); a.ID == t.Agent && ok {
+			p.api = "http://" + address + "/api/v1"
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("agent %s of task %s is not registered", t.Agent, t.ID)
+}
+
+// maxAnswer bounds an answer that is read whole.
+const maxAnswer = 256 << 20
+
+func getJSON(ctx context.Context, address string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, "GET", address, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", address, err)
+	case resp.StatusCode != 200:
+		return fmt.Errorf("%s answers %d: %s", address, resp.StatusCode, strings.TrimSpace(string(body)))
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return errors.New(address + " answers no JSON that is understood: " + err.Error())
+	}
+	return nil
+}
+
+// client follows the redirection of an allocator that does not lead.
+var client = &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
