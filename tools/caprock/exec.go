@@ -10,6 +10,7 @@ import (
 )
 
 func execCommand() *cobra.Command {
+	var t taskFlags
 	var o shell.Options
 	cmd := &cobra.Command{
 		Use:   "exec [flags] TASK -- COMMAND [ARG...]",
@@ -18,7 +19,8 @@ func execCommand() *cobra.Command {
 its limits. Ends with the command's exit status (128 + N if signal N ended it). TASK is the
 id of a running task or the beginning of it, if no other begins so.
 
-The command ends when this program does. The task's agent must be reachable from here.`,
+The command ends when this program does. The allocator passes all of it on, so the task's
+agent need not be reachable from here.`,
 		Example: `  caprock exec web.17 -- ls -l
   caprock exec -it web -- /bin/sh`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -28,6 +30,7 @@ The command ends when this program does. The task's agent must be reachable from
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Allocator, o.Framework = t.allocator, t.framework
 			o.Task, o.Command = args[0], args[1:]
 			if o.Command[0] == "--" {
 				o.Command = o.Command[1:]
@@ -40,7 +43,7 @@ The command ends when this program does. The task's agent must be reachable from
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Allocator, "allocator", "http://127.0.0.1:5050", "`URL` of the allocator")
+	t.flags(f)
 	f.StringVar(&o.User, "user", "", "user the command runs as (default: the task's)")
 	f.BoolVarP(&o.Interactive, "interactive", "i", false, "pass standard input on")
 	f.BoolVarP(&o.TTY, "tty", "t", false, "give the command a terminal")
@@ -50,6 +53,7 @@ The command ends when this program does. The task's agent must be reachable from
 }
 
 func attachCommand() *cobra.Command {
+	var t taskFlags
 	var o shell.Options
 	cmd := &cobra.Command{
 		Use:   "attach [flags] TASK",
@@ -57,14 +61,15 @@ func attachCommand() *cobra.Command {
 		Long: `Connect to a task that runs on a terminal (tty_info in its ContainerInfo): what it prints
 from now on is shown, and what is typed goes to it. Ctrl-P Ctrl-Q leaves it running; if it ends,
 so does this program, with its exit status. TASK is the id of a running task or the beginning
-of it, if no other begins so. The task's agent must be reachable from here.`,
+of it, if no other begins so. The task's agent need not be reachable from here.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Allocator, o.Framework = t.allocator, t.framework
 			o.Task, o.Stdin, o.Stdout, o.Stderr = args[0], os.Stdin, os.Stdout, os.Stderr
 			return ended(shell.Attach(cmd.Context(), o))
 		},
 	}
-	cmd.Flags().StringVar(&o.Allocator, "allocator", "http://127.0.0.1:5050", "`URL` of the allocator")
+	t.flags(cmd.Flags())
 	return cmd
 }
 

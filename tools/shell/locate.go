@@ -16,7 +16,7 @@ import (
 // place is where the process of a task runs.
 type place struct {
 	task string
-	// api is the URL of the agent's operator API.
+	// api is the URL of the agent's operator API, as the allocator passes it on.
 	api       string
 	container *mesos.ContainerID
 }
@@ -49,13 +49,16 @@ func (c *containerID) proto() *mesos.ContainerID {
 const maxListed = 100_000
 
 // locate finds the running task of that id, or the only one whose id begins so.
-func locate(ctx context.Context, allocator, task string) (*place, error) {
-	allocator = strings.TrimSuffix(allocator, "/")
+func locate(ctx context.Context, o *Options) (*place, error) {
+	allocator, task := strings.TrimSuffix(o.Allocator, "/"), o.Task
 	var tasks struct {
 		Tasks []listed `json:"tasks"`
 	}
 	// Exactly that id first: a large cluster need not be listed for it.
 	for _, query := range []url.Values{{"task_id": {task}}, {"limit": {fmt.Sprint(maxListed)}}} {
+		if o.Framework != "" {
+			query.Set("framework_id", o.Framework)
+		}
 		if err := getJSON(ctx, allocator+"/tasks?"+query.Encode(), &tasks); err != nil {
 			return nil, err
 		}
@@ -64,7 +67,7 @@ func locate(ctx context.Context, allocator, task string) (*place, error) {
 			return nil, err
 		}
 		if found != nil {
-			return found.place(ctx, allocator)
+			return found.place(allocator)
 		}
 	}
 	return nil, fmt.Errorf("no running task has an id that begins with %q", task)
@@ -92,7 +95,7 @@ func pick(tasks []listed, id string) (*listed, error) {
 	return fits[0], nil
 }
 
-func (t *listed) place(ctx context.Context, allocator string) (*place, error) {
+func (t *listed) place(allocator string) (*place, error) {
 	p := &place{task: t.ID}
 	for _, st := range t.Statuses {
 		if st.Container.ID != nil {
@@ -102,23 +105,9 @@ func (t *listed) place(ctx context.Context, allocator string) (*place, error) {
 	if p.container == nil {
 		return nil, fmt.Errorf("task %s has no container that is known", t.ID)
 	}
-	var agents struct {
-		Agents []struct {
-			ID  string `json:"id"`
-			Pid string `json:"pid"`
-		} `json:"slaves"`
-	}
-	if err := getJSON(ctx, allocator+"/slaves?"+url.Values{"slave_id": {t.Agent}}.Encode(), &agents); err != nil {
-		return nil, err
-	}
-	for _, a := range agents.Agents {
-		// "slave(1)@host:port"
-		if _, address, ok := strings.Cut(a.Pid, "@"); a.ID == t.Agent && ok {
-			p.api = "http://" + address + "/api/v1"
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("agent %s of task %s is not registered", t.Agent, t.ID)
+	// The allocator passes what is said here on, so the agent need not be reachable.
+	p.api = allocator + "/agent/" + url.PathEscape(t.Agent) + "/api/v1"
+	return p, nil
 }
 
 // maxAnswer bounds an answer that is read whole.
@@ -147,5 +136,6 @@ func getJSON(ctx context.Context, address string, into any) error {
 	return nil
 }
 
-// client follows the redirection of an allocator that does not lead.
-var client = &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
+// client follows the redirection of an allocator that does not lead. Each call has a
+// connection of its own: one that carried a stream ends with it.
+var client = &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}

@@ -18,6 +18,8 @@ import (
 type Options struct {
 	// Allocator is its URL.
 	Allocator string
+	// Framework is the id of the task's framework, "" for any.
+	Framework string
 	// Task is the id of a running task, or the beginning of it.
 	Task string
 	// Command and its arguments, for Exec.
@@ -34,7 +36,7 @@ type Options struct {
 // Exec runs a command beside a task and returns its exit status, 128 + N if signal N
 // ended it.
 func Exec(ctx context.Context, o Options) (status int, err error) {
-	p, err := locate(ctx, o.Allocator, o.Task)
+	p, err := locate(ctx, &o)
 	if err != nil {
 		return 0, err
 	}
@@ -81,7 +83,7 @@ func Exec(ctx context.Context, o Options) (status int, err error) {
 // Attach connects to a task that runs on a terminal, until it ends, whose exit status
 // it returns then, or until Ctrl-P Ctrl-Q is typed.
 func Attach(ctx context.Context, o Options) (status int, err error) {
-	p, err := locate(ctx, o.Allocator, o.Task)
+	p, err := locate(ctx, &o)
 	if err != nil {
 		return 0, err
 	}

@@ -42,9 +42,7 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/tasks":
 		fmt.Fprint(w, c.tasks)
-	case "/slaves":
-		fmt.Fprintf(w, `{"slaves":[{"id":"S0","pid":"slave(1)@%s"}]}`, r.Host)
-	case "/api/v1":
+	case "/agent/S0/api/v1":
 		c.call(w, r)
 	default:
 		http.NotFound(w, r)
@@ -218,10 +216,10 @@ func TestWhichTask(t *testing.T) {
 
 func TestNoTask(t *testing.T) {
 	_, url := newCluster(t, `{"tasks":[]}`)
-	if _, err := locate(t.Context(), url, "x"); err == nil || !strings.Contains(err.Error(), `"x"`) {
+	if _, err := locate(t.Context(), &Options{Allocator: url, Task: "x"}); err == nil || !strings.Contains(err.Error(), `"x"`) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := locate(t.Context(), url+"/nothing-here", "x"); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := locate(t.Context(), &Options{Allocator: url + "/nothing-here", Task: "x"}); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("got %v", err)
 	}
 }
