@@ -12,15 +12,35 @@ const ConformancePage = "docs/conformance.md"
 
 const conformanceHead = `# What shows that Caprock does as Mesos does
 
-Three lists, each line with the test of ours that shows it or the reason why there is none: the rules by which Mesos
-refuses input, the tests of Mesos for its master and APIs, and the flags of its master. Tests are named by package and function;
+Lists, each line with the test of ours that shows it or the reason why there is none: the rules by which Mesos
+refuses input, the tests of Mesos for its master and APIs, the reasons of tasks' statuses, and the flags of its master. Tests are named by package and function;
 in parentheses is the scenario that they play or the case of their table.
 
 This page is written by ` + "`go run ./tools/conform features`" + `; its sources are beside that program.
 `
 
+// Lists are what the page is written from.
+type Lists struct {
+	Rules   []Rule
+	Tests   []MesosTest
+	Reasons []Reason
+}
+
+// ReadLists reads all of them.
+func ReadLists() (l Lists, err error) {
+	if l.Rules, err = Rules(); err != nil {
+		return l, err
+	}
+	if l.Tests, err = MesosTests(); err != nil {
+		return l, err
+	}
+	l.Reasons, err = Reasons()
+	return l, err
+}
+
 // RenderConformance writes the page.
-func RenderConformance(rules []Rule, tests []MesosTest) string {
+func RenderConformance(l Lists) string {
+	rules, tests := l.Rules, l.Tests
 	var b strings.Builder
 	b.WriteString(conformanceHead)
 	var c tally
@@ -49,6 +69,7 @@ func RenderConformance(rules []Rule, tests []MesosTest) string {
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", t.Name, shown(t.Tests, t.Note))
 	}
+	b.WriteString(renderReasons(l.Reasons))
 	b.WriteString(renderFlags())
 	return b.String()
 }

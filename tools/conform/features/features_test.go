@@ -8,9 +8,12 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/caprock/caprock/wire/mesos"
 )
 
 // count is the number of features that the list of Mesos' features has.
@@ -47,29 +50,41 @@ func TestConformancePageIsWhatTheListsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, tests := rulesAndTests(t)
-	if string(page) != RenderConformance(rules, tests) {
+	if string(page) != RenderConformance(lists(t)) {
 		t.Errorf("%s is not what the lists say; go run ./tools/conform features", ConformancePage)
 	}
 }
 
-func rulesAndTests(t *testing.T) ([]Rule, []MesosTest) {
+func lists(t *testing.T) Lists {
 	t.Helper()
-	rules, err := Rules()
+	l, err := ReadLists()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests, err := MesosTests()
-	if err != nil {
-		t.Fatal(err)
+	return l
+}
+
+// Every reason that a status may have is in the list, in its order.
+func TestNoReasonIsLeftOut(t *testing.T) {
+	var want []string
+	for _, name := range mesos.TaskStatus_Reason_name {
+		want = append(want, strings.TrimPrefix(name, "REASON_"))
 	}
-	return rules, tests
+	slices.Sort(want)
+	var got []string
+	for _, r := range lists(t).Reasons {
+		got = append(got, r.Name)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got reasons %v, want %v", got, want)
+	}
 }
 
 // The lists are as long as Mesos has rules and tests of the areas that they are about,
 // so none of them is left out; that each is shown or has a reason, reading them checks.
 func TestNoRuleIsLeftOut(t *testing.T) {
-	rules, tests := rulesAndTests(t)
+	l := lists(t)
+	rules, tests := l.Rules, l.Tests
 	if len(rules) != 238 {
 		t.Errorf("got %d rules, want 238", len(rules))
 	}
@@ -107,15 +122,22 @@ func TestListIsWhole(t *testing.T) {
 
 func TestNamedTestsExist(t *testing.T) {
 	r := newRepository(t, "../../..")
-	rules, tests := rulesAndTests(t)
-	for _, rule := range rules {
+	l := lists(t)
+	for _, reason := range l.Reasons {
+		for _, ref := range reason.Tests {
+			if err := r.find(ref); err != nil {
+				t.Errorf("reason %s: %v", reason.Name, err)
+			}
+		}
+	}
+	for _, rule := range l.Rules {
 		for _, ref := range rule.Tests {
 			if err := r.find(ref); err != nil {
 				t.Errorf("rule %d: %v", rule.ID, err)
 			}
 		}
 	}
-	for _, m := range tests {
+	for _, m := range l.Tests {
 		for _, ref := range m.Tests {
 			if err := r.find(ref); err != nil {
 				t.Errorf("%s %s: %v", m.File, m.Name, err)

@@ -105,17 +105,13 @@ func Command() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rules, err := Rules()
-			if err != nil {
-				return err
-			}
-			tests, err := MesosTests()
+			lists, err := ReadLists()
 			if err != nil {
 				return err
 			}
 			return errors.Join(
 				os.WriteFile(filepath.Join(root, Page), []byte(Render(items)), 0o644),
-				os.WriteFile(filepath.Join(root, ConformancePage), []byte(RenderConformance(rules, tests)), 0o644))
+				os.WriteFile(filepath.Join(root, ConformancePage), []byte(RenderConformance(lists)), 0o644))
 		},
 	}
 }
