@@ -318,8 +318,11 @@ func (c *Core) removeAgent(a *agentState, why string) {
 func (c *Core) pruneAgents() {
 	c.timers.arm(c.now.Mono+int64(c.opts.PruneInterval), timerPrune, "")
 	var remembered []*agentState
+	clear(c.addresses)
 	for _, a := range sortedStrings(c.agents) {
-		if !a.registered() {
+		if a.registered() {
+			c.noteAddress(a)
+		} else {
 			remembered = append(remembered, a)
 		}
 	}

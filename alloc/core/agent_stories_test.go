@@ -28,6 +28,18 @@ func TestReturningAgentChanges(t *testing.T) {
 	}
 }
 
+// A fresh agent at the address of one that is away takes its place.
+func TestAFreshAgentAtTheSameAddress(t *testing.T) {
+	runStories(t, []story{
+		{nil, "the old one is away", running + "\nwatch\ndisconnect a1", "agent a2 cpus:4 host=host-a1", "drop agent m-S0\nput agent m-S1\nUPDATE t1 TASK_LOST MASTER AGENT_REMOVED\nFAILURE m-S0\nAGENT_REMOVED m-S0\nregistered m-S1", ""},
+		{nil, "after a restart", running + "\nrestart\nsubscribe f1", "agent a2 cpus:4 host=host-a1", "drop agent m-S0\nUPDATE t1 TASK_LOST MASTER AGENT_REMOVED\nregistered m", ""},
+		{nil, "the old one is connected", running, "agent a2 cpus:4 host=host-a1", "registered m-S1", "drop agent\nTASK_LOST"},
+		{nil, "the old one is unreachable", running + "\ntick 80s", "agent a2 cpus:4 host=host-a1", "registered m-S1", "drop agent\nTASK_LOST"},
+		{nil, "another host", running + "\ndisconnect a1", "agent a2 cpus:4", "registered m-S1", "drop agent\nTASK_LOST"},
+		{nil, "it brings its id", running + "\ndisconnect a1", "agent a2 cpus:4 host=host-a1 id=mine", "registered mine", "drop agent\nTASK_LOST"},
+	})
+}
+
 // An agent that is unreachable when the allocator ends is unreachable to the next one.
 func TestUnreachableAcrossRestarts(t *testing.T) {
 	const before = oneTask + "\ntick 80s\nrestart\nsubscribe f1"

@@ -19,6 +19,7 @@ type Core struct {
 	timers    timers
 	streams   map[StreamRef]string  // framework by stream
 	channels  map[ChannelRef]string // agent by channel
+	addresses map[address]string    // agent that was there last
 	operators map[StreamRef]bool
 	offers    map[uint64]*Offer // by number
 	inverse   map[string]*inverseOffer
@@ -48,7 +49,7 @@ func New(opts Options) (*Core, error) {
 	}
 	return &Core{
 		opts: opts, state: newState(), engine: e,
-		streams: map[StreamRef]string{}, channels: map[ChannelRef]string{}, operators: map[StreamRef]bool{},
+		streams: map[StreamRef]string{}, channels: map[ChannelRef]string{}, addresses: map[address]string{}, operators: map[StreamRef]bool{},
 		offers: map[uint64]*Offer{}, inverse: map[string]*inverseOffer{},
 	}, nil
 }

@@ -148,6 +148,7 @@ func (c *Core) recoverAgent(a *agentState) {
 		c.publish(agentID(a.id()), a.cur)
 		return
 	}
+	c.noteAddress(a)
 	c.touchAgent(a, func(e *Agent) {
 		e.Recovered = true
 		e.Unavailability = c.unavailabilityOf(a)

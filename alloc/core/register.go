@@ -230,6 +230,7 @@ func (c *Core) contestAgent(a *agentState, channel ChannelRef, r *link.Register,
 func (c *Core) registerNew(channel ChannelRef, r *link.Register, held registration) {
 	info := c.agentInfoOf(r.GetAgent())
 	if info.GetId().GetValue() == "" {
+		c.replaceAgentAt(addressOf(info.GetHostname(), r.GetAddress()))
 		info.Id = &mesos.AgentID{Value: ptr(c.newAgentID())}
 	}
 	a := c.putAgent(c.agentRecord(&record.Agent{RegisteredNanos: ptr(c.now.Wall)}, info, r, held))
@@ -332,6 +333,7 @@ func (c *Core) enter(a *agentState, channel ChannelRef, r *link.Register) {
 	a.channel, a.lastHeard, a.probedAt = channel, c.now.Mono, 0
 	a.leaving, a.catchingUp = false, true
 	c.channels[channel] = a.id()
+	c.noteAddress(a)
 	if a.cur.Recovered {
 		c.expected--
 	}
