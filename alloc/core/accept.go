@@ -24,7 +24,8 @@ type acceptance struct {
 	conversions []resource.Conversion
 }
 
-// accept answers offers with operations.
+// accept answers offers with operations. There are none of agents that are away:
+// those are withdrawn with the connection.
 func (c *Core) accept(f *frameworkState, call *scheduler.Call_Accept) {
 	offers, err := c.offersToAccept(f, call.GetOfferIds())
 	if err != nil {
@@ -32,13 +33,6 @@ func (c *Core) accept(f *frameworkState, call *scheduler.Call_Accept) {
 		return
 	}
 	acc := acceptance{Core: c, f: f, a: c.agents[offers[0].AgentID()], role: offers[0].Role()}
-	if reason, text := acc.agentLost(); reason != nil {
-		acc.dropLaunches(call, *reason, text)
-		for _, o := range offers {
-			c.discardOffer(o, noFilter)
-		}
-		return
-	}
 	for _, o := range offers {
 		acc.offered = acc.offered.Plus(o.res)
 		c.dropOffer(o)
@@ -121,26 +115,6 @@ func droppedState(f *frameworkState) mesos.TaskState {
 		return mesos.TaskState_TASK_DROPPED
 	}
 	return mesos.TaskState_TASK_LOST
-}
-
-// agentLost says why nothing can be launched on the offers' agent, if so.
-func (acc *acceptance) agentLost() (*mesos.TaskStatus_Reason, string) {
-	switch {
-	case acc.a == nil || !acc.a.registered():
-		return mesos.TaskStatus_REASON_AGENT_REMOVED.Enum(), "Agent removed"
-	case !acc.a.cur.Connected:
-		return mesos.TaskStatus_REASON_AGENT_DISCONNECTED.Enum(), "Agent disconnected"
-	}
-	return nil, ""
-}
-
-func (acc *acceptance) dropLaunches(call *scheduler.Call_Accept, reason mesos.TaskStatus_Reason, text string) {
-	for _, op := range call.GetOperations() {
-		tasks, _ := launchedTasks(op)
-		for _, t := range tasks {
-			acc.sendUpdate(acc.f, acc.masterStatus(t.GetTaskId().GetValue(), t.GetAgentId().GetValue(), droppedState(acc.f), reason, text))
-		}
-	}
 }
 
 // operate executes one operation.

@@ -387,6 +387,9 @@ func (h *history) check() {
 	c := h.core
 	var want resource.Quantities
 	for _, a := range c.agents {
+		if !a.cur.Connected && len(a.offers) > 0 {
+			h.t.Errorf("agent %s is away and is offered", a.id())
+		}
 		if !c.engine.admitted[a.id()] {
 			if len(a.offers) > 0 {
 				h.t.Errorf("agent %s is not in the cluster and is offered", a.id())
