@@ -3,6 +3,7 @@
 //
 //	allocator ◄── link ──►┐                      ┌─► agent/runner   processes, sandboxes
 //	executors ◄── HTTP ──►┤ loop ─► agent/core ──┼─► agent/executor streams of executors
+//	operators ◄── HTTP ──►┤            │         ├─► agent/attach   terminals and sessions
 //	processes ── exits ──►┘            │         ├─► agent/check    checks of tasks
 //	                                   │         ├─► agent/volume   directories of volumes
 //	                                   │         └─► link           frames to the allocator

@@ -25,5 +25,8 @@
 // process of their own. So the checks of their tasks are this package's too: when
 // one is due, what its result means, and what the scheduler hears of it.
 //
+// The operator API launches containers too, nested in those of executors and tasks
+// or standing alone; they are called annexes here, and are entities of their own.
+//
 // The same commands in the same order with the same seed give the same outputs.
 package core
