@@ -167,6 +167,7 @@ func (acc *acceptance) readTasks(infos []*mesos.TaskInfo) ([]launchTask, error) 
 	for i, info := range infos {
 		t := &tasks[i]
 		next := cloneTaskInfo(info)
+		next.Name = acc.lists.name(info.Name)
 		t.info = next
 		var err error
 		if i > 0 && sameResources(info.Resources, infos[i-1].Resources) {

@@ -155,7 +155,7 @@ func (s *state) applyTask(id record.ID, v *record.Task, res resource.Resources) 
 	}
 	f.tasks[t.ID()] = t
 	if a := s.agents[t.agent()]; a != nil {
-		put(&a.tasks, t.key(), t)
+		a.setTask(t)
 	}
 	return t
 }
@@ -279,7 +279,7 @@ func (s *state) forgetTask(framework, id string) {
 	t := f.tasks[id]
 	delete(f.tasks, id)
 	if a := s.agents[t.agent()]; a != nil {
-		delete(a.tasks, t.key())
+		a.removeTask(t)
 		delete(a.pendingKills, t.key())
 	}
 }

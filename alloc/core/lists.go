@@ -11,6 +11,7 @@ import (
 type lists struct {
 	byBytes map[string]sharedList
 	byFirst map[*mesos.Resource]resource.Resources // lists that records share, by their first resource
+	names   map[string]*string                     // of tasks; most are copies of a few
 	key     []byte
 }
 
@@ -23,7 +24,7 @@ type sharedList struct {
 const mostLists = 4096
 
 func newLists() lists {
-	return lists{byBytes: map[string]sharedList{}, byFirst: map[*mesos.Resource]resource.Resources{}}
+	return lists{byBytes: map[string]sharedList{}, byFirst: map[*mesos.Resource]resource.Resources{}, names: map[string]*string{}}
 }
 
 // read reads resources of either format, and allocates to the role, unless it is empty,
@@ -64,6 +65,21 @@ func (l *lists) given(list []*mesos.Resource) []*mesos.Resource {
 	}
 	l.keep(sharedList{wire: list})
 	return list
+}
+
+// name is an equal name, the same for all that are equal.
+func (l *lists) name(given *string) *string {
+	if given == nil {
+		return nil
+	}
+	if name, ok := l.names[*given]; ok {
+		return name
+	}
+	if len(l.names) >= mostLists {
+		clear(l.names)
+	}
+	l.names[*given] = given
+	return given
 }
 
 // keep remembers a list under the key at hand.

@@ -441,17 +441,17 @@ func (h *history) check() {
 		}
 		for _, t := range f.tasks {
 			a := c.agents[t.agent()]
-			if a == nil || a.tasks[t.key()] != t {
-				h.t.Errorf("task %s is not on its agent", t.ID())
+			if a == nil || !slices.Contains(a.tasks, t) || !slices.IsSortedFunc(a.tasks, func(x, y *Task) int { return compareTaskKeys(x.key(), y.key()) }) {
+				h.t.Errorf("task %s is not in its place on its agent", t.ID())
 			} else if a.registered() && t.unreachable() && a.cur.Connected && !t.terminal() && h.onAgent[h.agentByID(a.id()).name][h.nameOf(f.id())+"/"+t.ID()] != "" {
 				h.t.Errorf("task %s is unreachable on a connected agent that runs it", t.ID())
 			}
 		}
 	}
 	for _, a := range c.agents {
-		for k, t := range a.tasks {
-			if f := c.frameworks[k.framework]; f == nil || f.tasks[k.task] != t {
-				h.t.Errorf("task %v on agent %s is not its framework's", k, a.id())
+		for _, t := range a.tasks {
+			if f := c.frameworks[t.framework()]; f == nil || f.tasks[t.ID()] != t {
+				h.t.Errorf("task %v on agent %s is not its framework's", t.key(), a.id())
 			}
 		}
 	}

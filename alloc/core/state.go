@@ -120,8 +120,9 @@ type agentState struct {
 	// executors is nil until there is one: offers ask, and mostly there is none.
 	executors map[executorKey]*Executor
 	caps      agentCaps
-	// tasks holds live and unreachable tasks.
-	tasks      map[taskKey]*Task
+	// tasks holds live and unreachable tasks, by key. A map would take ten times the
+	// memory: most agents run a few.
+	tasks      []*Task
 	operations map[string]*Operation
 	outbox     []*link.Down // by seq, lowest first
 	nextSeq    uint64       // of the outbox
@@ -154,7 +155,28 @@ func (a *agentState) id() string             { return a.cur.ID() }
 func (a *agentState) info() *mesos.AgentInfo { return a.cur.Rec.GetInfo() }
 func (a *agentState) registered() bool       { return a.cur.Registered() }
 
-func (a *agentState) sortedTasks() []*Task { return sortedValues(a.tasks, compareTaskKeys) }
+// findTask is where the task of a key is, or belongs.
+func (a *agentState) findTask(key taskKey) (int, bool) {
+	return slices.BinarySearchFunc(a.tasks, key, func(t *Task, key taskKey) int { return compareTaskKeys(t.key(), key) })
+}
+
+func (a *agentState) setTask(t *Task) {
+	at, found := a.findTask(t.key())
+	if found {
+		a.tasks[at] = t
+	} else {
+		a.tasks = slices.Insert(a.tasks, at, t)
+	}
+}
+
+func (a *agentState) removeTask(t *Task) {
+	if at, found := a.findTask(t.key()); found {
+		a.tasks = slices.Delete(a.tasks, at, at+1)
+	}
+}
+
+// sortedTasks are the agent's tasks by key; the list stays as it is while they change.
+func (a *agentState) sortedTasks() []*Task { return slices.Clone(a.tasks) }
 
 func (a *agentState) sortedExecutors() []*Executor {
 	return sortedValues(a.executors, compareExecutorKeys)

@@ -2,6 +2,7 @@ package view
 
 import (
 	"container/heap"
+	"hash/maphash"
 	"iter"
 
 	"github.com/caprock/caprock/store/record"
@@ -16,9 +17,20 @@ type chunk[T any] struct {
 	items [chunkSize]*T
 }
 
+// slotKey stands for an id: 128 bits of hashes with seeds that nobody outside knows. An
+// id itself takes four times the memory, of which there are millions. That two ids of a
+// trillion share a key is less likely than a fault of the machine.
+type slotKey [2]uint64
+
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+func keyOf(id record.ID) slotKey {
+	return slotKey{maphash.Comparable(seeds[0], id), maphash.Comparable(seeds[1], id)}
+}
+
 // table holds the current entities of one kind. Its View's mu guards it.
 type table[T any] struct {
-	slots  map[record.ID]uint32
+	slots  map[slotKey]uint32
 	chunks []*chunk[T]
 	free   slotHeap
 	next   uint32 // slots below it have been used
@@ -52,7 +64,7 @@ func (t *table[T]) freeze() Frozen[T] {
 
 // get returns the current entity, nil if there is none.
 func (t *table[T]) get(id record.ID) *T {
-	slot, ok := t.slots[id]
+	slot, ok := t.slots[keyOf(id)]
 	if !ok {
 		return nil
 	}
@@ -60,23 +72,25 @@ func (t *table[T]) get(id record.ID) *T {
 }
 
 func (t *table[T]) put(epoch uint64, id record.ID, item *T) {
-	slot, ok := t.slots[id]
+	key := keyOf(id)
+	slot, ok := t.slots[key]
 	if !ok {
 		slot = t.allocate(epoch)
 		if t.slots == nil {
-			t.slots = map[record.ID]uint32{}
+			t.slots = map[slotKey]uint32{}
 		}
-		t.slots[id] = slot
+		t.slots[key] = slot
 	}
 	t.own(epoch, slot/chunkSize).items[slot%chunkSize] = item
 }
 
 func (t *table[T]) remove(epoch uint64, id record.ID) {
-	slot, ok := t.slots[id]
+	key := keyOf(id)
+	slot, ok := t.slots[key]
 	if !ok {
 		return
 	}
-	delete(t.slots, id)
+	delete(t.slots, key)
 	heap.Push(&t.free, slot)
 	t.own(epoch, slot/chunkSize).items[slot%chunkSize] = nil
 }

@@ -16,7 +16,7 @@ const (
 	roomyPercent = 400
 	// leastPercent: collections of a large heap cost CPU time in proportion to it, so
 	// they must not come too often.
-	leastPercent = 25
+	leastPercent = 15
 	// heapComfort is what garbage and live data together may reach before
 	// room is taken back.
 	heapComfort = 640 << 20

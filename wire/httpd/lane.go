@@ -260,7 +260,7 @@ func (l *lane) header(line []byte, call *Call, h *laneHeader) bool {
 		call.Field = value
 		return ok
 	case equalFold(name, "host"):
-		ok := !h.host && bytes.IndexAny(value, " /@?#\\,") < 0
+		ok := !h.host && !bytes.ContainsAny(value, " /@?#\\,")
 		h.host = true
 		return ok
 	case equalFold(name, "accept"), equalFold(name, "accept-encoding"), equalFold(name, "user-agent"):

@@ -1,0 +1,66 @@
+package core
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/resource"
+)
+
+func protosOf(t *testing.T, text string) []*mesos.Resource {
+	t.Helper()
+	rs, err := resource.Parse(text, "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rs.ToProto(resource.PostRefinement)
+}
+
+// Equal lists for one role are one list; others, and those of other roles, are not.
+func TestEqualListsAreShared(t *testing.T) {
+	l := newLists()
+	read := func(text, role string) sharedList {
+		s, err := l.read(protosOf(t, text), role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	a, again := read("cpus:1;mem:32", "r"), read("cpus:1;mem:32", "r")
+	if a.wire[0] != again.wire[0] || &a.res[0] != &again.res[0] {
+		t.Error("equal lists are kept twice")
+	}
+	if got := a.res.String(); got != "cpus(allocated: r):1; mem(allocated: r):32" {
+		t.Errorf("got %s", got)
+	}
+	for _, other := range []sharedList{read("cpus:1;mem:33", "r"), read("cpus:1;mem:32", "s"), read("cpus:1;mem:32", "")} {
+		if other.wire[0] == a.wire[0] || other.res.String() == a.res.String() {
+			t.Errorf("%v is taken for %v", other.res, a.res)
+		}
+	}
+	if res, err := l.resources(a.wire); err != nil || &res[0] != &a.res[0] {
+		t.Errorf("a shared list in a record is read again: %v, %v", res, err)
+	}
+	given := protosOf(t, "cpus:7")
+	if l.given(given)[0] != given[0] || l.given(protosOf(t, "cpus:7"))[0] != given[0] {
+		t.Error("what an operator gave is not shared")
+	}
+	if _, err := l.read([]*mesos.Resource{{}}, "r"); err == nil {
+		t.Error("a resource without anything was read")
+	}
+}
+
+// However many different lists come, few are held.
+func TestListsAreBounded(t *testing.T) {
+	l := newLists()
+	for i := range 3 * mostLists {
+		if _, err := l.read(protosOf(t, fmt.Sprintf("cpus:%d", i+1)), "r"); err != nil {
+			t.Fatal(err)
+		}
+		l.name(ptr(fmt.Sprint(i)))
+	}
+	if len(l.byBytes) > mostLists || len(l.byFirst) > mostLists || len(l.names) > mostLists {
+		t.Errorf("%d, %d and %d are held", len(l.byBytes), len(l.byFirst), len(l.names))
+	}
+}
