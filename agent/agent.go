@@ -225,7 +225,7 @@ func (l *loop) open(meta string) (err error) {
 	})
 	l.server.Handle(executor.Path, l.gateway.Serve)
 	api.Register(l.server, api.Options{
-		Read: l.read, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, Disk: l.diskUsed, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
+		Read: l.read, Recovering: l.awaiting.Load, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, Disk: l.diskUsed, Source: l.kernel.Source(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
 		IP: l.ip, Port: l.port, Release: o.Release, LogFile: o.LogFile,
 		Verbosity: daemon.NewVerbosity(o.Clock, o.LogLevel), WorkDir: o.WorkDir, StartedAt: o.Clock.Now(),
 		Clock: o.Clock,
@@ -262,6 +262,7 @@ func (l *loop) recover(dir string) error {
 	if err := l.core.Recover(l.now(), l.runner.Facts(refs)); err != nil {
 		return fmt.Errorf("recover the agent's state: %w", err)
 	}
+	l.awaiting.Store(l.core.Recovering())
 	if len(refs) > 0 {
 		log.Info("recovered", "processes", len(refs), "containers", len(containers))
 	}

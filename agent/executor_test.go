@@ -268,7 +268,29 @@ func TestExecutorStaysAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.halt()
+	// Until the executor has had its time, the agent answers for nothing.
+	answers := make(chan [3]int, 1)
+	listening := n.opts
+	n.opts = func(o *agent.Options) {
+		listening(o)
+		tell := o.Listening
+		o.Listening = func(a string) {
+			tell(a)
+			go func() {
+				state, _ := n.get("/state")
+				call, _, _ := n.post("/api/v1", "application/json", "", `{"type":"GET_TASKS"}`)
+				health, _ := n.get("/health")
+				answers <- [3]int{state, call, health}
+			}()
+		}
+	}
 	n.start()
+	if got := <-answers; got != [3]int{503, 503, 200} {
+		t.Errorf("during recovery /state, /api/v1 and /health gave %v, want 503, 503, 200", got)
+	}
+	if code, _ := n.get("/state"); code != 200 {
+		t.Errorf("after recovery /state gave %d", code)
+	}
 	if st := alloc.await("t1", mesos.TaskState_TASK_LOST); st.GetReason() != mesos.TaskStatus_REASON_EXECUTOR_REREGISTRATION_TIMEOUT {
 		t.Errorf("t1: %v", st)
 	}

@@ -62,6 +62,8 @@ type loop struct {
 	stopOnce sync.Once
 
 	recovered atomic.Bool
+	// awaiting is true while executors may still come back.
+	awaiting  atomic.Bool
 	readyOnce sync.Once
 	uplink    uplink
 	garbage   garbage
@@ -196,6 +198,7 @@ func (l *loop) turn() error {
 	if exit != nil {
 		l.uplink.flush()
 	}
+	l.awaiting.Store(l.core.Recovering())
 	if l.core.Registered() {
 		l.readyOnce.Do(func() { close(l.agent.ready) })
 	}

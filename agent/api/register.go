@@ -21,6 +21,8 @@ type Options struct {
 	// Read runs a function with the core between two turns of the agent's loop.
 	Read func(func(*core.Core)) error
 	Tree *sandbox.Tree
+	// Recovering is true while executors may still come back after a restart.
+	Recovering func() bool
 	// Containers takes the calls about containers.
 	Containers *Containers
 	// Usage reads what a container uses.
@@ -81,7 +83,7 @@ func Register(s *httpd.Server, o Options) {
 	s.Handle("/health", func(c *httpd.Ctx) { c.ReplyEmpty(200) })
 	s.Handle("/version", func(c *httpd.Ctx) { c.ReplyJSON(200, build.Info(a.Release).AppendJSON(nil)) })
 	s.Handle("/flags", func(c *httpd.Ctx) { c.ReplyJSON(200, json.End(a.appendFlags([]byte{'{'}))) })
-	s.Handle("/state", a.state)
+	s.Handle("/state", a.recovered(a.state))
 	s.Handle("/containers", a.containers)
 	s.Handle("/monitor/statistics", a.statistics)
 	s.Handle("/containerizer/debug", func(c *httpd.Ctx) { c.ReplyJSON(200, []byte(`{"pending":[]}`)) })
@@ -92,8 +94,20 @@ func Register(s *httpd.Server, o Options) {
 	s.Handle("/files/debug", a.filesDebug)
 	s.Handle("/tasks/files", a.taskFiles)
 	s.Handle("/tasks/file", a.taskFile)
-	s.Handle("/api/v1", a.operator)
+	s.Handle("/api/v1", a.recovered(a.operator))
 	daemon.Register(s, a.Verbosity, "slave(1)", endpoints, "slave(1)")
+}
+
+// recovered is h once the agent has recovered. Before, what it would show is not
+// settled: tasks may turn out to be lost.
+func (a *server) recovered(h func(*httpd.Ctx)) func(*httpd.Ctx) {
+	return func(c *httpd.Ctx) {
+		if a.Recovering() {
+			c.ReplyText(503, "Agent has not finished recovery")
+			return
+		}
+		h(c)
+	}
 }
 
 // appendFlags appends the member "flags".

@@ -124,3 +124,89 @@ func TestHeartbeatsOfExecutors(t *testing.T) {
 		t.Fatalf("%d heartbeats within an hour, want 2", w.heartbeats)
 	}
 }
+
+// An executor that is shut down while it is being launched never runs a task.
+func TestExecutorIsShutDownWhileItIsLaunched(t *testing.T) {
+	w := newWorld(t)
+	w.connect()
+	w.launchExecutor("custom")
+	w.rest()
+	var ex *mesos.ExecutorID
+	for _, ct := range w.core.containers {
+		ex = ct.rec.Executor.ExecutorId
+	}
+	w.enqueue(&link.Down{Body: &link.Down_ShutdownExecutor{ShutdownExecutor: &link.ShutdownExecutor{FrameworkId: fwInfo.Id, ExecutorId: ex}}})
+	w.rest()
+	for range 10 {
+		for _, id := range w.order {
+			w.ack(id)
+		}
+		w.rest()
+	}
+	for _, id := range w.order {
+		if s := w.alloc[id].states; len(s) != 1 || s[0] != mesos.TaskState_TASK_FAILED {
+			t.Errorf("%s went through %v, want TASK_FAILED alone", id, s)
+		}
+	}
+	if len(w.starts) > 0 || len(w.core.containers) > 0 {
+		t.Errorf("%d processes were started, %d containers are there", len(w.starts), len(w.core.containers))
+	}
+}
+
+// A launch that fails is counted, and only so many ended runs of a framework are
+// remembered.
+func TestEndedRunsAreBounded(t *testing.T) {
+	opts := testOptions(1)
+	opts.MaxCompleted = 3
+	w := newWorld(t)
+	w.core = New(opts)
+	w.core.Assemble()
+	if err := w.core.Recover(w.now, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.connect()
+	for range 5 {
+		w.launchCommand()
+	}
+	w.rest()
+	for len(w.launching) > 0 {
+		w.startOne(0, true)
+	}
+	for range 10 {
+		for _, id := range w.order {
+			w.ack(id)
+		}
+		w.rest()
+	}
+	if n := w.core.Metrics().LaunchErrors; n != 5 {
+		t.Errorf("%d launches failed by the metrics, want 5", n)
+	}
+	if ended := w.core.View().Ended; len(ended) != 1 || len(ended[0].Completed) != 3 {
+		t.Errorf("remembered are %v, want 3 runs of one framework", ended)
+	}
+	for _, e := range w.core.EndedRuns() {
+		if _, kept := w.disk["completed/"+e.ContainerID]; !kept {
+			t.Errorf("run %s is remembered and not in the records", e.ContainerID)
+		}
+	}
+}
+
+// Every operation gives the agent's resources another version, a restart alone does
+// not.
+func TestResourceVersions(t *testing.T) {
+	w := newWorld(t)
+	w.connect()
+	w.rest()
+	first := string(w.core.registration().ResourceVersion.GetValue())
+	w.reboot()
+	w.connect()
+	w.rest()
+	if again := string(w.core.registration().ResourceVersion.GetValue()); first == "" || again != first {
+		t.Errorf("the version is %x after a restart, was %x", again, first)
+	}
+	w.changeVolume("v0")
+	w.rest()
+	if next := string(w.core.registration().ResourceVersion.GetValue()); next == first {
+		t.Error("the version is the same after an operation")
+	}
+}
