@@ -6,6 +6,7 @@ import (
 
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/executor"
 )
 
 // When a framework subscribes again, what it has not acknowledged is sent at once,
@@ -208,5 +209,39 @@ func TestResourceVersions(t *testing.T) {
 	w.rest()
 	if next := string(w.core.registration().ResourceVersion.GetValue()); next == first {
 		t.Error("the version is the same after an operation")
+	}
+}
+
+// After a restart an executor has to subscribe before anything else it says counts.
+func TestCallsOfExecutorsDuringRecovery(t *testing.T) {
+	w := newWorld(t)
+	w.connect()
+	w.launchExecutor("custom")
+	w.rest()
+	w.startOne(0, false)
+	w.rest()
+	var x *simExecutor
+	for _, x = range w.executors {
+		w.subscribe(x)
+	}
+	w.rest()
+	w.reboot()
+	w.replied = nil
+	task := w.order[0]
+	w.executorCall(x, &executor.Call{Type: executor.Call_UPDATE.Enum(), Update: &executor.Call_Update{Status: &mesos.TaskStatus{
+		TaskId: &mesos.TaskID{Value: &task}, State: mesos.TaskState_TASK_FINISHED.Enum(),
+		Source: mesos.TaskStatus_SOURCE_EXECUTOR.Enum(), Uuid: []byte("0123456789abcdef"),
+	}}})
+	w.rest()
+	if !slices.Equal(w.replied, []int{503}) || Terminal(w.core.frameworks["F"].tasks[task].state()) {
+		t.Fatalf("an update before the subscription was answered %v, want 503 and no effect", w.replied)
+	}
+	w.subscribe(x)
+	w.rest()
+	w.replied = nil
+	w.executorUpdate(x, task, mesos.TaskState_TASK_FINISHED)
+	w.rest()
+	if !slices.Equal(w.replied, []int{202}) || !Terminal(w.core.frameworks["F"].tasks[task].state()) {
+		t.Fatalf("an update after it was answered %v, want 202 and its effect", w.replied)
 	}
 }

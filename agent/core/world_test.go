@@ -50,6 +50,7 @@ type world struct {
 	sends      map[string]int
 	destroyed  []string
 	heartbeats int
+	replied    []int // statuses that executors were answered with
 	bootID     string
 	// muteOperations leaves the ends of operations unacknowledged.
 	muteOperations bool
@@ -213,7 +214,9 @@ func (w *world) do(e Effect) {
 		w.end(e.ID, sigKill)
 		delete(w.procs, e.ID)
 		w.destroyed = append(w.destroyed, e.ID)
-	case OpenStream, Reply, CloseStream:
+	case Reply:
+		w.replied = append(w.replied, e.Status)
+	case OpenStream, CloseStream:
 	case ContainerReply:
 		w.replies = append(w.replies, replyText(e))
 	case SignalProcess:
