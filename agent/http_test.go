@@ -185,6 +185,8 @@ func checkReads(t *testing.T, n *node) {
 		}
 	}
 	for path, want := range map[string]int{
+		"/help": 200, "/help/slave(1)/state": 200, "/help/nothing": 404, "/logging/toggle": 200, "/logging/toggle?level=1": 400,
+		"/profiler/start": 400, "/__processes__": 200, "/files/debug": 200, "/memory-profiler/state": 404,
 		"/health": 200, "/slave(1)/health": 200, "/nosuch": 404, "/state.json": 404, "/": 404,
 		"/containers?executor_id=x": 400, "/api/v1": 405, "/api/v1/executor": 405, "/state?jsonp=f": 200,
 	} {

@@ -147,7 +147,7 @@ func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
 	}
 	b = json.String(b, `"pid":`, agentPID(a))
 	b = json.Double(b, `"registered_time":`, secondsOf(a.Rec.GetRegisteredNanos()))
-	if again := a.Rec.GetReregisteredNanos(); again != 0 && again != a.Rec.GetRegisteredNanos() {
+	if again := a.Rec.GetReregisteredNanos(); again != 0 {
 		b = json.Double(b, `"reregistered_time":`, secondsOf(again))
 	}
 	total := a.Total()
@@ -214,9 +214,7 @@ func (c *cluster) appendRecovered(b []byte) []byte {
 			b = json.String(b, `"id":`, a.ID())
 			b = json.String(b, `"hostname":`, a.Info().GetHostname())
 			b = json.Int(b, `"port":`, int64(a.Info().GetPort()))
-			b = appendAttributes(b, `"attributes":`, a.Info().GetAttributes())
-			b = appendResources(b, `"resources":`, a.Total())
-			b = json.EndMap(b)
+			b = json.EndMap(appendAttributes(b, `"attributes":`, a.Info().GetAttributes()))
 		}
 		return b
 	})

@@ -119,6 +119,7 @@ func TestOldEndpointsLookLikeMesos(t *testing.T) {
 	for name, h := range map[string]httpd.Handler{
 		"state": s.state, "state-summary": s.stateSummary, "slaves": s.slaves, "frameworks": s.frameworks,
 		"tasks": s.tasks, "roles": s.roles, "flags": s.flags,
+		"registry": s.registry,
 	} {
 		c := &httpd.Ctx{RequestCtx: &fasthttp.RequestCtx{}}
 		h(c)

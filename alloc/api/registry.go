@@ -105,7 +105,7 @@ func appendAdmitted(b []byte, a *core.Agent) []byte {
 		// As Mesos does: of agents that came new in the form of old masters, of
 		// those that came back as they sent it.
 		form := resource.Endpoint
-		if again := a.Rec.GetReregisteredNanos(); again != 0 && again != a.Rec.GetRegisteredNanos() {
+		if a.Rec.GetReregisteredNanos() != 0 {
 			form = resource.PostRefinement
 		}
 		info.Resources = rs.ToProto(form)

@@ -229,11 +229,14 @@ func (c *Core) contestAgent(a *agentState, channel ChannelRef, r *link.Register,
 // removed or forgotten and keeps its id and its tasks.
 func (c *Core) registerNew(channel ChannelRef, r *link.Register, held registration) {
 	info := c.agentInfoOf(r.GetAgent())
+	rec := &record.Agent{RegisteredNanos: ptr(c.now.Wall)}
 	if info.GetId().GetValue() == "" {
 		c.replaceAgentAt(addressOf(info.GetHostname(), r.GetAddress()))
 		info.Id = &mesos.AgentID{Value: ptr(c.newAgentID())}
+	} else {
+		rec.ReregisteredNanos = rec.RegisteredNanos
 	}
-	a := c.putAgent(c.agentRecord(&record.Agent{RegisteredNanos: ptr(c.now.Wall)}, info, r, held))
+	a := c.putAgent(c.agentRecord(rec, info, r, held))
 	c.numberAfter(a, r.GetAppliedSeq())
 	c.enter(a, channel, r)
 	c.adoptReported(a, r)

@@ -119,9 +119,10 @@ func (c *Core) rescindLeftRoles(f *frameworkState) {
 }
 
 // adoptFramework makes a framework known that agents run tasks of and the journal
-// has lost. It has no deadline: only its scheduler or an operator ends it.
+// has lost. It has no deadline: only its scheduler or an operator ends it; and as
+// in Mesos it has not registered until its scheduler has.
 func (c *Core) adoptFramework(info *mesos.FrameworkInfo) *frameworkState {
-	f := c.putFramework(&record.Framework{Info: info, RegisteredNanos: ptr(c.now.Wall), ReregisteredNanos: ptr(c.now.Wall)})
+	f := c.putFramework(&record.Framework{Info: info})
 	c.touchFramework(f, func(e *Framework) { e.Recovered = true })
 	c.engine.addFramework(c.now.Mono, c.engineFramework(f))
 	c.frameworkAdded(f)

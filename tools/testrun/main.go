@@ -39,6 +39,10 @@ var steps = []step{
 	}},
 	{"race", func(t *tally) error { return goTest(t, append([]string{"-race", "-timeout=15m"}, racy...)...) }},
 	{"conform", command("go", "run", "./tools/conform", "clients")},
+	// The part of the recorded exchanges that is played in a minute: an empty master,
+	// faulty calls, and failures of both services.
+	{"replay", command("go", "run", "./tools/conform", "replay", "--dev", "--floor=tools/conform/replay/floor.tsv",
+		"--area=failover*,master-*-empty,master-get-variants,master-v1-errors,scheduler-errors")},
 	{"torture", command("go", "run", "./tools/torture", "--kills=3")},
 	{"torture agents", command("go", "run", "./tools/torture", "--kills=5", "--agents=1", "--live=50")},
 }

@@ -21,6 +21,8 @@ type options struct {
 	verbose, groups  bool
 	noContext        bool
 	clusterLog       string
+	floor            string
+	writeFloor       bool
 	temporary        string // folder of a binary that was built here
 }
 
@@ -42,7 +44,8 @@ be fresh, have one agent with cpus:4;mem:4096;disk:8192;ports:[31000-32000] and 
 rack:r1;zone:z1;num:5;rng:[1-10], and run the allocator with --allocation-interval=200ms.
 With --dev a cluster is started for each life of a recorded master instead.
 
-The last line is "N same, M different". Differences are no failure of the command.`,
+The last line is "N same, M different"; differences that are meant (docs/compatibility.md) are
+counted above it. Differences are no failure of the command, unless --floor makes them one.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), archive, args, cmd.OutOrStdout())
@@ -57,6 +60,8 @@ The last line is "N same, M different". Differences are no failure of the comman
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print every difference")
 	f.BoolVar(&o.groups, "groups", false, "print the differences grouped by cause")
 	f.BoolVar(&o.noContext, "no-context", false, "play nothing but what DIR holds")
+	f.StringVar(&o.floor, "floor", "", "fail if fewer exchanges of an area are the same than this `file` says")
+	f.BoolVar(&o.writeFloor, "write-floor", false, "write --floor instead of checking it")
 	f.StringVar(&o.clusterLog, "cluster-log", "", "append what the processes of --dev print to this `file`")
 	return cmd
 }
@@ -96,7 +101,13 @@ func (o *options) run(ctx context.Context, archive []byte, args []string, out io
 	report.Table(out)
 	same, different := report.Totals()
 	fmt.Fprintf(out, "%d same, %d different\n", same, different)
-	return nil
+	switch {
+	case o.floor == "":
+		return nil
+	case o.writeFloor:
+		return report.WriteFloor(o.floor)
+	}
+	return report.CheckFloor(o.floor)
 }
 
 // load reads what to play and marks what counts.

@@ -142,7 +142,7 @@ func (o *options) devWorlds(ctx context.Context, worlds []*World, report *Report
 		}
 		on := scene{control: c, ids: ids, last: i+1 == len(worlds) || !worlds[i+1].follows(w)}
 		if !on.last {
-			on.keep = remember(worlds[i+1]).frameworks
+			on.keep = worlds[i+1].aliveFrameworks()
 		}
 		results, err := play(ctx, w, c.target(), on, log)
 		report.add(results)
@@ -204,4 +204,19 @@ func (o *options) build(ctx context.Context) error {
 	}
 	o.binary, o.temporary = binary, dir
 	return nil
+}
+
+// aliveFrameworks are those that the master of a world shows as not completed.
+func (w *World) aliveFrameworks() map[string]bool {
+	alive := map[string]bool{}
+	for _, e := range w.Exchanges {
+		tree, err := parseJSON(e.Response.Body)
+		if err != nil || e.toAgent() {
+			continue
+		}
+		for _, f := range append(listAt(tree, "frameworks"), listAt(tree, "get_frameworks", "frameworks")...) {
+			alive[textAt(f, "id")], alive[textAt(f, "framework_info", "id", "value")] = true, true
+		}
+	}
+	return alive
 }

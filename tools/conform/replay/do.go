@@ -127,7 +127,7 @@ func masterPart(id string) string {
 func (r *runner) planClose(st *step, s *stream, diff []Difference) {
 	finish := func(ctx context.Context) {
 		r.await(ctx, func() bool { return len(r.missingGroups(s, time.Time{})) == 0 })
-		if f := r.frameworks[s.exchange.Response.Header("Mesos-Stream-Id")]; f == nil || r.keep[f.recordedFramework] == nil {
+		if f := r.frameworks[s.exchange.Response.Header("Mesos-Stream-Id")]; f == nil || !r.keep[f.recordedFramework] {
 			s.close()
 		}
 		events, _ := s.seen()

@@ -138,8 +138,8 @@ func blockFraction(e *Exchange, s *span) float64 {
 	switch {
 	case !s.block:
 		return single
-	case s.first.Equal(s.last) && failures[e.Area] != nil:
-		return endingBlock // what was done to the processes opens the second
+	case s.first.Equal(s.last) && (failures[e.Area] != nil || e.Area == "failover-framework-gone"):
+		return endingBlock // what was done to the processes opens the second; or calls follow
 	case s.first.Equal(s.last):
 		return wholeBlock
 	case t.Equal(s.first):

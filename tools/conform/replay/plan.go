@@ -71,16 +71,18 @@ func (r *runner) planInvented(times map[*Exchange]time.Time) {
 		if !u.accepted {
 			continue // a stream id made up to be refused
 		}
-		var info map[string]any
+		info := copyObject(r.world.infos[u.framework])
+		if len(info) == 0 {
+			info = nil
+		}
 		when := u.first.Add(-10 * time.Millisecond)
 		if f := r.past.frameworks[u.framework]; f != nil {
-			info = f.info
 			if !f.registered.IsZero() && f.registered.Before(when) && when.Sub(f.registered) < time.Minute {
 				when = f.registered
 			}
 		}
 		r.add(when, func(ctx context.Context) { r.subscribe(ctx, id, u.framework, inventSubscribe(info, u.calls)) })
-		if r.keep[u.framework] == nil {
+		if !r.keep[u.framework] {
 			r.add(u.last.Add(10*time.Millisecond), func(context.Context) { r.hangUp(id) })
 		}
 	}

@@ -63,7 +63,7 @@ type runner struct {
 	dir     string
 	log     func(string, ...any)
 	control *cluster // nil where only URLs are known
-	keep    map[string]*recordedFramework
+	keep    map[string]bool
 
 	steps      []*step
 	frameworks map[string]*framework // by recorded stream id
@@ -91,7 +91,7 @@ type scene struct {
 	ids     *Ids     // known from the worlds before
 	last    bool     // no other world goes on with what this one leaves
 	// keep holds the frameworks that the next world still knows.
-	keep map[string]*recordedFramework
+	keep map[string]bool
 }
 
 func play(ctx context.Context, w *World, target Target, on scene, log func(string, ...any)) ([]Result, error) {

@@ -18,6 +18,8 @@ type World struct {
 	Exchanges []*Exchange
 	start     time.Time
 	port      int
+	// infos are FrameworkInfos by id, which other worlds may tell.
+	infos map[string]map[string]any
 }
 
 // ports of a recorded cluster: the master's ends in 0 or 2, its agent's is the next.
@@ -72,6 +74,15 @@ func Worlds(all []*Exchange) []*World {
 	for _, w := range worlds {
 		w.Exchanges = inTime(append(w.Exchanges, implied(w.Exchanges)...))
 		w.Name = fmt.Sprintf("%d-%s", w.port, w.start.Format("150405"))
+	}
+	infos := map[string]map[string]any{}
+	for _, w := range worlds {
+		w.infos = infos
+		for id, f := range remember(w).frameworks {
+			if f.info != nil {
+				infos[id] = f.info
+			}
+		}
 	}
 	return worlds
 }
