@@ -19,7 +19,16 @@ func (t *Tree) Remove(dir string) error {
 	if !ok || !InSandbox(rel) {
 		return ErrNotSandbox
 	}
-	parent, err := t.root.Open(filepath.Dir(rel))
+	run, rest := split(rel)
+	if _, err := t.root.Lstat(run); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	in, path, done, err := t.within(rel)
+	if err != nil {
+		return err
+	}
+	defer done()
+	parent, err := in.Open(filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -27,10 +36,12 @@ func (t *Tree) Remove(dir string) error {
 		return err
 	}
 	defer parent.Close()
-	if err := (&removal{}).remove(parent, filepath.Base(rel), 0); err != nil {
+	if err := (&removal{}).remove(parent, filepath.Base(path), 0); err != nil {
 		return err
 	}
-	t.prune(filepath.Dir(rel))
+	if rest == "" {
+		t.prune(filepath.Dir(rel))
+	}
 	return nil
 }
 

@@ -57,27 +57,67 @@ func (t *Tree) Make(dir string, owner Owner) (*os.Root, error) {
 	}
 	t.making.Lock()
 	defer t.making.Unlock()
-	if err := t.root.MkdirAll(filepath.Dir(rel), 0o755); err != nil {
+	in, rel, done, err := t.within(rel)
+	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
-	switch err := t.root.Mkdir(rel, Mode); {
+	defer done()
+	if err := in.MkdirAll(filepath.Dir(rel), 0o755); err != nil {
+		return nil, fmt.Errorf("make sandbox: %w", err)
+	}
+	switch err := in.Mkdir(rel, Mode); {
 	case errors.Is(err, fs.ErrExist):
 	case err != nil:
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	default:
 		// Mkdir is subject to the umask; an owner that is not us comes last.
-		if err := t.root.Chmod(rel, Mode); err != nil {
+		if err := in.Chmod(rel, Mode); err != nil {
 			return nil, fmt.Errorf("make sandbox: %w", err)
 		}
-		if err := owner.Give(t.root, rel); err != nil {
+		if err := owner.Give(in, rel); err != nil {
 			return nil, fmt.Errorf("make sandbox: %w", err)
 		}
 	}
-	root, err := t.root.OpenRoot(rel)
+	root, err := in.OpenRoot(rel)
 	if err != nil {
 		return nil, fmt.Errorf("open sandbox: %w", err)
 	}
 	return root, nil
+}
+
+// within returns what a path is resolved in, and the path there. Below the sandbox of
+// a root container that is the sandbox: a link that a task has put there, in place of
+// a directory of the agent's, does not lead to the sandbox of another, or to the
+// checkpoints.
+func (t *Tree) within(rel string) (in *os.Root, path string, done func(), err error) {
+	run, rest := split(rel)
+	if rest == "" {
+		return t.root, rel, func() {}, nil
+	}
+	sub, err := t.root.OpenRoot(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = t.root.MkdirAll(run, 0o755); err == nil {
+			sub, err = t.root.OpenRoot(run)
+		}
+	}
+	if err != nil {
+		return nil, "", nil, err
+	}
+	return sub, rest, func() { sub.Close() }, nil
+}
+
+// split cuts a path into the sandbox of a root container, the way to which only the
+// agent makes, and what follows, "" if that is all.
+func split(rel string) (run, rest string) {
+	parts := strings.Split(filepath.ToSlash(rel), "/")
+	n := len(layout)
+	if parts[0] == alone {
+		n = 2
+	}
+	if !InSandbox(rel) || len(parts) <= n {
+		return rel, ""
+	}
+	return filepath.Join(parts[:n]...), filepath.Join(parts[n:]...)
 }
 
 // Link makes the symbolic link at the absolute path link point to target, in
@@ -130,6 +170,9 @@ func (t *Tree) OpenRoot(path string) (*os.Root, error) {
 	return t.root.OpenRoot(rel)
 }
 
+// alone is the directory of the sandboxes of standalone containers.
+const alone = "containers"
+
 // layout is the path of a sandbox; "" stands for an id.
 var layout = [...]string{"slaves", "", "frameworks", "", "executors", "", "runs", ""}
 
@@ -137,7 +180,7 @@ var layout = [...]string{"slaves", "", "frameworks", "", "executors", "", "runs"
 // or below one.
 func InSandbox(rel string) bool {
 	parts := strings.Split(filepath.ToSlash(rel), "/")
-	if parts[0] == "containers" && len(parts) > 1 {
+	if parts[0] == alone && len(parts) > 1 {
 		return true
 	}
 	if len(parts) < len(layout) {
