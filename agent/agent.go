@@ -197,7 +197,7 @@ func (l *loop) open(meta string) (err error) {
 		pins = ""
 	}
 	l.kernel, err = runner.OpenKernel(runner.KernelOptions{
-		Isolation: o.Isolation, Rights: o.Rights, Spaces: o.Spaces, Devices: o.Devices,
+		Isolation: o.Isolation, Rights: o.Rights, Spaces: o.Spaces, Devices: o.Devices, LimitSwap: o.LimitSwap,
 		CgroupsRoot: o.CgroupsRoot, BPFPinDir: pins, Logger: o.Logger,
 	})
 	if err != nil {

@@ -63,6 +63,8 @@ type Options struct {
 	SandboxWatchInterval time.Duration
 	// EnforceDiskQuota ends containers that take more disk space than they were given.
 	EnforceDiskQuota bool
+	// LimitSwap counts swap within the memory limits of tasks.
+	LimitSwap bool
 	// Devices that tasks may use beside those that programs usually need.
 	Devices []isolation.DeviceRule
 	// CgroupsRoot is the agent's directory in every cgroup hierarchy; default

@@ -48,6 +48,9 @@ type Scheduling struct {
 // Pressures is a group's pressure stall information.
 type Pressures = cgroup.Pressures
 
+// MemoryEvents count how often a group was short of memory.
+type MemoryEvents = cgroup.MemoryEvents
+
 // Pressure is that for one resource, a Stall one line of it.
 type (
 	Pressure = cgroup.Pressure

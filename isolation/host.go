@@ -76,6 +76,8 @@ type Options struct {
 	// Controllers of cgroups to use; empty for cpu, cpuacct, memory, pids as far
 	// as the host has them.
 	Controllers []string
+	// MemoryEvents counts how often groups are short of memory, on v1 only.
+	MemoryEvents bool
 	// Devices that processes may use; nil for all that their users may.
 	Devices []DeviceRule
 	// RemoveTimeout bounds the wait for dying processes in Destroy; 10 s if 0.
@@ -102,7 +104,7 @@ func Open(o Options) (*Host, error) {
 	}
 	viaV1 := o.withDevicesOfV1()
 	tree, err := cgroup.Open(cgroup.Options{Cgroups: probe.Host().Cgroups, Root: o.Root,
-		Controllers: o.Controllers, RemoveTimeout: o.RemoveTimeout, Logger: o.Logger, Step: o.Step})
+		Controllers: o.Controllers, RemoveTimeout: o.RemoveTimeout, Logger: o.Logger, Step: o.Step, MemoryEvents: o.MemoryEvents})
 	if err != nil {
 		return nil, err
 	}

@@ -85,6 +85,14 @@ func (m *measurement) add(u *isolation.Usage) {
 		sum.Scheduling.WaitHist[b] += n
 	}
 	sum.Pressure = u.Pressure
+	if e := u.Events; e != nil {
+		if sum.Events == nil {
+			sum.Events = &isolation.MemoryEvents{}
+		}
+		sum.Events.Low += e.Low
+		sum.Events.Medium += e.Medium
+		sum.Events.Critical += e.Critical
+	}
 	sum.Block = append(sum.Block, u.Block...)
 }
 
@@ -152,6 +160,9 @@ func (m *measurement) putMemory(st *mesos.ResourceStatistics) {
 	st.MemSwapBytes, st.MemUnevictableBytes = &u.SwapBytes, &u.UnevictBytes
 	if u.MemSwapBytes > 0 {
 		st.MemTotalMemswBytes = &u.MemSwapBytes
+	}
+	if e := u.Events; e != nil {
+		st.MemLowPressureCounter, st.MemMediumPressureCounter, st.MemCriticalPressureCounter = &e.Low, &e.Medium, &e.Critical
 	}
 	st.MemKmemUsageBytes, st.MemKmemTcpUsageBytes = &u.KmemBytes, &u.KmemTCPBytes
 }

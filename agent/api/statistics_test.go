@@ -53,6 +53,14 @@ func TestStatisticsTellWhatIsKnown(t *testing.T) {
 			t.Errorf("%s: got %v\nwant %v", name, got, c.want)
 		}
 	}
+	u := use
+	u.Source, u.Events = isolation.SourceCgroup, &isolation.MemoryEvents{Low: 3, Medium: 2, Critical: 1}
+	counted := &measurement{known: true}
+	counted.add(&u)
+	counted.use.Source = u.Source
+	if st := counted.statistics(); st.GetMemLowPressureCounter() != 3 || st.GetMemMediumPressureCounter() != 2 || st.GetMemCriticalPressureCounter() != 1 {
+		t.Errorf("got %v, want memory pressure counted", st)
+	}
 	m := &measurement{limits: core.Limits{QuotaMilli: 500}, known: true, use: isolation.Usage{Source: isolation.SourceCgroup}}
 	want := []string{"cpus_limit", "cpus_nr_periods", "cpus_nr_throttled", "cpus_throttled_time_secs"}
 	if got := names(t, m.statistics().AppendJSON(nil)); !slices.Equal(slices.DeleteFunc(got, func(n string) bool { return !slices.Contains(want, n) }), want) {

@@ -20,7 +20,8 @@ type cgroupKernel struct {
 	log  *slog.Logger
 	// limited are the controllers that tasks are limited by, nil for all. The others
 	// only account.
-	limited []string
+	limited   []string
+	limitSwap bool
 	// mostPids is how many processes and threads a container may have, half of what
 	// the host can: no task needs that many, and none may take the last. 0: no bound.
 	mostPids int64
@@ -53,6 +54,7 @@ func (k *cgroupKernel) toLimits(l core.Limits) isolation.Limits {
 	}
 	if k.limited == nil || slices.Contains(k.limited, "memory") {
 		out.MemBytes, out.MemSoftBytes = l.MemBytes, l.MemSoftBytes
+		out.LimitSwap = k.limitSwap
 	}
 	if k.limited == nil || slices.Contains(k.limited, "pids") {
 		out.PidsMax = k.mostPids

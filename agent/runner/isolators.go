@@ -189,7 +189,7 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 	switch {
 	case err == nil:
 		k := newCgroups(host, o.Logger)
-		k.limited = limited
+		k.limited, k.limitSwap = limited, o.LimitSwap
 		return k, nil
 	case is.word == Cgroups || len(limited) > 0 || slices.Contains(is.names, "namespaces/pid"):
 		return nil, fmt.Errorf("open cgroups: %w", err)
@@ -202,6 +202,7 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 // bounded where the list says so, and without a list if that can be done.
 func (is *isolators) openHost(o *KernelOptions, report *probe.Report) (*isolation.Host, error) {
 	options := isolation.Options{Root: o.CgroupsRoot, BPFPinDir: o.BPFPinDir, Logger: o.Logger, Controllers: is.controllers(&report.Cgroups)}
+	options.MemoryEvents = slices.Contains(is.names, "cgroups/mem") || slices.Contains(is.names, allControllers)
 	named := slices.Contains(is.names, "cgroups/devices") || slices.Contains(is.names, allControllers)
 	if is.word == "" && !named {
 		return isolation.Open(options)

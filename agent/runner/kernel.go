@@ -80,6 +80,8 @@ type KernelOptions struct {
 	Isolation string
 	Rights    Rights
 	Spaces    Spaces
+	// LimitSwap counts swap within the memory limit (cgroups_limit_swap).
+	LimitSwap bool
 	// Devices that tasks may use beside isolation.DefaultDevices.
 	Devices []isolation.DeviceRule
 	// CgroupsRoot is the agent's directory in each cgroup hierarchy.

@@ -219,6 +219,21 @@ func TestNamedLimits(t *testing.T) {
 	}
 }
 
+// Swap counts within the limit if the agent's options say so.
+func TestSwapIsLimited(t *testing.T) {
+	const file = "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"
+	if _, err := os.Stat(file); err != nil || probe.Host().Cgroups.V1["memory"] != "/sys/fs/cgroup/memory" {
+		t.Skip("SKIP-ENV: needs v1's memory controller with swap accounting")
+	}
+	for limit, want := range map[bool]bool{false: false, true: true} {
+		r := newRunsWith(t, runner.KernelOptions{Isolation: runner.Auto, LimitSwap: limit})
+		got := strings.TrimSpace(r.output(t, "c", "", `cat /sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)/memory.memsw.limit_in_bytes`))
+		if (got == fmt.Sprint(64<<20)) != want {
+			t.Errorf("limit %t: memory and swap are bounded by %q", limit, got)
+		}
+	}
+}
+
 // What the rights cost a launch, beside the same without them.
 func BenchmarkLaunch(b *testing.B) {
 	everything := ^uint64(0) >> (63 - unix.CAP_LAST_CAP)

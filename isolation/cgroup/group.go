@@ -27,6 +27,7 @@ type Group struct {
 		sync.Mutex
 		limits   Limits
 		cpu, mem *counter // kept open from the first reading on
+		events   *memoryEvents
 		gone     bool
 	}
 	watched []watch
@@ -90,6 +91,9 @@ func (g *Group) setUp(l Limits) error {
 	if err := g.Update(l); err != nil {
 		return err
 	}
+	if err := g.countMemoryEvents(); err != nil {
+		return err
+	}
 	return g.watchOOM()
 }
 
@@ -117,7 +121,7 @@ func (t *Tree) Reopen(id string) (*Group, error) {
 	if g.below() {
 		return g, nil
 	}
-	if err := g.watchOOM(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := errors.Join(g.countMemoryEvents(), g.watchOOM()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return g, nil

@@ -253,7 +253,10 @@ func (g *Group) Release() {
 			c.close()
 		}
 	}
-	g.mu.cpu, g.mu.mem = nil, nil
+	if g.mu.events != nil {
+		g.mu.events.close()
+	}
+	g.mu.cpu, g.mu.mem, g.mu.events = nil, nil, nil
 	for _, w := range g.watched {
 		g.tree.watch.forget(w)
 	}

@@ -1,6 +1,8 @@
 package cgroup
 
 import (
+	"fmt"
+	"os"
 	"testing"
 	"time"
 )
@@ -26,6 +28,44 @@ func TestPressureOfAThrottledGroup(t *testing.T) {
 			now, ok := g.Pressures()
 			return ok && now.CPU.Some.Total > before.CPU.Some.Total+10*time.Millisecond
 		})
+		if err := g.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+		exit(t, p)
+	})
+}
+
+func TestMemoryEventsAreCounted(t *testing.T) {
+	onEachWith(t, Options{MemoryEvents: true}, func(t *testing.T, tree *Tree) {
+		g := create(t, tree, "short", Limits{MemBytes: 16 << 20, LimitSwap: true})
+		calm, err := g.Usage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.hasV2("memory") {
+			if calm.Events != nil {
+				t.Errorf("got %+v, which v2 does not count", calm.Events)
+			}
+			return
+		}
+		if calm.Events == nil || *calm.Events != (MemoryEvents{}) {
+			t.Errorf("got %+v of a group without processes", calm.Events)
+		}
+		// More of a file than fits: its pages must be reclaimed all the time.
+		p := start(t, g, "while :; do head -c 64000000 /dev/zero >${TMPDIR:-/tmp}/caprock-pressure-$$; done; :")
+		defer os.Remove(fmt.Sprintf("%s/caprock-pressure-%d", os.TempDir(), p.Pid()))
+		eventually(t, "memory pressure", func() bool {
+			u, err := g.Usage()
+			return err == nil && u.Events.Low > 0 && u.Events.Low >= u.Events.Critical
+		})
+		again, err := tree.Reopen("short")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, err := again.Usage(); err != nil || u.Events == nil {
+			t.Errorf("reopened: got %+v, %v", u.Events, err)
+		}
+		again.Release()
 		if err := g.Destroy(); err != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,8 @@ type Options struct {
 	// controllers make a launch cheaper: on v1 each costs a directory (60–90 µs to
 	// make, about as much to remove).
 	Controllers []string
+	// MemoryEvents counts how often groups are short of memory, on v1.
+	MemoryEvents bool
 	// RemoveTimeout bounds how long Destroy waits for dying processes; 10 s if 0.
 	RemoveTimeout time.Duration
 	// Logger for what cannot be returned; slog.Default() if nil.

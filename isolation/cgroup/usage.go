@@ -35,6 +35,9 @@ type Usage struct {
 
 	Processes, Threads uint64
 
+	// Events is nil if nothing is counted.
+	Events *MemoryEvents
+
 	// Block is what was transferred, by device; nil without a controller.
 	Block []BlockUsage
 }
@@ -158,6 +161,9 @@ func (g *Group) Usage() (Usage, error) {
 	}
 	u.Processes, u.Threads = g.countTasks()
 	u.Block = g.blockUsage()
+	g.mu.Lock()
+	u.Events = g.readMemoryEventsLocked()
+	g.mu.Unlock()
 	return u, nil
 }
 

@@ -22,6 +22,7 @@ func agentCommand() *cobra.Command {
 	var log logging
 	var switchUser bool
 	var environment, devices string
+	var shm int64
 	var rights rightsFlags
 	var fetcher fetcherFlags
 	var logs logsFlags
@@ -61,6 +62,7 @@ cgroups removed, and the allocator is told.`,
 				return err
 			}
 			o.Logs = logs.policies()
+			o.Spaces.ShmMiB = uint32(min(shm, 1<<50) >> 20)
 			o.RunAsAgent = !switchUser
 			o.Flags = map[string]string{}
 			settings(fs, func(name, value string) { o.Flags[name] = value })
@@ -95,8 +97,10 @@ cgroups removed, and the allocator is told.`,
 	f.StringVar(&o.AdvertiseIP, "advertise-ip", "", "`IP` told to others instead of the one listened on")
 	f.StringVar(&o.Isolation, "isolation", "auto", "auto, cgroups, posix, or a list of Mesos' isolators such as cgroups/cpu,cgroups/mem")
 	rights.flags(f)
+	flags.BytesVar(f, &shm, "default-container-shm-size", 0, "size of /dev/shm in containers that have their own and name none (0B: half of the memory)")
 	f.BoolVar(&o.Spaces.KeepPIDs, "disallow-sharing-agent-pid-namespace", false, "refuse containers that want to share the agent's pid namespace")
 	f.BoolVar(&o.Spaces.KeepIPC, "disallow-sharing-agent-ipc-namespace", false, "refuse containers that want to share the agent's IPC namespace")
+	f.BoolVar(&o.LimitSwap, "cgroups-limit-swap", false, "count swap within the memory limits of tasks")
 	f.BoolVar(&o.EnforceDiskQuota, "enforce-container-disk-quota", false, "end containers that take more disk space than they were given")
 	flags.DurationVar(f, &o.SandboxWatchInterval, "container-disk-watch-interval", 0, "how often that is measured, and the disk usage in the statistics with --isolation=disk/du (0ns: 15secs)")
 	f.StringVar(&devices, "allowed-devices", "", "`JSON` DeviceWhitelist: devices that tasks may use beside /dev/null and the like, terminals, random numbers and tunnels")
