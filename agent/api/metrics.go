@@ -41,6 +41,7 @@ func (a *server) collect() ([]metric, error) {
 	add("containerizer/cpu_accounting/bpf", flag(a.Source == isolation.SourceBPF))
 	addFetcher(add, a.Fetched())
 	a.Internals(add)
+	a.Containers.metrics(add)
 	for _, name := range alwaysZero {
 		add(name, 0)
 	}

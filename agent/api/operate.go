@@ -100,6 +100,18 @@ func (g *Containers) ask(c *httpd.Ctx, command, gone func(core.Token) core.Comma
 	}
 }
 
+// metrics counts who waits and who listens.
+func (g *Containers) metrics(add func(string, float64)) {
+	g.mu.Lock()
+	waiting := len(g.waiting)
+	g.mu.Unlock()
+	m := g.lines.Metrics()
+	add("caprock/containers/calls_waiting", float64(waiting))
+	add("caprock/containers/attachable", float64(m.Lines))
+	add("caprock/containers/readers_attached", float64(m.Listeners))
+	add("caprock/containers/readers_cut", float64(m.Cut))
+}
+
 func (g *Containers) forget(token core.Token) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -161,10 +161,8 @@ func TestSlowListenerIsCutAndTheProcessGoesOn(t *testing.T) {
 	if got, err := take(t, slow, ""); !errors.Is(err, ErrSlow) || got != "" {
 		t.Errorf("the slow one got %d bytes and %v, want to be cut", len(got), err)
 	}
-	p.line.mu.Lock()
-	defer p.line.mu.Unlock()
-	if len(p.line.listeners) != 0 {
-		t.Error("it is still listened to")
+	if m := p.board.Metrics(); m != (Metrics{Lines: 1, Cut: 1}) {
+		t.Errorf("metrics %+v, want one line, one cut and nobody who listens", m)
 	}
 }
 

@@ -73,6 +73,7 @@ func (r *Listener) push(c Chunk) {
 	}
 	r.mu.Unlock()
 	if slow {
+		r.line.board.cut.Add(1)
 		r.line.drop(r)
 		r.end(ErrSlow)
 		return
@@ -97,6 +98,12 @@ func (r *Listener) end(err error) {
 	r.room.Broadcast()
 	r.mu.Unlock()
 	r.signal()
+}
+
+func (l *Line) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.listeners)
 }
 
 func (l *Line) drop(r *Listener) {

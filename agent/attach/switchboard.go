@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caprock/caprock/agent/core"
@@ -23,6 +24,9 @@ type Options struct {
 type Switchboard struct {
 	opts Options
 
+	// cut counts listeners that did not keep up.
+	cut atomic.Uint64
+
 	mu     sync.Mutex
 	lines  map[string]*Line // guarded by mu
 	closed bool             // guarded by mu
@@ -31,6 +35,25 @@ type Switchboard struct {
 // New returns a Switchboard without lines.
 func New(opts Options) *Switchboard {
 	return &Switchboard{opts: opts, lines: map[string]*Line{}}
+}
+
+// Metrics of a Switchboard.
+type Metrics struct {
+	// Lines and Listeners that there are.
+	Lines, Listeners int
+	// Cut counts the listeners that did not keep up.
+	Cut uint64
+}
+
+// Metrics returns the present numbers.
+func (s *Switchboard) Metrics() Metrics {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := Metrics{Lines: len(s.lines), Cut: s.cut.Load()}
+	for _, l := range s.lines {
+		m.Listeners += l.count()
+	}
+	return m
 }
 
 // ErrClosed: the agent is stopping.
