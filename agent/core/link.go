@@ -189,6 +189,8 @@ func (c *Core) bestEffort(d *link.Down) {
 		c.messageToExecutor(b.ExecutorMessage)
 	case *link.Down_Acknowledge:
 		c.acknowledge(b.Acknowledge)
+	case *link.Down_UpdateFramework:
+		c.updateFramework(b.UpdateFramework.Framework)
 	case *link.Down_ReconcileTasks:
 		c.reconcile(b.ReconcileTasks)
 	case *link.Down_Shutdown:

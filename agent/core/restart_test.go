@@ -36,6 +36,12 @@ func TestUpdatesAreSentAgainWhenTheFrameworkReturns(t *testing.T) {
 	if got() != 5 {
 		t.Fatalf("sent %d times, want again 10 s later", got())
 	}
+	// It came back as it was: the allocator only mentions it.
+	w.down(&link.Down{Body: &link.Down_UpdateFramework{UpdateFramework: &link.UpdateFramework{Framework: fwInfo}}})
+	w.rest()
+	if got() != 6 {
+		t.Fatalf("sent %d times, want again when the framework is mentioned", got())
+	}
 }
 
 // After a reboot nothing that ran is there, whatever process has its number now; the

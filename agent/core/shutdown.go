@@ -93,8 +93,10 @@ func (c *Core) dropUpdates(t *task) {
 
 func (c *Core) updateFramework(info *mesos.FrameworkInfo) {
 	if f := c.frameworks[info.GetId().GetValue()]; f != nil {
-		f.rec.Info = info
-		c.touchFramework(f)
+		if !f.rec.Info.EqualVT(info) {
+			f.rec.Info = info
+			c.touchFramework(f)
+		}
 		// It has come back: what it may have missed is said again now.
 		c.resendUpdates(f)
 	}

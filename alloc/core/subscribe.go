@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 )
@@ -82,6 +83,9 @@ func (c *Core) resubscribe(f *frameworkState, cmd *Subscribe, info *mesos.Framew
 	c.sendSubscribed(f)
 	c.frameworkUpdated(f)
 	c.sendFrameworkToAgents(f, old)
+	if f.info().EqualVT(old) {
+		c.tellOfReturn(f)
+	}
 	c.repeatOperations(f)
 }
 
@@ -127,6 +131,15 @@ func (c *Core) sendFrameworkToAgents(f *frameworkState, old *mesos.FrameworkInfo
 	}
 	for _, a := range c.agentsOf(f) {
 		c.updateFrameworkOn(a, f)
+	}
+}
+
+// tellOfReturn has agents send again what the framework may have missed: they wait
+// up to ten minutes between attempts. Whoever is not reached does so at its next
+// registration.
+func (c *Core) tellOfReturn(f *frameworkState) {
+	for _, a := range c.agentsOf(f) {
+		c.tell(a, &link.Down{Body: &link.Down_UpdateFramework{UpdateFramework: &link.UpdateFramework{Framework: f.info()}}})
 	}
 }
 
