@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -107,18 +106,6 @@ func TestAStartScriptOfMesos(t *testing.T) {
 	for _, arg := range []string{"--authenticate_agents", "--zk=zk://h:2181/mesos", "--acls=/etc/acls", "--agent_removal_rate_limit=10"} {
 		if err := cmd.ParseFlags([]string{arg}); err == nil {
 			t.Errorf("%s was accepted", arg)
-		}
-	}
-}
-
-func TestRates(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"": 0, "1/10mins": 10 * time.Minute, "2/1hrs": 30 * time.Minute, "1/1ns": 1, "3/1ns": 1,
-		"1": -1, "0/1mins": -1, "1/": -1, "1/0secs": -1, "-1/1mins": -1, "a/1mins": -1, "1/-1mins": -1,
-	} {
-		got, err := flags.ParseRate(text)
-		if want == -1 && err == nil || want >= 0 && (err != nil || got != want) {
-			t.Errorf("%q: got %v, %v, want %v", text, got, err, want)
 		}
 	}
 }
