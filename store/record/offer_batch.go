@@ -19,7 +19,12 @@ type OfferBatchWriter struct {
 	terms []terms
 	bytes []byte
 	agent string // the last one
+	piece []byte // of memory, for the bytes of several small batches
 }
+
+// pieceBytes is how much memory is taken for bytes at once: little enough that a batch which
+// outlives the others does not keep much.
+const pieceBytes = 1 << 10
 
 // terms is a list in a role.
 type terms struct {
@@ -31,12 +36,15 @@ func (t *terms) are(role string, resources []*mesos.Resource) bool {
 	return len(t.resources) == len(resources) && (len(resources) == 0 || &t.resources[0] == &resources[0]) && t.role == role
 }
 
-// batchParts is a batch with what its fields point to.
+// batchParts is a batch with what its fields point to, the first of its terms included:
+// mostly there are no others.
 type batchParts struct {
 	value             OfferBatch
 	first             uint64
 	made              int64
 	master, framework string
+	list              [1]*OfferBatch_Terms
+	terms             termsParts
 }
 
 // termsParts is the same for terms.
@@ -87,14 +95,28 @@ func sharedPrefix(a, b string) int {
 func (w *OfferBatchWriter) Batch(first uint64, master, framework string, madeNanos int64) *OfferBatch {
 	p := &batchParts{first: first, made: madeNanos, master: master, framework: framework}
 	p.value.First, p.value.MasterId, p.value.FrameworkId, p.value.MadeNanos = &p.first, &p.master, &p.framework, &p.made
-	p.value.Terms = make([]*OfferBatch_Terms, len(w.terms))
+	p.value.Terms = p.list[:0]
 	for i := range w.terms {
-		t := &termsParts{role: w.terms[i].role}
+		t := &p.terms
+		if i > 0 {
+			t = new(termsParts)
+		}
+		t.role = w.terms[i].role
 		t.value.Role, t.value.Resources = &t.role, w.terms[i].resources
-		p.value.Terms[i] = &t.value
+		p.value.Terms = append(p.value.Terms, &t.value)
 	}
-	p.value.Offers = append([]byte(nil), w.bytes...)
+	p.value.Offers = w.keep()
 	return &p.value
+}
+
+// keep copies the bytes of the batch.
+func (w *OfferBatchWriter) keep() []byte {
+	if n := len(w.bytes); cap(w.piece)-len(w.piece) < n {
+		w.piece = make([]byte, 0, max(pieceBytes, n))
+	}
+	at := len(w.piece)
+	w.piece = append(w.piece, w.bytes...)
+	return w.piece[at:len(w.piece):len(w.piece)]
 }
 
 var errOffers = errors.New("malformed list of offers")
