@@ -8,6 +8,7 @@ import (
 
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/view"
+	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
@@ -27,7 +28,7 @@ type frameworkCounts struct {
 	memory offerMemory
 }
 
-// frameworksCounts holds the counters of every framework that lives.
+// frameworksCounts holds the counters of every framework that is shown.
 type frameworksCounts struct {
 	clock clock.Clock
 
@@ -42,20 +43,20 @@ type frameworksCounts struct {
 // of others must not fill the memory.
 func (n *frameworksCounts) countLocked(id string) *frameworkCounts { return n.mu.byID[id] }
 
-// published keeps counters for frameworks that live, and forgets the others'.
+// published keeps counters for frameworks as long as they are shown, completed
+// ones included.
 func (n *frameworksCounts) published(changed []core.Change) {
 	for i := range changed {
-		switch e := changed[i].Entity.(type) {
-		case *core.Framework:
-			n.know(e.ID(), !e.Completed())
+		if c := &changed[i]; c.ID.Kind == record.KindFramework {
+			n.know(c.ID.Parts[0], c.Entity != nil)
 		}
 	}
 }
 
-func (n *frameworksCounts) know(id string, alive bool) {
+func (n *frameworksCounts) know(id string, shown bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !alive {
+	if !shown {
 		delete(n.mu.byID, id)
 		return
 	}

@@ -116,8 +116,16 @@ func (c *cluster) tally() (agents, frameworks map[string]*tally) {
 		t.with[with] = true
 		return t
 	}
+	// As in Mesos, what is over with its framework does not count.
+	over := map[string]bool{}
+	for f := range c.snap.Frameworks.All() {
+		over[f.ID()] = f.Completed()
+	}
 	for _, of := range []map[string][]*core.Task{c.tasks, c.unreachable, c.completed} {
 		for framework, tasks := range of {
+			if over[framework] {
+				continue
+			}
 			for _, t := range tasks {
 				agent, state := t.Info().GetAgentId().GetValue(), t.Info().GetState()
 				if t.Rec.GetUnreachable() {

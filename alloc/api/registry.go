@@ -136,7 +136,7 @@ func appendRoleSettings(b []byte, snap *view.Snapshot) []byte {
 	}
 	var quotas, weights []byte
 	for known := range snap.Roles.All() {
-		if q := known.Rec.GetQuota(); q != nil {
+		if q := known.Rec.GetQuota(); len(q.GetGuarantees())+len(q.GetLimits()) > 0 {
 			quotas = append(q.AppendJSON(quotas), ',')
 		}
 		if known.Rec.Weight != nil {

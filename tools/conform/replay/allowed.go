@@ -21,6 +21,8 @@ const (
 	refusesTrace = "TRACE is refused, which would echo what a browser must not see"
 	wantsHost    = "a request of HTTP/1.1 without Host gets 400, as RFC 9112 demands"
 	answersPoor  = "a request that Mesos' parser drops the connection for is answered"
+	bothCodecs   = "GET_TASKS shows the tasks of completed frameworks in protobuf as in JSON; Mesos leaves them out of the one"
+	showsEnd     = "a task that a TEARDOWN ended is shown with its end"
 	noActors     = "there are no actors: /__processes__ names those that have endpoints"
 )
 
@@ -30,6 +32,8 @@ var allowances = []allowance{
 	{"master-get-variants", regexp.MustCompile(`^TRACE_\S+ status$`), refusesTrace},
 	{"master-get-variants", regexp.MustCompile(`^nohost status$`), wantsHost},
 	{"master-get-variants", regexp.MustCompile(`^state-pct status$`), answersPoor},
+	{"master-v1-pb-*", regexp.MustCompile(`^GET_(TASKS|STATE) body\.(get_state\.)?get_tasks\.completed_tasks$`), bothCodecs},
+	{"*", regexp.MustCompile(`agent_state_\w+ body\.completed_frameworks\[\d+\]\.completed_executors\[\d+\]\.completed_tasks\[\d+\]\.(state|statuses)$`), showsEnd},
 	{"*", regexp.MustCompile(`__processes__ body$`), noActors},
 	{"failover-master-recovered", regexp.MustCompile(`registered_time$`), keepsItsTime},
 }

@@ -129,6 +129,7 @@ func (o *options) devWorlds(ctx context.Context, worlds []*World, report *Report
 		started := time.Now()
 		var err error
 		if c != nil && i > 0 && w.follows(worlds[i-1]) {
+			time.Sleep(settlePatience) // until the agent has heard of the last call
 			err = c.ReplaceAllocator(ctx)
 		} else {
 			if c != nil {

@@ -102,6 +102,11 @@ func determined(parent, key string, value any) strictness {
 	if freeKeys[key] {
 		return free
 	}
+	// The newest state that the agent knew when the update left, which may be ahead
+	// of the update by as much as the task was fast.
+	if parent == "task_updated" && key == "state" {
+		return free
+	}
 	switch v := value.(type) {
 	case string:
 		if (key == "message" || key == "error") && v != "" {

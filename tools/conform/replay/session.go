@@ -216,6 +216,11 @@ func (s *framework) acknowledged(uuid string) {
 	}
 }
 
+// terminal are the states after which nothing comes that an update could stand in
+// the way of.
+var terminal = map[string]bool{"TASK_FINISHED": true, "TASK_FAILED": true, "TASK_KILLED": true, "TASK_LOST": true, "TASK_ERROR": true,
+	"TASK_DROPPED": true, "TASK_GONE": true, "TASK_GONE_BY_OPERATOR": true}
+
 // overdue is an update of the task that stands in the way of those
 // the recording acknowledges next: the call that acknowledged it is not among the
 // transcripts.
@@ -223,7 +228,7 @@ func (s *framework) overdue(subject string, wanted func(state string) bool) (liv
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, u := range s.updates {
-		if !u.operation && u.subject == subject && !u.acknowledged && time.Since(u.at) > time.Second && !wanted(u.state) {
+		if !u.operation && u.subject == subject && !u.acknowledged && !terminal[u.state] && time.Since(u.at) > time.Second && !wanted(u.state) {
 			s.updates[i].acknowledged, s.updates[i].recognized = true, true
 			return u, true
 		}
