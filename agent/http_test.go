@@ -197,6 +197,18 @@ func checkReads(t *testing.T, n *node) {
 }
 
 func checkOperator(t *testing.T, n *node, box string) {
+	for body, want := range map[string]int{
+		`{"type":"ADD_RESOURCE_PROVIDER_CONFIG"}`: 400,
+		`{"type":"ADD_RESOURCE_PROVIDER_CONFIG","add_resource_provider_config":{"info":{"type":"a.b","name":"x"}}}`:   400,
+		`{"type":"REMOVE_RESOURCE_PROVIDER_CONFIG","remove_resource_provider_config":{"type":"a.b","name":"x"}}`:      500,
+		`{"type":"MARK_RESOURCE_PROVIDER_GONE","mark_resource_provider_gone":{"resource_provider_id":{"value":"x"}}}`: 200,
+		`{"type":"READ_FILE","read_file":{"path":"/slave/log","offset":-1}}`:                                          404,
+		`{"type":"SET_LOGGING_LEVEL","set_logging_level":{"level":1,"duration":{"nanoseconds":-1}}}`:                  400,
+	} {
+		if code, text, _ := n.post("/api/v1", "application/json", "application/json", body); code != want {
+			t.Errorf("%s: got %d %s, want %d", body, code, text, want)
+		}
+	}
 	for _, typ := range []codec.Type{codec.JSON, codec.Protobuf} {
 		ask := func(call *agent.Call) (int, *agent.Response) {
 			body, err := typ.Append(nil, call)

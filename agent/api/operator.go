@@ -76,6 +76,8 @@ func validate(call *agent.Call) error {
 		fault = "list_files"
 	case call.GetType() == agent.Call_READ_FILE && call.ReadFile == nil:
 		fault = "read_file"
+	case missingProvider(call) != "":
+		fault = missingProvider(call)
 	default:
 		if fault := checkContainerCall(call); fault != "" {
 			return httpd.Refusef(400, "Failed to validate agent::Call: %s", fault)
@@ -128,6 +130,9 @@ func (a *server) answer(call *agent.Call) (*agent.Response, error) {
 		}); err != nil {
 			return nil, httpd.Refusef(503, "%v", err)
 		}
+	case agent.Call_ADD_RESOURCE_PROVIDER_CONFIG, agent.Call_UPDATE_RESOURCE_PROVIDER_CONFIG,
+		agent.Call_REMOVE_RESOURCE_PROVIDER_CONFIG, agent.Call_MARK_RESOURCE_PROVIDER_GONE:
+		return nil, providerCall(call)
 	case agent.Call_GET_RESOURCE_PROVIDERS:
 		r.GetResourceProviders = &agent.Response_GetResourceProviders{}
 	case agent.Call_GET_CONTAINERS:

@@ -39,6 +39,9 @@ type LaunchFailed struct {
 	// NoUser: this machine does not know the user. Such tasks count as never
 	// launched.
 	NoUser bool
+	// NoContainerizer: containers of that type are for another containerizer, which
+	// no agent of ours has. Mesos tells it from other faults.
+	NoContainerizer bool
 }
 
 // Exited says that a process that had started is gone. WaitStatus is as wait(2)

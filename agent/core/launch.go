@@ -184,6 +184,9 @@ func commandExecutor(f *framework, info *mesos.TaskInfo) *mesos.ExecutorInfo {
 		Labels:    info.Labels,
 		Discovery: info.Discovery,
 	}
+	if info.GetContainer().GetMesos().GetImage() != nil && info.GetContainer().GetType() == mesos.ContainerInfo_MESOS {
+		ex.Command.Arguments = append(ex.Command.Arguments, "--sandbox_directory=/mnt/mesos/sandbox", "--user="+f.user(cmd))
+	}
 	for _, part := range []struct {
 		name  string
 		value float64
@@ -323,7 +326,8 @@ func (c *Core) launchProcess(p *process) {
 		c.endWithoutCommand(p, err)
 		return
 	case err != nil:
-		c.launchFailed(LaunchFailed{ID: p.id, Message: err.Error()})
+		docker := l.Container.GetType() == mesos.ContainerInfo_DOCKER
+		c.launchFailed(LaunchFailed{ID: p.id, Message: err.Error(), NoContainerizer: docker})
 		return
 	}
 	c.emit(l)
@@ -365,10 +369,10 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 			}
 		}
 	}
+	l.Container = box
 	if why := unsupported(box); why != "" {
 		return l, fmt.Errorf("%s", why)
 	}
-	l.Container = box
 	env, err := c.environmentOf(p, l.Directory)
 	if err != nil {
 		return l, err

@@ -106,7 +106,7 @@ func (c *Core) AgentInfo() *mesos.AgentInfo {
 
 // checkpoints is AgentInfo.checkpoint, true: v1 does not know the field, but agents
 // send it.
-var checkpoints = protoreflect.RawFields{7<<3 | 0, 1}
+var checkpoints = protoreflect.RawFields{7 << 3, 1}
 
 // frame takes one frame of the allocator, unless an allocator that was deposed
 // since sent it.

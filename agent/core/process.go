@@ -87,6 +87,9 @@ func endOfLaunch(fw *framework, f LaunchFailed) *record.Ending {
 		Reason:  mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(),
 		Message: new("Failed to launch container: " + f.Message),
 	}
+	if f.NoContainerizer {
+		e.Reason = mesos.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum()
+	}
 	if f.NoUser {
 		e.State = fw.lost(mesos.TaskState_TASK_DROPPED).Enum()
 		e.Reason = mesos.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum()

@@ -71,7 +71,7 @@ func (c *Core) agentAdded(a *agentState) {
 }
 
 // checkpointUnknown is AgentInfo.checkpoint, true, as a field nobody knows.
-var checkpointUnknown = protoreflect.RawFields{7<<3 | 0, 1}
+var checkpointUnknown = protoreflect.RawFields{7 << 3, 1}
 
 func (c *Core) agentViewWithUse(a *agentState) *master.Response_GetAgents_Agent {
 	v := AgentView(a.cur)
