@@ -210,7 +210,8 @@ func (l *loop) open(meta string) (err error) {
 	fetcher := fetch.New(o.fetchOptions(l.port))
 	l.lines = attach.New(attach.Options{Clock: o.Clock, Logger: o.Logger})
 	l.runner = runner.New(runner.Options{
-		Kernel: l.kernel, Tree: l.tree, Lines: l.lines, Fetcher: fetcher,
+		HostPathParents: o.HostPathParents,
+		Kernel:          l.kernel, Tree: l.tree, Lines: l.lines, Fetcher: fetcher,
 		Report: func(c core.Command) { _ = l.submit(c) }, Logger: o.Logger,
 	})
 	l.checker = check.New(check.Options{

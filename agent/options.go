@@ -63,6 +63,9 @@ type Options struct {
 	SandboxWatchInterval time.Duration
 	// EnforceDiskQuota ends containers that take more disk space than they were given.
 	EnforceDiskQuota bool
+	// HostPathParents are directories below which volumes of the host may be made
+	// (host_path_volume_force_creation).
+	HostPathParents []string
 	// LimitSwap counts swap within the memory limits of tasks.
 	LimitSwap bool
 	// Devices that tasks may use beside those that programs usually need.
@@ -244,6 +247,11 @@ func (o *Options) Validate() error {
 	}
 	if _, err := resource.ParseAttributes(o.Attributes); err != nil {
 		errs = append(errs, fmt.Errorf("attributes: %w", err))
+	}
+	for _, p := range o.HostPathParents {
+		if !filepath.IsAbs(p) {
+			errs = append(errs, fmt.Errorf("host_path_volume_force_creation: got %q, want absolute paths, separated by colons", p))
+		}
 	}
 	errs = append(errs, runner.CheckIsolation(o.Isolation), o.Rights.Validate())
 	if o.Recover != Reconnect && o.Recover != Cleanup {

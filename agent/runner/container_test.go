@@ -263,6 +263,8 @@ func TestVolumes(t *testing.T) {
 		}{
 			{"", hostPath(host, "deep/data", rw), "cat deep/data/f; echo x >deep/data/new", "of the host\n", ""},
 			{"", hostPath(host, "data", ro), "ls data; touch data/no 2>/dev/null || echo refused", "f\nnew\nrefused\n", ""},
+			{"", hostPath(r.dir+"/made/a/b", "data", rw), "echo x >data/y; cat data/y", "x\n", ""},
+			{"", hostPath(r.dir+"/made/../elsewhere", "data", rw), ":", "", "no such file"},
 			{"", hostPath(host+"/f", "file", ro), "cat file", "of the host\n", ""},
 			{"", hostPath(host, "/mnt", rw), "cat /mnt/f", "of the host\n", ""},
 			{"", old(host, "/mnt"), "cat /mnt/f", "of the host\n", ""},

@@ -50,12 +50,13 @@ func newRunsWith(t testing.TB, o runner.KernelOptions) *runs {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parents := []string{filepath.Join(r.dir, "made")}
 	o.Logger, o.CgroupsRoot = log, fmt.Sprintf("caprock-test-%d-%d", os.Getpid(), time.Now().UnixNano())
 	k, err := runner.OpenKernel(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.runner = runner.New(runner.Options{Lines: attach.New(attach.Options{Clock: clock.Real(), Logger: slog.Default()}), Kernel: k, Tree: tree, Fetcher: fetch.New(fetch.Options{}), Logger: log,
+	r.runner = runner.New(runner.Options{HostPathParents: parents, Lines: attach.New(attach.Options{Clock: clock.Real(), Logger: slog.Default()}), Kernel: k, Tree: tree, Fetcher: fetch.New(fetch.Options{}), Logger: log,
 		Report: func(c core.Command) { r.reports <- c }})
 	t.Cleanup(func() {
 		r.runner.Stop()

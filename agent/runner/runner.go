@@ -21,6 +21,9 @@ type Options struct {
 	Kernel  Kernel
 	Tree    *sandbox.Tree
 	Fetcher *fetch.Fetcher
+	// HostPathParents are directories below which a HOST_PATH volume may name a
+	// directory that does not exist: it is made.
+	HostPathParents []string
 	// Lines connect processes that people talk to.
 	Lines *attach.Switchboard
 	// Report takes what happens; it may block, and is called from many

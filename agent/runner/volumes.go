@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -24,12 +25,14 @@ type volumes struct {
 	launch core.Launch
 	box    *os.Root
 	tree   *sandbox.Tree
-	mounts []isolation.Mount
+	// parents as in Options.HostPathParents.
+	parents []string
+	mounts  []isolation.Mount
 }
 
 // bind prepares the volumes of l, whose sandbox is box.
 func (r *Runner) bind(l core.Launch, box *os.Root) ([]isolation.Mount, error) {
-	v := &volumes{launch: l, box: box, tree: r.opts.Tree}
+	v := &volumes{launch: l, box: box, tree: r.opts.Tree, parents: r.opts.HostPathParents}
 	for _, one := range l.Container.GetVolumes() {
 		if err := v.add(one); err != nil {
 			return nil, fmt.Errorf("volume %s: %w", one.GetContainerPath(), err)
@@ -71,10 +74,25 @@ func (v *volumes) addHostPath(one *mesos.Volume, path string) error {
 		return errors.New("mount propagation: got BIDIRECTIONAL, want HOST_TO_CONTAINER: the host sees no mounts of containers")
 	}
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && v.mayMake(path) {
+		if err := os.MkdirAll(filepath.Clean(path), 0o755); err != nil {
+			return err
+		}
+		info, err = os.Stat(path)
+	}
 	if err != nil {
 		return err
 	}
 	return v.mount(one, isolation.Mount{Source: path}, info.IsDir())
+}
+
+// mayMake reports whether the directory path of the host is below one of those that
+// the operator has named.
+func (v *volumes) mayMake(path string) bool {
+	return slices.ContainsFunc(v.parents, func(parent string) bool {
+		rel, err := filepath.Rel(parent, filepath.Clean(path))
+		return err == nil && filepath.IsLocal(rel)
+	})
 }
 
 func (v *volumes) addSandboxPath(one *mesos.Volume, from *mesos.Volume_Source_SandboxPath) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sort"
 	"syscall"
 
@@ -21,7 +22,7 @@ func agentCommand() *cobra.Command {
 	var where address
 	var log logging
 	var switchUser bool
-	var environment, devices string
+	var environment, devices, hostPaths string
 	var shm int64
 	var rights rightsFlags
 	var fetcher fetcherFlags
@@ -62,6 +63,7 @@ cgroups removed, and the allocator is told.`,
 				return err
 			}
 			o.Logs = logs.policies()
+			o.HostPathParents = filepath.SplitList(hostPaths)
 			o.Spaces.ShmMiB = uint32(min(shm, 1<<50) >> 20)
 			o.RunAsAgent = !switchUser
 			o.Flags = map[string]string{}
@@ -100,6 +102,7 @@ cgroups removed, and the allocator is told.`,
 	flags.BytesVar(f, &shm, "default-container-shm-size", 0, "size of /dev/shm in containers that have their own and name none (0B: half of the memory)")
 	f.BoolVar(&o.Spaces.KeepPIDs, "disallow-sharing-agent-pid-namespace", false, "refuse containers that want to share the agent's pid namespace")
 	f.BoolVar(&o.Spaces.KeepIPC, "disallow-sharing-agent-ipc-namespace", false, "refuse containers that want to share the agent's IPC namespace")
+	f.StringVar(&hostPaths, "host-path-volume-force-creation", "", "`directories`, separated by colons, below which a HOST_PATH volume that does not exist is made")
 	f.BoolVar(&o.LimitSwap, "cgroups-limit-swap", false, "count swap within the memory limits of tasks")
 	f.BoolVar(&o.EnforceDiskQuota, "enforce-container-disk-quota", false, "end containers that take more disk space than they were given")
 	flags.DurationVar(f, &o.SandboxWatchInterval, "container-disk-watch-interval", 0, "how often that is measured, and the disk usage in the statistics with --isolation=disk/du (0ns: 15secs)")
