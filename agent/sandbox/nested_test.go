@@ -73,3 +73,48 @@ func TestLinksOfATaskDoNotLeadNestedSandboxesAway(t *testing.T) {
 		t.Error("removing has made something")
 	}
 }
+
+// What is read through the agent is what lies in the sandbox.
+func TestLinksOfATaskDoNotLeadReadersAway(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	run := filepath.Join(dir, "slaves/a/frameworks/f/executors/e/runs/r")
+	box, err := tree.Make(run, Owner{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	if err := tree.Link(filepath.Join(filepath.Dir(run), "latest"), run); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "meta"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range map[string]string{"meta/secret": "of the agent", filepath.Join(run[len(dir)+1:], "own"): "of the task"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"away": "../../../../../../../../meta/secret", "here": "own"} {
+		if err := box.Symlink(to, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	latest := filepath.Join(filepath.Dir(run), "latest")
+	for path, ok := range map[string]bool{
+		filepath.Join(run, "own"): true, filepath.Join(run, "here"): true, filepath.Join(latest, "here"): true, latest: true, run: true,
+		filepath.Join(run, "away"): false, filepath.Join(latest, "away"): false, filepath.Join(dir, "meta/secret"): false,
+	} {
+		f, err := tree.Open(path)
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err == nil {
+			f.Close()
+		}
+	}
+}

@@ -19,11 +19,10 @@ func (t *Tree) Remove(dir string) error {
 	if !ok || !InSandbox(rel) {
 		return ErrNotSandbox
 	}
-	run, rest := split(rel)
-	if _, err := t.root.Lstat(run); errors.Is(err, fs.ErrNotExist) {
+	in, path, done, err := t.within(rel)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	in, path, done, err := t.within(rel)
 	if err != nil {
 		return err
 	}
@@ -39,7 +38,7 @@ func (t *Tree) Remove(dir string) error {
 	if err := (&removal{}).remove(parent, filepath.Base(path), 0); err != nil {
 		return err
 	}
-	if rest == "" {
+	if in == t.root {
 		t.prune(filepath.Dir(rel))
 	}
 	return nil

@@ -57,6 +57,11 @@ func (t *Tree) Make(dir string, owner Owner) (*os.Root, error) {
 	}
 	t.making.Lock()
 	defer t.making.Unlock()
+	if run, rest := split(rel); rest != "" {
+		if err := t.root.MkdirAll(run, 0o755); err != nil {
+			return nil, fmt.Errorf("make sandbox: %w", err)
+		}
+	}
 	in, rel, done, err := t.within(rel)
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
@@ -95,11 +100,6 @@ func (t *Tree) within(rel string) (in *os.Root, path string, done func(), err er
 		return t.root, rel, func() {}, nil
 	}
 	sub, err := t.root.OpenRoot(run)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = t.root.MkdirAll(run, 0o755); err == nil {
-			sub, err = t.root.OpenRoot(run)
-		}
-	}
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -151,14 +151,20 @@ func (t *Tree) Link(link, target string) error {
 var ErrNotSandbox = errors.New("not in a sandbox")
 
 // Open opens a file or directory of a sandbox for reading, by absolute path. The
-// path may go through "latest". It never blocks on a pipe that a task left there.
+// path may go through "latest"; links that a task left lead to its own sandbox only. It
+// never blocks on a pipe that a task left there.
 // The error is ErrNotSandbox for paths elsewhere in the work dir or outside.
 func (t *Tree) Open(path string) (*os.File, error) {
 	rel, ok := t.Rel(filepath.Clean(path))
 	if !ok || !InSandbox(rel) {
 		return nil, ErrNotSandbox
 	}
-	return t.root.OpenFile(rel, os.O_RDONLY|OpenFlags, 0)
+	in, path, done, err := t.within(rel)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return in.OpenFile(path, os.O_RDONLY|OpenFlags, 0)
 }
 
 // OpenRoot opens the directory of a sandbox at the absolute path.
@@ -167,7 +173,12 @@ func (t *Tree) OpenRoot(path string) (*os.Root, error) {
 	if !ok || !InSandbox(rel) {
 		return nil, ErrNotSandbox
 	}
-	return t.root.OpenRoot(rel)
+	in, path, done, err := t.within(rel)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return in.OpenRoot(path)
 }
 
 // alone is the directory of the sandboxes of standalone containers.
