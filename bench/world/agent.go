@@ -3,6 +3,8 @@ package world
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
@@ -20,6 +22,9 @@ const (
 	// Finishing agents report TASK_RUNNING, and when that is acknowledged
 	// TASK_FINISHED: a task that takes no time.
 	Finishing
+	// Sleeping agents do what the command "sleep SECONDS" would: TASK_RUNNING, and
+	// TASK_FINISHED that much later. Tasks with other commands run on.
+	Sleeping
 )
 
 // Agent is one simulated agent: a state machine without I/O. Frames go in by
@@ -39,6 +44,13 @@ type Agent struct {
 	updates    uint64 // numbers uuids
 	tasks      map[string]*heldTask
 	frameworks map[string]*mesos.FrameworkInfo // of tasks held
+	slept      []sleep                         // begun and not yet taken by the fleet, which has the clock
+}
+
+// sleep is a task of a Sleeping agent that will end by itself.
+type sleep struct {
+	task string
+	time time.Duration
 }
 
 // heldTask is a task that the agent holds until its last update is acknowledged.
@@ -46,6 +58,7 @@ type heldTask struct {
 	task  *mesos.Task
 	state mesos.TaskState // last reported
 	uuid  []byte          // of the update that waits for an acknowledgement; nil if none
+	ended bool            // TASK_FINISHED is to follow that acknowledgement
 }
 
 // Register appends the frame that opens the agent's channel.
@@ -136,8 +149,35 @@ func (a *Agent) launch(l *link.Launch, out []*link.Up) []*link.Up {
 		if a.behaviour != Silent {
 			out = a.report(h, mesos.TaskState_TASK_RUNNING, out)
 		}
+		if d, ok := sleepTime(t.GetCommand().GetValue()); ok && a.behaviour == Sleeping {
+			a.slept = append(a.slept, sleep{t.GetTaskId().GetValue(), d})
+		}
 	}
 	return out
+}
+
+// sleepTime reads the command "sleep SECONDS".
+func sleepTime(command string) (time.Duration, bool) {
+	text, ok := strings.CutPrefix(command, "sleep ")
+	if !ok {
+		return 0, false
+	}
+	s, err := strconv.ParseFloat(text, 64)
+	return time.Duration(s * float64(time.Second)), err == nil && s >= 0 && s < 1e6
+}
+
+// End finishes a task whose time is over. An update that still waits for its
+// acknowledgement goes first, as in every stream of updates.
+func (a *Agent) End(task string, out []*link.Up) []*link.Up {
+	h := a.tasks[task]
+	switch {
+	case h == nil || h.state != mesos.TaskState_TASK_RUNNING:
+		return out // killed meanwhile
+	case h.uuid != nil:
+		h.ended = true
+		return out
+	}
+	return a.report(h, mesos.TaskState_TASK_FINISHED, out)
 }
 
 // report appends a status update.
@@ -168,7 +208,7 @@ func (a *Agent) acknowledged(k *link.Acknowledge, out []*link.Up) []*link.Up {
 		delete(a.tasks, id)
 		return out
 	}
-	if a.behaviour == Finishing {
+	if a.behaviour == Finishing || h.ended {
 		return a.report(h, mesos.TaskState_TASK_FINISHED, out)
 	}
 	return out

@@ -51,6 +51,7 @@ type fleetLink struct {
 	mu    sync.Mutex
 	all   []*Agent // by channel
 	dirty []*Agent // have handled outbox frames since the last flush
+	sleep sleepers
 	out   []*link.Up
 }
 
@@ -178,6 +179,7 @@ func (l *fleetLink) handle(conn *transport.AgentConn, d *link.Down, more bool) e
 	} else if n < 0 {
 		l.fleet.finished.Add(int64(-n))
 	}
+	l.sleep.take(a, time.Now())
 	if d.GetPing() != nil {
 		l.fleet.pings.Add(1)
 	}
@@ -194,7 +196,7 @@ func (l *fleetLink) handle(conn *transport.AgentConn, d *link.Down, more bool) e
 	return err
 }
 
-// apply tells the allocator what the agents have applied, until the link ends.
+// apply tells the allocator what the agents have applied and which tasks are over, until the link ends.
 func (l *fleetLink) apply(conn *transport.AgentConn, stop chan struct{}) {
 	tick := time.NewTicker(applyInterval)
 	defer tick.Stop()
@@ -211,6 +213,7 @@ func (l *fleetLink) apply(conn *transport.AgentConn, stop chan struct{}) {
 			out = a.Apply(out)
 		}
 		l.dirty = l.dirty[:0]
+		out = l.sleep.end(time.Now(), out)
 		l.mu.Unlock()
 		if len(out) > 0 && conn.Send(out...) != nil {
 			return

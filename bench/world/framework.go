@@ -47,6 +47,8 @@ type FrameworkOptions struct {
 	Return *Framework
 	// FailoverTimeout in seconds; default 3,600.
 	FailoverTimeout float64
+	// Task is what it launches.
+	Task Task
 }
 
 // subscribe opens the stream and waits for SUBSCRIBED.
@@ -84,7 +86,7 @@ func subscribe(ctx context.Context, client *httpc.Client, url string, number int
 	f.id = event.GetSubscribed().GetFrameworkId()
 	if o.Return != nil && o.Return.calls != nil {
 		f.calls = o.Return.calls
-	} else if f.calls, err = newCalls(o.Codec, f.id, o.Role, fmt.Sprintf("t%d-", number)); err != nil {
+	} else if f.calls, err = newCalls(o.Codec, f.id, o.Role, &o.Task, number); err != nil {
 		return nil, err
 	}
 	f.caller, err = newCaller(strings.TrimPrefix(url, "http://"), schedulerPath, o.Codec.ContentType(), "Mesos-Stream-Id", f.sub.StreamID)
@@ -203,6 +205,12 @@ func (f *Framework) AcknowledgeAll(statuses []*mesos.TaskStatus, answered func(t
 	}
 	return nil
 }
+
+// Suppress asks for no offers until Revive.
+func (f *Framework) Suppress() (time.Duration, error) { return f.post((*calls).suppress) }
+
+// Revive asks for offers and forgets refusals.
+func (f *Framework) Revive() (time.Duration, error) { return f.post((*calls).revive) }
 
 // ID of the framework.
 func (f *Framework) ID() string { return f.id.GetValue() }

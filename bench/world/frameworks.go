@@ -27,8 +27,12 @@ type Frameworks struct {
 // FrameworksOptions say how many schedulers there are.
 type FrameworksOptions struct {
 	Count int
-	// Roles they are dealt over; default 1.
+	// Roles they are dealt over, role0 and on; default 1.
 	Roles int
+	// Role, if not empty, is the one role of all instead.
+	Role string
+	// Task is what they launch.
+	Task  Task
 	Codec codec.Type
 	// Events is what they do.
 	Events Events
@@ -49,7 +53,10 @@ func Subscribe(ctx context.Context, url string, o FrameworksOptions) (*Framework
 		slots <- struct{}{}
 		go func() {
 			defer func() { <-slots }()
-			fo := FrameworkOptions{Codec: o.Codec, Role: fmt.Sprintf("role%d", i%max(1, o.Roles))}
+			fo := FrameworkOptions{Codec: o.Codec, Role: fmt.Sprintf("role%d", i%max(1, o.Roles)), Task: o.Task}
+			if o.Role != "" {
+				fo.Role = o.Role
+			}
 			if o.Return != nil {
 				fo.Return = o.Return.All[i]
 			}

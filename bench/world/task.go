@@ -1,7 +1,9 @@
 package world
 
 import (
+	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/mesos"
@@ -19,8 +21,52 @@ const (
 	taskMemMiB = 4
 )
 
+// Task says what the tasks of a framework are like. The zero value means
+// TaskResources and the command "sleep 30".
+type Task struct {
+	// CPUs and MemMiB; 0 means what TaskResources says.
+	CPUs, MemMiB float64
+	// Sleep is how long a task runs on a Sleeping agent. Spread, a part below 1, makes
+	// that uniform from (1 - Spread) to (1 + Spread) times Sleep.
+	Sleep  time.Duration
+	Spread float64
+	// IDPrefix begins the ids of tasks; then come t, the framework's number, - and
+	// the number of the task, from 1.
+	IDPrefix string
+}
+
+func (t *Task) resources() string {
+	if t.CPUs == 0 && t.MemMiB == 0 {
+		return TaskResources
+	}
+	return fmt.Sprintf("cpus:%g;mem:%g", t.CPUs, t.MemMiB)
+}
+
+// spreadSteps is how many lengths of tasks a framework has.
+const spreadSteps = 64
+
+func (t *Task) commands() []*mesos.CommandInfo {
+	if t.Sleep == 0 && t.CPUs == 0 {
+		value := "sleep 30"
+		return []*mesos.CommandInfo{{Value: &value}}
+	}
+	cs := make([]*mesos.CommandInfo, spreadSteps)
+	for i := range cs {
+		// An odd step visits all of them, far from each other.
+		at := (float64(i*37%spreadSteps)+.5)/spreadSteps*2 - 1
+		value := fmt.Sprintf("sleep %.3f", t.Sleep.Seconds()*(1+t.Spread*at))
+		cs[i] = &mesos.CommandInfo{Value: &value}
+	}
+	return cs
+}
+
 // TasksThatFit is how many simulated tasks an offer has room for, at most most.
 func TasksThatFit(o *mesos.Offer, most int) int {
+	return (&Task{CPUs: taskCPUs, MemMiB: taskMemMiB}).ThatFit(o, most)
+}
+
+// ThatFit is how many of these tasks an offer has room for, at most most.
+func (t *Task) ThatFit(o *mesos.Offer, most int) int {
 	var cpus, mem float64
 	for _, r := range o.GetResources() {
 		switch r.GetName() {
@@ -31,7 +77,7 @@ func TasksThatFit(o *mesos.Offer, most int) int {
 		}
 	}
 	const slack = 1e-4 // sums of decimal fractions are not exact
-	return max(0, min(most, int(cpus/taskCPUs+slack), int(mem/taskMemMiB+slack)))
+	return max(0, min(most, int(cpus/t.CPUs+slack), int(mem/t.MemMiB+slack)))
 }
 
 // calls encodes a framework's calls. Messages are made once and reused; only
@@ -40,21 +86,20 @@ type calls struct {
 	codec     codec.Type
 	framework *mesos.FrameworkID
 	resources []*mesos.Resource
-	command   *mesos.CommandInfo
+	commands  []*mesos.CommandInfo // taken in turn
 	tasks     []*mesos.TaskInfo
 	launched  uint64
 	prefix    string // of task ids
 	buf       []byte
 }
 
-func newCalls(t codec.Type, framework *mesos.FrameworkID, role, prefix string) (*calls, error) {
-	rs, err := resource.Parse(TaskResources, "*")
+func newCalls(t codec.Type, framework *mesos.FrameworkID, role string, task *Task, number int) (*calls, error) {
+	rs, err := resource.Parse(task.resources(), "*")
 	if err != nil {
 		return nil, err
 	}
-	value := "sleep 30"
-	return &calls{codec: t, framework: framework, prefix: prefix,
-		resources: rs.Allocate(role).ToProto(resource.PostRefinement), command: &mesos.CommandInfo{Value: &value}}, nil
+	return &calls{codec: t, framework: framework, prefix: fmt.Sprintf("%st%d-", task.IDPrefix, number),
+		resources: rs.Allocate(role).ToProto(resource.PostRefinement), commands: task.commands()}, nil
 }
 
 func (c *calls) encode(call *scheduler.Call) ([]byte, error) {
@@ -70,12 +115,13 @@ var noRefusal = new(float64)
 func (c *calls) accept(offer *mesos.OfferID, agent *mesos.AgentID, n int) ([]byte, error) {
 	for len(c.tasks) < n {
 		name := "task"
-		c.tasks = append(c.tasks, &mesos.TaskInfo{Name: &name, TaskId: &mesos.TaskID{}, Resources: c.resources, Command: c.command})
+		c.tasks = append(c.tasks, &mesos.TaskInfo{Name: &name, TaskId: &mesos.TaskID{}, Resources: c.resources})
 	}
 	for _, t := range c.tasks[:n] {
 		c.launched++
 		id := c.prefix + strconv.FormatUint(c.launched, 10)
 		t.TaskId.Value, t.AgentId = &id, agent
+		t.Command = c.commands[c.launched%uint64(len(c.commands))]
 	}
 	return c.encode(&scheduler.Call{
 		Type: scheduler.Call_ACCEPT.Enum(),
@@ -105,6 +151,14 @@ func (c *calls) acknowledge(s *mesos.TaskStatus) ([]byte, error) {
 			AgentId: s.AgentId, TaskId: s.TaskId, Uuid: s.Uuid,
 		},
 	})
+}
+
+func (c *calls) suppress() ([]byte, error) {
+	return c.encode(&scheduler.Call{Type: scheduler.Call_SUPPRESS.Enum()})
+}
+
+func (c *calls) revive() ([]byte, error) {
+	return c.encode(&scheduler.Call{Type: scheduler.Call_REVIVE.Enum()})
 }
 
 func (c *calls) teardown() ([]byte, error) {
