@@ -53,6 +53,11 @@ func Render(history string) ([]byte, error) {
 			writeStorm(&b, run.Rows)
 			b.WriteString(stormLimits)
 		}),
+		section(history, "launch", func(run loadRun[launchRow], _ string) {
+			run.head(&b, "Launch overhead")
+			writeLaunch(&b, run.Rows)
+			b.WriteString(launchLimits)
+		}),
 		section(history, "isolation", func(run loadRun[isolationRow], _ string) {
 			run.head(&b, "Isolation and accounting")
 			writeIsolation(&b, run.Rows)

@@ -1,0 +1,140 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caprock/caprock/bench/world"
+	"github.com/caprock/caprock/wire/codec"
+	"github.com/caprock/caprock/wire/mesos"
+)
+
+// prober is the framework that launches one task at a time.
+type prober struct {
+	frameworks   *world.Frameworks // of one
+	desks        *world.Desks
+	task         world.Task
+	offers       chan arrived[*mesos.Offer]
+	updates      chan arrived[mesos.TaskState]
+	launch, wait world.Latencies
+}
+
+// arrived is what came, and when.
+type arrived[T any] struct {
+	what T
+	at   time.Time
+}
+
+// newProber limits the role to one task and subscribes, suppressed.
+func newProber(ctx context.Context, a *world.Allocator) (*prober, error) {
+	limit := fmt.Sprintf(`{"type":"UPDATE_QUOTA","update_quota":{"force":true,"quota_configs":[{"role":%q,"limits":{"cpus":{"value":%d},"mem":{"value":%d}}}]}}`,
+		probeRole, taskCPUs, taskMemMiB)
+	if err := world.Operate(ctx, a.URL(), limit); err != nil {
+		return nil, err
+	}
+	p := &prober{
+		task:    world.Task{CPUs: taskCPUs, MemMiB: taskMemMiB},
+		offers:  make(chan arrived[*mesos.Offer], 1),
+		updates: make(chan arrived[mesos.TaskState], 4), // a task has two
+	}
+	p.desks = world.NewDesks(p.take)
+	var err error
+	p.frameworks, err = world.Subscribe(ctx, a.URL(), world.FrameworksOptions{
+		Count: 1, Role: probeRole, Codec: codec.Protobuf, Task: p.task,
+		Events: world.Events{Offers: p.desks.Offers, Update: func(f *world.Framework, s *mesos.TaskStatus) {
+			at := time.Now()
+			p.desks.Update(f, s)
+			p.updates <- arrived[mesos.TaskState]{s.GetState(), at}
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err = p.framework().Suppress(); err != nil {
+		p.close()
+	}
+	return p, err
+}
+
+func (p *prober) framework() *world.Framework { return p.frameworks.All[0] }
+
+// take keeps an offer that fits if none is kept, and gives back the rest.
+func (p *prober) take(f *world.Framework, o *mesos.Offer) error {
+	if p.task.ThatFit(o, 1) == 1 {
+		select {
+		case p.offers <- arrived[*mesos.Offer]{o, time.Now()}:
+			return nil
+		default:
+		}
+	}
+	_, err := f.Decline(o)
+	return err
+}
+
+func (p *prober) err() error { return errors.Join(p.frameworks.Err(), p.desks.Err()) }
+
+func (p *prober) close() {
+	p.desks.Close()
+	p.frameworks.Close()
+}
+
+// once asks for an offer, launches a task and waits for its end.
+func (p *prober) once(ctx context.Context, failed func() error) error {
+	f := p.framework()
+	asked := time.Now()
+	if _, err := f.Revive(); err != nil {
+		return err
+	}
+	offer, err := next(ctx, p.offers, failed, "an offer for the probe")
+	if err != nil {
+		return err
+	}
+	p.wait.Record(offer.at.Sub(asked))
+	sent := time.Now()
+	if _, err := f.Accept(offer.what, 1); err != nil {
+		return err
+	}
+	if _, err := f.Suppress(); err != nil {
+		return err
+	}
+	for _, want := range []mesos.TaskState{mesos.TaskState_TASK_RUNNING, mesos.TaskState_TASK_FINISHED} {
+		got, err := next(ctx, p.updates, failed, want.String()+" of the probe")
+		switch {
+		case err != nil:
+			return err
+		case got.what != want:
+			return fmt.Errorf("the probe's task became %v, want %v", got.what, want)
+		}
+		if want == mesos.TaskState_TASK_RUNNING {
+			p.launch.Record(got.at.Sub(sent))
+		}
+	}
+	return nil
+}
+
+// patience is how long an offer or update may take before the run is given up.
+const patience = time.Minute
+
+// next waits for what comes.
+func next[T any](ctx context.Context, from <-chan arrived[T], failed func() error, what string) (arrived[T], error) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		select {
+		case got := <-from:
+			return got, nil
+		case <-tick.C:
+			if err := failed(); err != nil {
+				return arrived[T]{}, err
+			}
+		case <-late.C:
+			return arrived[T]{}, fmt.Errorf("%s did not come within %v", what, patience)
+		case <-ctx.Done():
+			return arrived[T]{}, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMain lets this binary be the allocator that scenarios of bench start.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "alloc" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// bench runs `caprock bench` with these arguments and a page, and decodes the rows
+// of its report.
+func bench[R any](t *testing.T, args ...string) []R {
+	t.Helper()
+	page := filepath.Join(t.TempDir(), "page.html")
+	cmd := root()
+	var out, progress bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&progress)
+	cmd.SetArgs(append([]string{"bench"}, append(args, "--json", "--html", page)...))
+	if err := cmd.ExecuteContext(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, progress.String())
+	}
+	var report struct {
+		Rows []R `json:"rows"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	text, err := os.ReadFile(page)
+	if err != nil || !strings.Contains(string(text), "<svg ") {
+		t.Errorf("the page has no plot: %v", err)
+	}
+	return report.Rows
+}
+
+type quantiles struct {
+	P50 int64 `json:"p50_ns"`
+	P99 int64 `json:"p99_ns"`
+	Max int64 `json:"max_ns"`
+}
+
+func (q quantiles) ascend() bool { return q.P50 > 0 && q.P50 <= q.P99 && q.P99 <= q.Max }
+
+func TestBenchLaunchProbesABusyFleet(t *testing.T) {
+	rows := bench[struct {
+		Agents, Running, Probes int
+		Launch, Wait            quantiles
+		TasksPerSecond          float64 `json:"tasks_per_s"`
+	}](t, "launch", "--sizes=5,20", "--frameworks=3", "--roles=2", "--task-time=200ms", "--probes=5", "--every=1ms", "--warm-up=300ms",
+		"--alloc-flags=--allocation-interval=20ms")
+	if len(rows) != 2 {
+		t.Fatalf("got %d rows, want one per size", len(rows))
+	}
+	for i, r := range rows {
+		if want := []int{5, 20}[i]; r.Agents != want || r.Probes != 5 || r.Running > 2*want || r.Running == 0 || !r.Launch.ascend() || !r.Wait.ascend() {
+			t.Errorf("size %d: got %+v", want, r)
+		}
+	}
+}
