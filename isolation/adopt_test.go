@@ -266,6 +266,18 @@ func TestUntouchedGroup(t *testing.T) {
 		t.Error("a group with a process in it counts as untouched")
 	}
 	await(t, p)
+	// What ended in a group below another was counted for the other.
+	below, err := h.CreateBelow("used", "member")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = h.Start(below, shell("exit 0")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, p)
+	if below.Untouched() {
+		t.Error("a group below another counts as untouched after its process ended")
+	}
 	for _, g := range []*Group{fresh, used} {
 		if got, want := g.Untouched(), g == fresh; got != want {
 			t.Errorf("%s: untouched is %v, want %v", g.ID(), got, want)

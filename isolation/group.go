@@ -3,6 +3,7 @@ package isolation
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caprock/caprock/isolation/bpf"
@@ -100,8 +101,12 @@ func (g *Group) cpuByBPF(now bpf.Instant) (time.Duration, bool) {
 }
 
 // Untouched reports whether no process has been in the group since it was made. It is
-// false where that cannot be known: without BPF, or where BPF lacks a part.
+// false where that cannot be known: without BPF, where BPF lacks a part, and for groups
+// below others, which BPF counts as those.
 func (g *Group) Untouched() bool {
+	if strings.Contains(g.ID(), "/") {
+		return false
+	}
 	if g.host.tree.V2Dir() != "" && g.V2ID() == 0 {
 		return true // it is not where processes are started, after a crash in the middle of Create
 	}

@@ -78,6 +78,10 @@ func (p plan) run(ctx context.Context) error {
 		// Offers come often, so that a kill finds calls in flight.
 		AllocFlags: []string{"--allocation-interval=" + offerInterval},
 	}
+	if p.live > 0 {
+		// A busy machine may need long to let executors come back; that is not what is tested.
+		options.AgentFlags = []string{"--executor-reregistration-timeout=15secs"}
+	}
 	if err := os.Mkdir(options.WorkDir, 0o755); err != nil {
 		return err
 	}
