@@ -58,6 +58,16 @@ func memberLimits(t *task) Limits {
 	return l
 }
 
+// shownLimits is what a member of a task group was given itself, which is what
+// Mesos shows of it.
+func shownLimits(t *task) Limits {
+	l := memberLimits(t)
+	if l.MemBytes > 0 {
+		l.MemBytes = max(l.MemBytes-memBytes(t.ct.rec.Executor.Resources), minMemBytes)
+	}
+	return l
+}
+
 type budget struct {
 	request, sum      int64
 	limited, infinite bool

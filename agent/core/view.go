@@ -116,7 +116,7 @@ func (c *Core) viewContainer(ct *container) ExecutorView {
 			if n := t.rec.GetNestedId(); n != "" {
 				ev.Nested = append(ev.Nested, NestedView{
 					ContainerID: n, KernelID: t.proc.id, Shared: isBelow(t.proc.id), Pid: int(t.proc.rec.GetPid()),
-					Limits: memberLimits(t),
+					Limits: shownLimits(t),
 				})
 			} else {
 				ev.Pid = int(t.proc.rec.GetPid())

@@ -41,7 +41,7 @@ var optionalKeys = map[string]bool{"git_sha": true, "git_branch": true, "git_tag
 // freeTrees name objects whose members are settings or measurements of the
 // daemon itself. The recorded members must be there with their types; others may be
 // beside them.
-var freeTrees = map[string]bool{"statistics": true, "metrics": true, "get_metrics": true, "get_version": true,
+var freeTrees = map[string]bool{"statistics": true, "resource_statistics": true, "metrics": true, "get_metrics": true, "get_version": true,
 	// How long a level that was set holds is a matter of real time, which is not kept.
 	"get_logging_level": true}
 
