@@ -91,6 +91,9 @@ func (r *Report) Table(w io.Writer) {
 		fmt.Fprintf(w, "%d allowed: %s\n", r.allowed[reason], reason)
 	}
 	for _, reason := range sortedReasons(r.notRun) {
+		if r.notRun[reason] == 0 {
+			continue // none of those that were asked for
+		}
 		fmt.Fprintf(w, "%d not run: %s\n", r.notRun[reason], reason)
 	}
 }
