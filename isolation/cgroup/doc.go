@@ -19,7 +19,7 @@
 //
 // One watcher goroutine per Tree waits for kernel events (watch.go): OOM by
 // v1 eventfd or v2 memory.events, emptiness by cgroup.events. A Group keeps at
-// most three descriptors open. Group methods may be called concurrently;
+// most three descriptors open, and three more where memory events are counted. Group methods may be called concurrently;
 // Group.mu guards what changes.
 //
 // What this package does not do: it starts no processes and makes no policy. It

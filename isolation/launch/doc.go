@@ -31,6 +31,13 @@
 //     between waits for that thread, and the thaw waits for the collection:
 //     a deadlock, seen within the first hundred launches.
 //
+// # Namespaces of processes
+//
+// A task is not process 1 of its namespace, where signals without a handler are
+// dropped: StartInit starts a process 1 of nine instructions and one page of memory, and
+// the task is born beside it, by a thread of ours that is in that namespace for the
+// moment of the clone. So it stays our child, with an exit status of its own.
+//
 // # Rules for code that runs in the child
 //
 // Between clone3 and execve the child runs on the stack and in the memory of a
