@@ -271,6 +271,9 @@ func TestUntouchedGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if h.tree.V2Dir() != "" && !below.Untouched() {
+		t.Error("a group below another that nothing was in does not count as untouched")
+	}
 	if p, err = h.Start(below, shell("exit 0")); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package isolation
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -101,11 +103,10 @@ func (g *Group) cpuByBPF(now bpf.Instant) (time.Duration, bool) {
 }
 
 // Untouched reports whether no process has been in the group since it was made. It is
-// false where that cannot be known: without BPF, where BPF lacks a part, and for groups
-// below others, which BPF counts as those.
+// false where that cannot be known.
 func (g *Group) Untouched() bool {
 	if strings.Contains(g.ID(), "/") {
-		return false
+		return g.untouchedBelow() // BPF counts what is in it as the group's above
 	}
 	if g.host.tree.V2Dir() != "" && g.V2ID() == 0 {
 		return true // it is not where processes are started, after a crash in the middle of Create
@@ -118,6 +119,17 @@ func (g *Group) Untouched() bool {
 	}
 	a, ok := g.host.bpf.Read(g.V2ID())
 	return ok && a.Switches == 0 && a.Forks == 0 && a.Exits == 0
+}
+
+// untouchedBelow tells by the CPU time that the unified hierarchy counts for each of
+// its groups: no program runs in less than a microsecond.
+func (g *Group) untouchedBelow() bool {
+	dir := g.host.tree.V2Dir()
+	if pids, err := g.Pids(); dir == "" || err != nil || len(pids) > 0 {
+		return false
+	}
+	stat, err := os.ReadFile(filepath.Join(dir, g.ID(), "cpu.stat"))
+	return err == nil && strings.HasPrefix(string(stat), "usage_usec 0\n")
 }
 
 // UsageAll samples CPU time and memory of many groups, the cheap way: with BPF a
