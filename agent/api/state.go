@@ -3,6 +3,7 @@ package api
 import (
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -226,15 +227,13 @@ func appendExecutor(b []byte, f *mesos.FrameworkInfo, e *core.ExecutorView) []by
 	for _, t := range e.Launched {
 		b = append(appendTask(b, t), ',')
 	}
-	for _, t := range e.Terminated {
-		b = append(appendTask(b, t), ',')
-	}
 	b = append(json.Key(json.EndList(b), "queued_tasks"), '[')
 	for _, t := range e.Queued {
 		b = append(appendQueued(b, f, e, t), ',')
 	}
 	b = append(json.Key(json.EndList(b), "completed_tasks"), '[')
-	for _, t := range e.Completed {
+	// As in Mesos those whose end waits for its acknowledgement are among them.
+	for _, t := range slices.Concat(e.Completed, e.Terminated) {
 		b = append(appendTask(b, t), ',')
 	}
 	return json.End(json.EndList(b))
