@@ -224,6 +224,15 @@ func (d *loseableDisk) remount() {
 	if err != nil {
 		d.t.Fatalf("unmount: %v", err)
 	}
+	// Tasks of other tests may have a mount namespace that was made while this disk was
+	// mounted, which keeps it as it is, without power, until they end.
+	for range 2000 {
+		out, err := exec.Command("losetup", "--associated", d.image).Output()
+		if err != nil || len(out) == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	if out, err := d.mount(); err != nil {
 		d.t.Fatalf("mount after the loss: %v\n%s", err, out)
 	}
