@@ -58,6 +58,16 @@ func Render(history string) ([]byte, error) {
 			writeLaunch(&b, run.Rows)
 			b.WriteString(launchLimits)
 		}),
+		section(history, "fanout", func(run loadRun[fanoutRow], _ string) {
+			run.head(&b, "Event streams")
+			writeFanout(&b, run.Rows)
+			b.WriteString(fanoutLimits)
+		}),
+		section(history, "state", func(run loadRun[stateRow], _ string) {
+			run.head(&b, "Readers beside schedulers")
+			writeState(&b, run.Rows)
+			b.WriteString(stateLimits)
+		}),
 		section(history, "isolation", func(run loadRun[isolationRow], _ string) {
 			run.head(&b, "Isolation and accounting")
 			writeIsolation(&b, run.Rows)

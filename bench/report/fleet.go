@@ -37,3 +37,43 @@ func writeLaunch(w io.Writer, rows []launchRow) {
 			r.Launch, r.Wait, r.AllocatorCPUS/r.Seconds, r.RSSBytes/(1<<20))
 	}
 }
+
+// fanoutRow is one kind of subscriber in `bench fanout`.
+type fanoutRow struct {
+	latency
+	Kind        string  `json:"kind"`
+	Subscribers int     `json:"subscribers"`
+	Cut         int     `json:"cut"`
+	EventsPerS  float64 `json:"events_per_s"`
+	BytesPerS   float64 `json:"bytes_per_s"`
+}
+
+func writeFanout(w io.Writer, rows []fanoutRow) {
+	fmt.Fprintln(w, "| subscribers | how many | cut | events/s | MiB/s | p50 | p99 | most |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|")
+	for _, r := range rows {
+		fmt.Fprintf(w, "| %s | %d | %d | %.0f | %.1f | %v |\n", r.Kind, r.Subscribers, r.Cut, r.EventsPerS, r.BytesPerS/(1<<20), r.latency)
+	}
+}
+
+// stateRow is `bench state` with one kind of readers, or without any.
+type stateRow struct {
+	Readers       string  `json:"readers"`
+	Accept        latency `json:"accept"`
+	AcceptsPerS   float64 `json:"accepts_per_s"`
+	Read          latency `json:"read"`
+	ReadsPerS     float64 `json:"reads_per_s"`
+	BytesPerS     float64 `json:"read_bytes_per_s"`
+	Seconds       float64 `json:"seconds"`
+	AllocatorCPUS float64 `json:"allocator_cpu_s"`
+	RSSBytes      float64 `json:"allocator_rss_bytes"`
+}
+
+func writeState(w io.Writer, rows []stateRow) {
+	fmt.Fprintln(w, "| readers of | ACCEPT/s | ACCEPT p50 | p99 | most | reads/s | MiB/s | read p50 | p99 | most | allocator cores | allocator RSS |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|")
+	for _, r := range rows {
+		fmt.Fprintf(w, "| %s | %.0f | %v | %.1f | %.1f | %v | %.2f | %.0f MiB |\n", r.Readers, r.AcceptsPerS, r.Accept,
+			r.ReadsPerS, r.BytesPerS/(1<<20), r.Read, r.AllocatorCPUS/r.Seconds, r.RSSBytes/(1<<20))
+	}
+}

@@ -24,13 +24,24 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 		"rows":[{"case":"accept-1","calls":100,"calls_per_s":50,"tasks_per_s":50,"p50_ns":2000000,"p99_ns":9000000,
 		"allocator_cpu_s":0.01,"allocator_rss_bytes":1048576,"runs":[{"calls_per_s":40},{"calls_per_s":60}]}]}`)
 	write(t, dir, "storm-2026-02-01.json", `{"command":"bench storm","rows":[{"phase":"restart","count":7,"seconds":1.5}]}`)
+	write(t, dir, "launch-2026-02-01.json", `{"command":"bench launch","rows":[{"agents":1000,"running":2000,"tasks_per_s":66,"probes":50,
+		"launch":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000},"wait":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},
+		"seconds":2,"allocator_cpu_s":1,"allocator_rss_bytes":1048576}]}`)
+	write(t, dir, "fanout-2026-02-01.json", `{"command":"bench fanout","rows":[{"kind":"slow","subscribers":9,"cut":8,"events_per_s":7,
+		"bytes_per_s":1048576,"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000}]}`)
+	write(t, dir, "state-2026-02-01.json", `{"command":"bench state","rows":[{"readers":"/state","accepts_per_s":100,
+		"accept":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000},"read":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},
+		"reads_per_s":2,"read_bytes_per_s":3145728,"seconds":2,"allocator_cpu_s":1,"allocator_rss_bytes":1048576}]}`)
 	text, err := Render(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"| 10 × 1 | 10 | 5 ms (4 ms–6 ms) | 500 ms | 100 | 1.5 ms | 2 ms | 1 ms | 500 µs | 3 |",
 		"10 × 1: 7 refusals are in force, the process has had 5 MiB;", "takes 3 ms.", "## Scheduler calls", "busy",
-		"| accept-1 | 50 (40–60) | 50 | 2 ms | 9 ms | 100 µs | 1 MiB |", "| restart | 7 | 1.5 s |"} {
+		"| accept-1 | 50 (40–60) | 50 | 2 ms | 9 ms | 100 µs | 1 MiB |", "| restart | 7 | 1.5 s |",
+		"| 1000 | 2000 | 66 | 50 | 1 ms | 2 ms | 3 ms | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |",
+		"| slow | 9 | 8 | 7 | 1.0 | 1 ms | 2 ms | 3 ms |",
+		"| /state | 100 | 1 ms | 2 ms | 3 ms | 2.0 | 3.0 | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}

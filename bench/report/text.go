@@ -87,6 +87,18 @@ of their own. What limits it: an ACCEPT waits for the batch that is being writte
 Waits are those for a task of somebody else to end.
 `
 
+const fanoutLimits = `
+Latency is from the moment before an ACCEPT is sent to the moment a subscriber has the task's TASK_ADDED. Each event is encoded
+once for all. What limits it: a write for each subscriber and batch, and a read on the other side, which shares the machine. Those
+who do not read are cut once 4 MiB wait for them or a send takes 5 s; nobody waits for them.
+`
+
+const stateLimits = `
+ACCEPTs are due at even intervals and their latency counts from then. Phases with and without readers take turns on the same
+allocator, so that both see the same machine. What limits it: readers are given copies of what they read and never hold up
+the loop, but they take CPU time from it, which on two cores shows where nothing else waits.
+`
+
 const isolationLimits = `
 Readings are CPU time of the reader. By BPF the CPU time is a load from shared memory and only memory is read from a file; of
 files that are opened for each reading, which is what Mesos does, most is the opening. Launches are from nothing to a

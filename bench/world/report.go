@@ -70,6 +70,8 @@ type Report struct {
 	Rows any `json:"rows"`
 	// Notes say what a reader must know to read the rows.
 	Notes []string `json:"notes,omitempty"`
+	// Timeline is how the run went, if it is not part of a row.
+	Timeline *Timeline `json:"timeline,omitempty"`
 }
 
 // NewReport fills in where and when.

@@ -68,3 +68,48 @@ func TestBenchLaunchProbesABusyFleet(t *testing.T) {
 		}
 	}
 }
+
+func TestBenchFanoutReachesEverySubscriber(t *testing.T) {
+	rows := bench[struct {
+		quantiles
+		Kind             string
+		Subscribers, Cut int
+		Events           int
+		Least            int `json:"least_events"`
+		Most             int `json:"most_events"`
+	}](t, "fanout", "--subscribers=20", "--slow=2", "--agents=20", "--frameworks=2", "--rate=50", "--warm-up=100ms", "--window=1500ms",
+		"--alloc-flags=--allocation-interval=20ms")
+	if len(rows) != 2 {
+		t.Fatalf("got %d rows, want those who keep up and the slow", len(rows))
+	}
+	// All who keep up have had the same events.
+	if r := rows[0]; r.Subscribers != 20 || r.Cut != 0 || r.Events < 20 || r.Least != r.Most || !r.ascend() {
+		t.Errorf("who keeps up: got %+v", r)
+	}
+	if r := rows[1]; r.Subscribers != 2 || r.Events >= rows[0].Events/20 {
+		t.Errorf("the slow: got %+v", r)
+	}
+}
+
+func TestBenchStateComparesPhasesOfOneRun(t *testing.T) {
+	rows := bench[struct {
+		Readers        string
+		Accept, Read   quantiles
+		Accepts, Reads int
+		Bytes          float64 `json:"read_bytes_per_s"`
+	}](t, "state", "--agents=20", "--frameworks=4", "--rate=40", "--endpoints=/state,GET_TASKS", "--readers=1", "--pause=10ms",
+		"--rounds=2", "--settle=50ms", "--window=300ms", "--alloc-flags=--allocation-interval=20ms")
+	var names []string
+	for _, r := range rows {
+		names = append(names, r.Readers)
+		if r.Accepts == 0 || !r.Accept.ascend() {
+			t.Errorf("%s: got %+v", r.Readers, r)
+		}
+		if reads := r.Readers != "nobody"; reads != (r.Reads > 0) || reads != (r.Bytes > 0) || reads != r.Read.ascend() {
+			t.Errorf("%s: got %+v", r.Readers, r)
+		}
+	}
+	if got := strings.Join(names, " "); got != "nobody /state GET_TASKS" {
+		t.Errorf("the rows are %s", got)
+	}
+}
