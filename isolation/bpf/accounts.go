@@ -198,6 +198,9 @@ func (a *Accounts) Retain(alive map[uint64]bool) error {
 // ExitStatus returns the recorded wait status of a process that was in a
 // registered group when it ended.
 func (a *Accounts) ExitStatus(pid int, startTicks uint64) (waitStatus int, ok bool) {
+	// Those who wait for processes ask until the very end, while Close lets go.
+	a.mu.RLock()
+	defer a.mu.RUnlock()
 	m := a.maps[kernelMapExits]
 	if m == nil {
 		return 0, false
@@ -215,6 +218,8 @@ func (a *Accounts) ExitStatus(pid int, startTicks uint64) (waitStatus int, ok bo
 // tick are told apart by pid.
 // It reads the whole record, which is for recovery only.
 func (a *Accounts) FirstExit(cgroupID uint64) (pid int, startTicks uint64, ok bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
 	m := a.maps[kernelMapExits]
 	if m == nil {
 		return 0, 0, false
