@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caprock/caprock/bench/page"
 	"github.com/caprock/caprock/bench/world"
 	"github.com/caprock/caprock/wire/codec"
 )
@@ -20,7 +21,8 @@ func Command() *cobra.Command {
 	var o Options
 	var names, codecs []string
 	var runs, pace int
-	var asJSON, quick bool
+	var quick bool
+	var out page.Output
 	var profile string
 	cmd := &cobra.Command{
 		Use:   "calls",
@@ -48,7 +50,7 @@ temporary directory, whose disk decides what a durable call costs, and loads it 
 			if err != nil {
 				return err
 			}
-			return print(cmd.OutOrStdout(), asJSON, o, runs, rows)
+			return print(cmd.OutOrStdout(), &out, o, runs, rows)
 		},
 	}
 	f := cmd.Flags()
@@ -67,11 +69,11 @@ temporary directory, whose disk decides what a durable call costs, and loads it 
 	f.StringSliceVar(&names, "cases", nil, "run these `cases` only, such as accept-100 or lifecycle/json")
 	f.StringSliceVar(&codecs, "codecs", []string{"protobuf", "json"}, "`encodings` of calls and events")
 	f.BoolVar(&quick, "quick", false, "a small, short run")
-	f.BoolVar(&asJSON, "json", false, "print JSON, with every run")
 	f.StringVar(&o.Allocator.URL, "allocator", "", "`URL` of a running allocator, instead of one per case")
 	f.StringVar(&o.Allocator.Dir, "dir", "", "`directory` for the allocators' state (default: the temporary one)")
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocators, after --allocation-interval=20ms (lifecycle: 1s)")
 	f.StringVar(&profile, "cpuprofile", "", "write CPU profiles of the allocators to `PREFIX`-case.pprof")
+	out.Flags(f)
 	return cmd
 }
 
@@ -191,7 +193,7 @@ func median[T cmp.Ordered](runs []Row, column func(Row) T) T {
 	return values[len(values)/2]
 }
 
-func print(w io.Writer, asJSON bool, o Options, runs int, results []Result) error {
+func print(w io.Writer, out *page.Output, o Options, runs int, results []Result) error {
 	var table [][]string
 	for _, r := range results {
 		table = append(table, []string{
@@ -205,8 +207,25 @@ func print(w io.Writer, asJSON bool, o Options, runs int, results []Result) erro
 		fmt.Sprintf("%d frameworks in %d roles, %d agents on %d links, %d calls in flight, up to %d acknowledgements at once, window %v, medians of %d runs, allocator flags %v",
 			o.Frameworks, o.Roles, o.Agents, o.Links, o.InFlight, o.AtOnce, o.Window, runs, o.Allocator.Flags),
 		"every answer waits for the disk; tasks/s of lifecycle are tasks that went from ACCEPT to the acknowledgement of TASK_FINISHED")
-	return report.Print(w, asJSON, []string{"case", "calls/s", "tasks/s", "±", "p50 ms", "p99 ms", "max ms",
-		"µs CPU/call", "µs CPU/task", "alloc cores", "load cores", "RSS MiB"}, table)
+	return out.Print(w, report, page.Table{Columns: []string{"case", "calls/s", "tasks/s", "±", "p50 ms", "p99 ms", "max ms",
+		"µs CPU/call", "µs CPU/task", "alloc cores", "load cores", "RSS MiB"}, Rows: table}, plots(results))
+}
+
+func plots(results []Result) []page.Plot {
+	bars := func(title, unit string, value func(*Row) float64) page.Plot {
+		p := page.Plot{Title: title, Y: unit}
+		for i := range results {
+			p.Bars = append(p.Bars, page.Bar{Name: results[i].Case, Value: value(&results[i].Row)})
+		}
+		return p
+	}
+	return []page.Plot{
+		bars("Calls per second", "calls/s", func(r *Row) float64 { return r.CallsPerSecond }),
+		bars("Latency at p50", "ms", func(r *Row) float64 { return float64(r.P50) / 1e6 }),
+		bars("Latency at p99", "ms", func(r *Row) float64 { return float64(r.P99) / 1e6 }),
+		bars("CPU of the allocator", "cores", func(r *Row) float64 { return r.AllocatorCPU / r.Seconds }),
+		bars("Memory of the allocator", "MiB", func(r *Row) float64 { return float64(r.RSS) / (1 << 20) }),
+	}
 }
 
 // spread is half of what lies between the fastest and the slowest run, in

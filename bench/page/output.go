@@ -28,6 +28,10 @@ func (o *Output) Print(w io.Writer, r *world.Report, t Table, plots []Plot) erro
 	if err := r.Print(w, o.asJSON, t.Columns, t.Rows); err != nil || o.file == "" {
 		return err
 	}
+	return o.page(r, t, plots)
+}
+
+func (o *Output) page(r *world.Report, t Table, plots []Plot) error {
 	f, err := os.Create(o.file)
 	if err != nil {
 		return fmt.Errorf("--html: %w", err)

@@ -6,13 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caprock/caprock/bench/page"
 	"github.com/caprock/caprock/bench/world"
 )
 
 // Command returns "caprock bench storm".
 func Command() *cobra.Command {
 	var o Options
-	var asJSON bool
+	var out page.Output
 	cmd := &cobra.Command{
 		Use:   "storm",
 		Short: "Measure registrations, reconnects and a restart with everybody at once",
@@ -33,7 +34,7 @@ while the tasks run.`,
 				}
 			}
 			progress := world.NewProgress(cmd.ErrOrStderr())
-			rows, err := Run(cmd.Context(), o, progress)
+			rows, timeline, err := Run(cmd.Context(), o, progress)
 			progress.Clear()
 			if err != nil {
 				return err
@@ -46,8 +47,9 @@ while the tasks run.`,
 			}
 			report := world.NewReport("bench storm", rows, fmt.Sprintf("%d agents (%s) on one machine, %d frameworks in %d roles, %d tasks, allocator flags %v",
 				o.Agents, o.Shape, o.Frameworks, o.Roles, o.Tasks, o.Allocator.Flags))
-			return report.Print(cmd.OutOrStdout(), asJSON,
-				[]string{"phase", "count", "s", "per s", "allocator CPU s", "load CPU s", "RSS MiB"}, table)
+			report.Timeline = timeline
+			return out.Print(cmd.OutOrStdout(), report,
+				page.Table{Columns: []string{"phase", "count", "s", "per s", "allocator CPU s", "load CPU s", "RSS MiB"}, Rows: table}, plots(rows, timeline))
 		},
 	}
 	f := cmd.Flags()
@@ -58,10 +60,18 @@ while the tasks run.`,
 	f.IntVar(&o.Tasks, "tasks", 50_000, "tasks that run when the allocator is killed")
 	f.DurationVar(&o.Heartbeats, "heartbeats", 15*time.Second, "how long the fleet answers pings and does nothing else; agents are pinged every 15s")
 	f.StringVar(&o.Shape, "shape", "plain", "`kind` of agents: plain or mixed")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.StringVar(&o.Allocator.URL, "allocator", "", "`URL` of a running allocator, instead of a fresh one; it is not killed")
 	f.StringVar(&o.Allocator.Dir, "dir", "", "`directory` for the allocator's state (default: the temporary one)")
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocator")
 	f.StringVar(&o.Allocator.CPUProfile, "cpuprofile", "", "write a CPU profile of the allocator's last run to this `file`")
+	out.Flags(f)
 	return cmd
+}
+
+func plots(rows []Row, timeline *world.Timeline) []page.Plot {
+	took := page.Plot{Title: "How long the phases took", Y: "s"}
+	for _, r := range rows {
+		took.Bars = append(took.Bars, page.Bar{Name: r.Phase, Value: r.Seconds})
+	}
+	return append([]page.Plot{took}, page.OfTimeline("", timeline)...)
 }

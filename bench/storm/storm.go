@@ -52,33 +52,38 @@ type storm struct {
 	acks   sync.Map // *world.Framework to *world.Acknowledger
 }
 
-// Run plays a storm.
-func Run(ctx context.Context, o Options, progress *world.Progress) (rows []Row, err error) {
+// Run plays a storm. The timeline goes over all phases.
+func Run(ctx context.Context, o Options, progress *world.Progress) (rows []Row, timeline *world.Timeline, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	s := &storm{o: o, progress: progress}
 	shape, err := world.ShapeNamed(o.Shape)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if s.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, s.allocator.Stop()) }()
 	s.fleet = world.NewFleet(world.FleetOptions{Agents: o.Agents, Links: o.Links, Shape: shape, Behaviour: world.Running})
 	defer func() { s.fleet.Close() }()
+	sampler := world.NewSampler(time.Second/4, s.allocator)
+	sampler.Gauge("agents", "registered", func() float64 { return float64(s.fleet.Registered()) })
+	sampler.Rate("tasks per s", "launched", func() float64 { return float64(s.fleet.Launched()) })
+	sampler.Start()
+	defer func() { timeline = sampler.Stop() }()
 	steps := []func(context.Context) error{s.cold, s.subscribe, s.vanish, s.launch, s.beat}
 	if s.allocator.Ours() {
 		steps = append(steps, s.kill)
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return s.rows, err
+			return s.rows, nil, err
 		}
 	}
 	s.frameworks.Close()
 	s.calls.Wait()
-	return s.rows, nil
+	return s.rows, nil, nil
 }
 
 // phase measures what do takes.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -40,7 +41,8 @@ type Allocator struct {
 	options AllocatorOptions
 	url     string
 	dir     string // ours to remove
-	child   *child // nil if it is not ours
+	// child is nil if it is not ours. Usage may be asked for while it is replaced.
+	child atomic.Pointer[child]
 }
 
 // child is the running process.
@@ -106,7 +108,7 @@ func (a *Allocator) Restart(ctx context.Context) error {
 	}
 	select {
 	case a.url = <-c.url:
-		a.child = c
+		a.child.Store(c)
 		return nil
 	case <-c.ended:
 		return fmt.Errorf("the allocator ended before it served: %w", c.err)
@@ -147,24 +149,26 @@ func (a *Allocator) URL() string { return a.url }
 
 // Ours says whether the process was started here, so that it can be killed and
 // its usage read.
-func (a *Allocator) Ours() bool { return a.child != nil }
+func (a *Allocator) Ours() bool { return a.child.Load() != nil }
 
 // Kill ends the process as a crash would.
 func (a *Allocator) Kill() error {
-	if a.child == nil {
+	c := a.child.Load()
+	if c == nil {
 		return errors.New("the allocator was not started here and is not killed")
 	}
-	err := a.child.cmd.Process.Kill()
-	<-a.child.ended
+	err := c.cmd.Process.Kill()
+	<-c.ended
 	return err
 }
 
 // Usage of the process; zero if it is not ours.
 func (a *Allocator) Usage() Usage {
-	if a.child == nil {
+	c := a.child.Load()
+	if c == nil {
 		return Usage{}
 	}
-	u, _ := UsageOf(a.child.cmd.Process.Pid) // a dead process has used nothing more
+	u, _ := UsageOf(c.cmd.Process.Pid) // a dead process has used nothing more
 	return u
 }
 
@@ -173,15 +177,16 @@ const stopPatience = 10 * time.Second
 
 // Stop ends the process and removes its directory.
 func (a *Allocator) Stop() error {
-	if a.child == nil {
+	c := a.child.Load()
+	if c == nil {
 		return nil
 	}
-	_ = a.child.cmd.Process.Signal(syscall.SIGTERM)
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-a.child.ended:
+	case <-c.ended:
 	case <-time.After(stopPatience):
-		_ = a.child.cmd.Process.Kill()
-		<-a.child.ended
+		_ = c.cmd.Process.Kill()
+		<-c.ended
 	}
 	return os.RemoveAll(a.dir)
 }

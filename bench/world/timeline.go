@@ -90,14 +90,15 @@ func (s *Sampler) Gauge(plot, name string, f func() float64) {
 	s.add(func(float64) []float64 { return []float64{f()} }, Curve{Plot: plot, Name: name})
 }
 
-// Rate adds a curve of how much the total that f returns grows in a second.
+// Rate adds a curve of how much the total that f returns grows in a second. A total
+// that shrinks, as that of a process that was started again, counts as standing still.
 func (s *Sampler) Rate(plot, name string, f func() float64) {
 	last := f()
 	s.add(func(passed float64) []float64 {
 		now := f()
 		grown := now - last
 		last = now
-		return []float64{grown / passed}
+		return []float64{max(0, grown) / passed}
 	}, Curve{Plot: plot, Name: name})
 }
 
