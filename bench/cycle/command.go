@@ -2,6 +2,7 @@ package cycle
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 func Command() *cobra.Command {
 	var s Shape
 	var asJSON, matrix bool
+	var htmlFile string
 	var profile string
 	cmd := &cobra.Command{
 		Use:   "cycle",
@@ -36,7 +38,7 @@ journal; allocations are those of the decision.`,
 				defer pprof.StopCPUProfile()
 			}
 			if matrix {
-				return runMatrix(cmd.OutOrStdout(), asJSON)
+				return runMatrix(cmd.OutOrStdout(), asJSON, htmlFile)
 			}
 			r, err := Measure(s)
 			if err != nil {
@@ -57,11 +59,15 @@ journal; allocations are those of the decision.`,
 	f.IntVar(&s.Cycles, "cycles", 11, "cycles to measure, after one that is not")
 	f.IntVar(&s.Batch, "batch", 256, "agents added between two cycles")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.StringVar(&htmlFile, "html", "", "write a page with plots of --matrix to this `file` as well")
 	f.BoolVar(&matrix, "matrix", false, "run the table of shapes instead of one")
 	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile to this file")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if s.Quota != "none" && s.Quota != "large-and-small" {
 			return fmt.Errorf("got --quota=%s, want none or large-and-small", s.Quota)
+		}
+		if htmlFile != "" && !matrix {
+			return errors.New("got --html without --matrix, want both: a page compares shapes")
 		}
 		return nil
 	}

@@ -36,8 +36,8 @@ func matrix() []row {
 	}
 }
 
-// runMatrix measures every shape.
-func runMatrix(w io.Writer, asJSON bool) error {
+// runMatrix measures every shape, and writes a page to the file if there is one.
+func runMatrix(w io.Writer, asJSON bool, htmlFile string) error {
 	rows := matrix()
 	for i := range rows {
 		r, err := Measure(rows[i].Shape)
@@ -55,6 +55,11 @@ func runMatrix(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(w, "%-52s cpu %8.3f ms  floor %6.3f ms  offers %6d  Mesos/this %6s  add agents %7.1f ms  %5d B/agent  event %6.1f µs  quiet %6.1f µs\n",
 			rows[i].Name, r.Median.CPUSeconds*1e3, r.Parts.Floor*1e3, r.Median.Offers, ratio, r.AddAgents*1e3, r.BytesPerAgent,
 			r.Parts.EventCycle*1e6, r.Parts.QuietCycle*1e6)
+	}
+	if htmlFile != "" {
+		if err := writePage(htmlFile, rows); err != nil {
+			return err
+		}
 	}
 	if !asJSON {
 		return nil

@@ -28,11 +28,12 @@ func (o *Output) Print(w io.Writer, r *world.Report, t Table, plots []Plot) erro
 	if err := r.Print(w, o.asJSON, t.Columns, t.Rows); err != nil || o.file == "" {
 		return err
 	}
-	return o.page(r, t, plots)
+	return WriteFile(o.file, r, t, plots)
 }
 
-func (o *Output) page(r *world.Report, t Table, plots []Plot) error {
-	f, err := os.Create(o.file)
+// WriteFile writes the page to a file.
+func WriteFile(file string, r *world.Report, t Table, plots []Plot) error {
+	f, err := os.Create(file)
 	if err != nil {
 		return fmt.Errorf("--html: %w", err)
 	}

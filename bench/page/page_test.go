@@ -58,7 +58,7 @@ func TestLinesStayInsideTheDrawing(t *testing.T) {
 	svg := p.svg()
 	wellFormed(t, svg)
 	// The greatest value, 7, lies below the tick of 8: 12 + 208/8 from the top.
-	if got, want := point.FindStringSubmatch(svg)[1], "250.7,220.0 437.3,38.0 624.0,142.0 "; got != want {
+	if got, want := point.FindStringSubmatch(svg)[1], "277.3,220.0 490.7,38.0 704.0,142.0 "; got != want {
 		t.Errorf("the points are %q, want %q", got, want)
 	}
 	wellFormed(t, (&Plot{Bars: []Bar{{"a & b", 3}, {"none", 0}}}).svg())

@@ -8,10 +8,10 @@ import (
 
 // Measures of a drawing, in the units of its viewBox.
 const (
-	width, height            = 640, 260
+	width, height            = 720, 260
 	left, right, top, bottom = 64, 16, 12, 40
 	barHeight, barGap        = 18, 8
-	barLabel                 = 200
+	barLabel                 = 290
 	colours                  = 6 // --c0 and on, in page.go
 )
 

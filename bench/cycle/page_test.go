@@ -1,0 +1,28 @@
+package cycle
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPageComparesTheShapes(t *testing.T) {
+	r, err := Measure(Shape{Agents: 20, Frameworks: 3, Roles: 1, Cycles: 1, Quota: "none", Batch: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "page.html")
+	if err := writePage(file, []row{{Name: "20 × 3", MesosSeconds: 1.5, Report: r, Parts: &r.Parts}}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<td>20 × 3</td>", "<td>1500</td>", "for each offer", "<rect "} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
