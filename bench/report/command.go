@@ -58,6 +58,11 @@ func Render(history string) ([]byte, error) {
 			writeLaunch(&b, run.Rows)
 			b.WriteString(launchLimits)
 		}),
+		section(history, "fleet", func(run loadRun[fleetRow], _ string) {
+			run.head(&b, "Steady state and fairness")
+			writeFleet(&b, run.Rows)
+			b.WriteString(fleetLimits)
+		}),
 		section(history, "fanout", func(run loadRun[fanoutRow], _ string) {
 			run.head(&b, "Event streams")
 			writeFanout(&b, run.Rows)

@@ -77,3 +77,24 @@ func writeState(w io.Writer, rows []stateRow) {
 			r.ReadsPerS, r.BytesPerS/(1<<20), r.Read, r.AllocatorCPUS/r.Seconds, r.RSSBytes/(1<<20))
 	}
 }
+
+// fleetRow is one kind of framework in `bench fleet`.
+type fleetRow struct {
+	Kind       string  `json:"kind"`
+	Frameworks int     `json:"frameworks"`
+	Offers     uint64  `json:"offers"`
+	Declined   uint64  `json:"declined"`
+	TasksPerS  float64 `json:"tasks_per_s"`
+	Running    float64 `json:"running"`
+	Share      float64 `json:"dominant_share"`
+	Accept     latency `json:"accept"`
+}
+
+func writeFleet(w io.Writer, rows []fleetRow) {
+	fmt.Fprintln(w, "| role | frameworks | tasks/s | tasks run | dominant share, mean | offers | declined | ACCEPT p50 | p99 | most |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
+	for _, r := range rows {
+		fmt.Fprintf(w, "| %s | %d | %.0f | %.0f | %.1f %% | %d | %d | %v |\n", r.Kind, r.Frameworks, r.TasksPerS, r.Running, r.Share*100,
+			r.Offers, r.Declined, r.Accept)
+	}
+}

@@ -27,6 +27,8 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 	write(t, dir, "launch-2026-02-01.json", `{"command":"bench launch","rows":[{"agents":1000,"running":2000,"tasks_per_s":66,"probes":50,
 		"launch":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000},"wait":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},
 		"seconds":2,"allocator_cpu_s":1,"allocator_rss_bytes":1048576}]}`)
+	write(t, dir, "fleet-2026-02-01.json", `{"command":"bench fleet","rows":[{"kind":"batch","frameworks":5,"offers":40,"declined":30,
+		"tasks_per_s":12,"running":360,"dominant_share":0.255,"accept":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000}}]}`)
 	write(t, dir, "fanout-2026-02-01.json", `{"command":"bench fanout","rows":[{"kind":"slow","subscribers":9,"cut":8,"events_per_s":7,
 		"bytes_per_s":1048576,"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000}]}`)
 	write(t, dir, "state-2026-02-01.json", `{"command":"bench state","rows":[{"readers":"/state","accepts_per_s":100,
@@ -40,6 +42,7 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 		"10 × 1: 7 refusals are in force, the process has had 5 MiB;", "takes 3 ms.", "## Scheduler calls", "busy",
 		"| accept-1 | 50 (40–60) | 50 | 2 ms | 9 ms | 100 µs | 1 MiB |", "| restart | 7 | 1.5 s |",
 		"| 1000 | 2000 | 66 | 50 | 1 ms | 2 ms | 3 ms | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |",
+		"| batch | 5 | 12 | 360 | 25.5 % | 40 | 30 | 1 ms | 2 ms | 3 ms |",
 		"| slow | 9 | 8 | 7 | 1.0 | 1 ms | 2 ms | 3 ms |",
 		"| /state | 100 | 1 ms | 2 ms | 3 ms | 2.0 | 3.0 | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |"} {
 		if !strings.Contains(string(text), want) {

@@ -87,6 +87,12 @@ of their own. What limits it: an ACCEPT waits for the batch that is being writte
 Waits are those for a task of somebody else to end.
 `
 
+const fleetLimits = `
+Every kind is a role of weight 1. The dominant share is the larger of a role's parts of all CPUs and of all memory, counted from
+tasks that run. Roles that always want more should have equal shares; services stop when they have what they want,
+decliners want nothing, and who answers late or takes only some agents holds offers, not tasks, for part of the time.
+`
+
 const fanoutLimits = `
 Latency is from the moment before an ACCEPT is sent to the moment a subscriber has the task's TASK_ADDED. Each event is encoded
 once for all. What limits it: a write for each subscriber and batch, and a read on the other side, which shares the machine. Those

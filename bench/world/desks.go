@@ -3,6 +3,7 @@ package world
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/caprock/caprock/wire/mesos"
 )
@@ -10,6 +11,9 @@ import (
 // Desks answers the offers and acknowledges the updates of many frameworks, each
 // framework's in their order and all frameworks side by side.
 type Desks struct {
+	// Delay is how long offers lie before they are answered.
+	Delay time.Duration
+
 	take  func(*Framework, *mesos.Offer) error
 	desks sync.Map // *Framework to *desk
 
@@ -32,6 +36,7 @@ func (d *Desks) of(f *Framework) *desk {
 	}
 	got, _ := d.desks.LoadOrStore(f, &desk{
 		offers: NewTurns(func(offers []*mesos.Offer) error {
+			time.Sleep(d.Delay)
 			for _, o := range offers {
 				if err := d.take(f, o); err != nil {
 					return err

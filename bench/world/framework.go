@@ -173,7 +173,12 @@ func (f *Framework) Accept(o *mesos.Offer, n int) (time.Duration, error) {
 
 // Decline gives an offer back without refusing its resources.
 func (f *Framework) Decline(o *mesos.Offer) (time.Duration, error) {
-	return f.post(func(c *calls) ([]byte, error) { return c.decline(o.Id) })
+	return f.post(func(c *calls) ([]byte, error) { return c.decline(o.Id, noRefusal) })
+}
+
+// Refuse gives an offer back and does not want its resources for a while.
+func (f *Framework) Refuse(o *mesos.Offer, seconds float64) (time.Duration, error) {
+	return f.post(func(c *calls) ([]byte, error) { return c.decline(o.Id, &seconds) })
 }
 
 // AcknowledgeAll confirms status updates with calls that are all sent before the first

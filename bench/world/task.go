@@ -135,11 +135,11 @@ func (c *calls) accept(offer *mesos.OfferID, agent *mesos.AgentID, n int) ([]byt
 	})
 }
 
-func (c *calls) decline(offer *mesos.OfferID) ([]byte, error) {
+func (c *calls) decline(offer *mesos.OfferID, refuse *float64) ([]byte, error) {
 	return c.encode(&scheduler.Call{
 		Type: scheduler.Call_DECLINE.Enum(),
 		Decline: &scheduler.Call_Decline{
-			OfferIds: []*mesos.OfferID{offer}, Filters: &mesos.Filters{RefuseSeconds: noRefusal},
+			OfferIds: []*mesos.OfferID{offer}, Filters: &mesos.Filters{RefuseSeconds: refuse},
 		},
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/caprock/caprock/bench/calls"
 	"github.com/caprock/caprock/bench/cycle"
 	"github.com/caprock/caprock/bench/fanout"
+	"github.com/caprock/caprock/bench/fleet"
 	"github.com/caprock/caprock/bench/isolation"
 	"github.com/caprock/caprock/bench/launch"
 	"github.com/caprock/caprock/bench/replay"
@@ -20,13 +21,13 @@ func benchCommand() *cobra.Command {
 		Short: "Measure the allocator and check it against recorded histories",
 		Long: `Measure the allocator and check it against recorded histories.
 
-cycle runs in process. calls, launch, storm, fanout and state start an allocator in the temporary directory (or load the one
+cycle runs in process. calls, fleet, launch, storm, fanout and state start an allocator in the temporary directory (or load the one
 of --allocator) and play a fleet of agents and frameworks against it, over the real protocols. isolation measures this
 machine, replay compares with histories of Mesos' allocator, and report writes BENCHMARKS.md from kept runs.
 
 Each prints a table, --json the whole report, and --html=FILE writes a page with plots.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(calls.Command(), cycle.Command(), fanout.Command(), isolation.Command(), launch.Command(), replay.Command(), report.Command(), state.Command(), storm.Command())
+	cmd.AddCommand(calls.Command(), cycle.Command(), fanout.Command(), fleet.Command(), isolation.Command(), launch.Command(), replay.Command(), report.Command(), state.Command(), storm.Command())
 	return cmd
 }

@@ -113,3 +113,27 @@ func TestBenchStateComparesPhasesOfOneRun(t *testing.T) {
 		t.Errorf("the rows are %s", got)
 	}
 }
+
+func TestBenchFleetGivesEachKindItsShare(t *testing.T) {
+	rows := bench[struct {
+		Kind                    string
+		Offers, Declined, Tasks int
+		Share                   float64 `json:"dominant_share"`
+	}](t, "fleet", "--agents=10", "--frameworks=1", "--task-time=300ms", "--warm-up=1s", "--window=1500ms", "--alloc-flags=--allocation-interval=20ms")
+	total := 0.0
+	for _, r := range rows {
+		total += r.Share
+		switch declines := r.Kind == "declining"; {
+		case declines && (r.Offers != r.Declined || r.Tasks > 0):
+			t.Errorf("who declines everything: got %+v", r)
+		case r.Kind == "service" && r.Share > 20*8192/float64(10*262144)+1e-9:
+			t.Errorf("services have more than they want: %+v", r)
+		case (r.Kind == "batch" || r.Kind == "greedy") && (r.Tasks == 0 || r.Share == 0):
+			t.Errorf("got nothing: %+v", r)
+		}
+	}
+	// Dominant shares may add up to more than the whole, but not to twice of it: there are two resources.
+	if len(rows) != 7 || total <= 0 || total > 2 {
+		t.Errorf("%d kinds have %v of the fleet together", len(rows), total)
+	}
+}
