@@ -31,6 +31,9 @@ start of a process is not in these figures. --sizes measures several fleets, one
 			if err := validate(&o); err != nil {
 				return err
 			}
+			if o.WarmUp == 0 {
+				o.WarmUp = o.TaskTime * 3 / 2
+			}
 			progress := world.NewProgress(cmd.ErrOrStderr())
 			var rows []Row
 			for _, size := range o.Sizes {
@@ -54,7 +57,7 @@ start of a process is not in these figures. --sizes measures several fleets, one
 	f.DurationVar(&o.TaskTime, "task-time", 30*time.Second, "mean length of their tasks, which last half of it to one and a half times")
 	f.IntVar(&o.Probes, "probes", 200, "probes of each size")
 	f.DurationVar(&o.Every, "every", 100*time.Millisecond, "least time from one probe to the next")
-	f.DurationVar(&o.WarmUp, "warm-up", 10*time.Second, "time between a full fleet and the first probe")
+	f.DurationVar(&o.WarmUp, "warm-up", 0, "time between a full fleet and the first probe (default: one and a half task times,\nafter which the tasks of the start have ended)")
 	f.StringVar(&o.Allocator.URL, "allocator", "", "`URL` of a running allocator, instead of one per size")
 	f.StringVar(&o.Allocator.Dir, "dir", "", "`directory` for the allocators' state (default: the temporary one)")
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocators")
@@ -77,6 +80,9 @@ func validate(o *Options) error {
 	}
 	if o.TaskTime < 10*time.Millisecond || o.TaskTime > time.Hour {
 		return fmt.Errorf("got --task-time=%v, want 10ms to 1h", o.TaskTime)
+	}
+	if o.WarmUp < 0 || o.WarmUp > time.Hour {
+		return fmt.Errorf("got --warm-up=%v, want 0 to 1h", o.WarmUp)
 	}
 	return nil
 }

@@ -20,8 +20,10 @@ type Options struct {
 	// half of it to one and a half times.
 	TaskTime time.Duration
 	// Probes of each size, and the least time from one to the next.
-	Probes    int
-	Every     time.Duration
+	Probes int
+	Every  time.Duration
+	// WarmUp is the time between a full fleet and the first probe. Before tasks of the
+	// start end there is nothing to offer.
 	WarmUp    time.Duration
 	Allocator world.AllocatorOptions
 }

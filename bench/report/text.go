@@ -83,8 +83,9 @@ return takes longer than the first offer, and frameworks that subscribe wait in 
 const launchLimits = `
 Launch is the time from a probe's ACCEPT to its TASK_RUNNING, as the framework sees both, while the fleet is full; agents are
 simulated, so that no process is started. The paper of Mesos (NSDI 2011) shows it below 1 s up to 50,000 agents, on machines
-of their own. What limits it: an ACCEPT waits for the batch that is being written and for its own, and TASK_RUNNING for one more.
-Waits are those for a task of somebody else to end.
+of their own. What limits it: an ACCEPT waits for the batch that is being written and for its own, and TASK_RUNNING for one more;
+all of them wait for a cycle that is under way. A REVIVE asks for a cycle over the whole fleet, in which every full agent is
+offered in vain to one framework after the other, since disk and ports are left of it: that is most of the wait, and of the CPU time.
 `
 
 const fleetLimits = `
