@@ -239,7 +239,7 @@ func (c *Core) registerNew(channel ChannelRef, r *link.Register, held registrati
 	a := c.putAgent(c.agentRecord(rec, info, r, held))
 	c.numberAfter(a, r.GetAppliedSeq())
 	c.enter(a, channel, r)
-	c.adoptReported(a, r)
+	c.adoptReported(a, r, true)
 	c.admit(a)
 	c.agentAdded(a)
 	c.finishRegister(a, r)
@@ -288,7 +288,7 @@ func (c *Core) registerReturning(a *agentState, channel ChannelRef, r *link.Regi
 	if wasUnreachable {
 		c.cancelStaleLaunches(a)
 	}
-	adopted := c.adoptReported(a, r)
+	adopted := c.adoptReported(a, r, wasUnreachable)
 	missing := c.missingTasks(a, r)
 	c.removeMissingExecutors(a, r)
 	c.removeMissingOperations(a, r)

@@ -10,8 +10,9 @@ import (
 // adoptReported compares what an agent holds with what is known of it. Whatever
 // runs and is not known is taken in, never killed for being unknown; tasks of
 // completed frameworks are the exception, which finishRegister has shut down.
-// It reports whether that changed what is used on the agent.
-func (c *Core) adoptReported(a *agentState, r *link.Register) (adopted bool) {
+// Tasks that have ended are taken in from an agent that enters (one that was not
+// registered here until now). It reports whether what is used on the agent changed.
+func (c *Core) adoptReported(a *agentState, r *link.Register, enters bool) (adopted bool) {
 	infos := map[string]*mesos.FrameworkInfo{}
 	for _, f := range r.GetFrameworks() {
 		infos[f.GetId().GetValue()] = f
@@ -36,7 +37,7 @@ func (c *Core) adoptReported(a *agentState, r *link.Register) (adopted bool) {
 	}
 	for _, t := range r.GetTasks() {
 		if f := framework(t.GetFrameworkId().GetValue()); f != nil {
-			adopted = c.adoptTask(a, f, t) || adopted
+			adopted = c.adoptTask(a, f, t, enters) || adopted
 		}
 	}
 	return adopted
@@ -64,28 +65,45 @@ func (c *Core) adoptExecutor(a *agentState, f *frameworkState, info *mesos.Execu
 }
 
 // adoptTask: a task that was unreachable, or is not known, goes on as the agent
-// says; of a known one the agent's updates will tell.
-func (c *Core) adoptTask(a *agentState, f *frameworkState, reported *mesos.Task) bool {
+// says; of a known one the agent's updates will tell. One that has ended is the
+// framework's until the end is acknowledged, as in Mesos, but holds nothing. Only
+// an agent that enters brings such tasks: if it was registered here, what is
+// not known of it has been acknowledged and the agent has yet to hear of that.
+func (c *Core) adoptTask(a *agentState, f *frameworkState, reported *mesos.Task, enters bool) bool {
 	known := f.tasks[reported.GetTaskId().GetValue()]
 	if known != nil && known.agent() != a.id() {
 		return false // an id that is in use elsewhere; the agent's copy ends with its framework
 	}
-	if known != nil && !known.unreachable() || known == nil && IsTerminal(reported.GetState()) {
+	if known != nil && !known.unreachable() || known == nil && IsTerminal(reported.GetState()) && !enters {
 		return false
 	}
-	info := cloneTask(reported)
+	info, why := cloneTask(reported), "the agent brought a task that was not known"
 	if known != nil {
-		info = returnedTask(known.Info(), reported)
+		info, why = returnedTask(known.Info(), reported), "the agent is back"
 	}
 	res, err := resource.FromProto(info.GetResources())
 	if err != nil {
 		return false // validateReported has seen it
 	}
+	if known == nil {
+		c.forgetEnd(a, f, reported.GetTaskId().GetValue())
+	}
 	t := c.putTask(&record.Task{Task: info}, res)
-	s := c.masterStatus(t.ID(), a.id(), t.state(), mesos.TaskStatus_REASON_AGENT_REREGISTERED, "Unreachable agent re-reregistered")
+	s := c.masterStatus(t.ID(), a.id(), t.state(), mesos.TaskStatus_REASON_AGENT_REREGISTERED, why)
 	c.sendUpdate(f, latestStatus(s, t))
-	c.taskUpdated(t, s)
-	return true
+	c.taskAdded(t)
+	return t.holdsResources()
+}
+
+// forgetEnd drops a task of the agent from the completed ones: its end was declared
+// without the agent, which brings it back.
+func (c *Core) forgetEnd(a *agentState, f *frameworkState, id string) {
+	for i := len(f.done) - 1; i >= 0; i-- {
+		if t := f.done[i]; t.ID() == id && t.agent() == a.id() {
+			c.dropCompletedTask(f.id(), t.Rec.GetCompletedSerial())
+			return
+		}
+	}
 }
 
 // returnedTask is a task that was unreachable with the state its agent reports.
