@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -25,14 +26,17 @@ func TestBytesAndPercentages(t *testing.T) {
 			t.Errorf("%q is taken for an amount of memory", text)
 		}
 	}
-	for text, want := range map[string]float64{"100%": 100, "12.5%": 12.5, "0": 0} {
+	for text, want := range map[string]float64{"100%": 100, "12.5%": 12.5, "0.5%": 0.5} {
 		if err := fs.Set("part", text); err != nil || part != want {
 			t.Errorf("%q is %v %% (%v), want %v", text, part, err, want)
 		}
 	}
-	for _, text := range []string{"", "101%", "-1", "nan", "half"} {
+	for _, text := range []string{"", "%", "0%", "101%", "-1%", "nan%", "half", "50", "0.5"} {
 		if fs.Set("part", text) == nil {
 			t.Errorf("%q is taken for a percentage", text)
 		}
+	}
+	if err := fs.Set("part", "0.5"); err == nil || !strings.Contains(err.Error(), `"0.5" without %, want a percentage such as 50%`) {
+		t.Errorf("got %v, want the %% to be missed", err)
 	}
 }
