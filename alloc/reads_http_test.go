@@ -12,6 +12,7 @@ import (
 	"github.com/caprock/caprock/alloc/fanout"
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpc"
+	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos/master"
 )
 
@@ -126,4 +127,14 @@ func TestMetricsFollowAgents(t *testing.T) {
 	r.want("POST", "/api/v1", `{"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":"`+a.id+`"}}}`, "200")
 	say(t, "removals", metric("slave_removals"), 1.0)
 	say(t, "connected at last", metric("slaves_connected"), 0.0)
+
+	r.dial("", 0).conn.Close()
+	until(t, "disconnection of the next one", func() bool { return metric("slaves_disconnected") == 1.0 })
+	fresh := r.dial("", 0) // at the same address, and the work directory was lost
+	say(t, "removals", metric("slave_removals"), 2.0)
+	say(t, "replaced", metric("slave_removals/reason_registered"), 1.0)
+	fresh.send(&link.Up{Body: &link.Up_Unregister{Unregister: &link.Unregister{}}})
+	until(t, "unregistration", func() bool { return metric("slave_removals") == 3.0 })
+	say(t, "unregistered", metric("slave_removals/reason_unregistered"), 1.0)
+	say(t, "replaced at last", metric("slave_removals/reason_registered"), 1.0)
 }

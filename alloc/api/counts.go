@@ -22,7 +22,7 @@ type counts struct {
 	launches atomic.Uint64 // ACCEPTs with a LAUNCH that has tasks
 	declines atomic.Uint64 // DECLINEs and ACCEPTs that launch nothing
 
-	registered, reregistered, removed, unreachable atomic.Uint64 // agents
+	registered, reregistered, removed, unreachable, replaced atomic.Uint64 // agents
 
 	states [32]atomic.Uint64 // tasks that reached a terminal state, by state
 
@@ -103,12 +103,18 @@ func (n *counts) published(v *view.View, changed []core.Change) {
 				n.publishedTask(v.Task(c.ID.Parts[0], c.ID.Parts[1]), e, c.ID.Parts[0])
 			}
 		case *core.Agent:
-			old := v.Agent(c.ID.Parts[0])
-			if old != nil && old.Registered() && !e.Registered() {
+			if old := v.Agent(c.ID.Parts[0]); old != nil && old.Registered() && !e.Registered() {
 				n.removed.Add(1)
 				if e.Rec.GetPhase() == record.Agent_UNREACHABLE {
 					n.unreachable.Add(1)
 				}
+			}
+		case nil:
+			if c.ID.Kind != record.KindAgent {
+				continue
+			}
+			if old := v.Agent(c.ID.Parts[0]); old != nil && old.Registered() {
+				n.removed.Add(1)
 			}
 		}
 	}

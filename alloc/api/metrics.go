@@ -132,7 +132,7 @@ var alwaysZero = []string{
 	"invalid_executor_to_framework_messages", "invalid_framework_to_executor_messages",
 	"invalid_operation_status_update_acknowledgements", "invalid_operation_status_updates",
 	"invalid_status_update_acknowledgements", "invalid_status_updates",
-	"recovery_slave_removals", "slave_removals/reason_registered",
+	"recovery_slave_removals",
 	"slave_shutdowns_canceled", "slave_shutdowns_completed", "slave_shutdowns_scheduled", "slave_unreachable_canceled",
 }
 
@@ -254,6 +254,7 @@ func (n *counts) put(put func(string, float64)) {
 		"slave_registrations":                float64(n.registered.Load()),
 		"slave_reregistrations":              float64(n.reregistered.Load()),
 		"slave_removals":                     float64(n.removed.Load()),
+		"slave_removals/reason_registered":   float64(n.replaced.Load()),
 		"slave_removals/reason_unregistered": float64(n.frames[upUnregister].Load()),
 		"slave_removals/reason_unhealthy":    float64(n.unreachable.Load()),
 

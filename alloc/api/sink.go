@@ -49,6 +49,8 @@ func (s *Server) Perform(effect core.Effect) {
 		s.links.send(e)
 	case *core.CloseChannel:
 		s.links.closeChannel(e.Channel)
+	case *core.AgentReplaced:
+		s.counts.replaced.Add(1)
 	case *core.Warning:
 		s.opts.Logger.Warn(e.Text)
 	case *core.OperatorEvent:

@@ -25,6 +25,7 @@ func (c *Core) replaceAgentAt(at address) {
 		return
 	}
 	c.removeAgent(old, "Agent "+old.info().GetHostname()+" removed: a new agent registered at the same address")
+	c.out.effect(&AgentReplaced{ID: old.id()})
 }
 
 // noteAddress remembers where an agent is. What no longer holds is dropped when old

@@ -31,12 +31,12 @@ func TestReturningAgentChanges(t *testing.T) {
 // A fresh agent at the address of one that is away takes its place.
 func TestAFreshAgentAtTheSameAddress(t *testing.T) {
 	runStories(t, []story{
-		{nil, "the old one is away", running + "\nwatch\ndisconnect a1", "agent a2 cpus:4 host=host-a1", "drop agent m-S0\nput agent m-S1\nUPDATE t1 TASK_LOST MASTER AGENT_REMOVED\nFAILURE m-S0\nAGENT_REMOVED m-S0\nregistered m-S1", ""},
+		{nil, "the old one is away", running + "\nwatch\ndisconnect a1", "agent a2 cpus:4 host=host-a1", "drop agent m-S0\nput agent m-S1\nUPDATE t1 TASK_LOST MASTER AGENT_REMOVED\nFAILURE m-S0\nAGENT_REMOVED m-S0\nreplaced m-S0\nregistered m-S1", ""},
 		{nil, "after a restart", running + "\nrestart\nsubscribe f1", "agent a2 cpus:4 host=host-a1", "drop agent m-S0\nUPDATE t1 TASK_LOST MASTER AGENT_REMOVED\nregistered m", ""},
-		{nil, "the old one is connected", running, "agent a2 cpus:4 host=host-a1", "registered m-S1", "drop agent\nTASK_LOST"},
-		{nil, "the old one is unreachable", running + "\ntick 80s", "agent a2 cpus:4 host=host-a1", "registered m-S1", "drop agent\nTASK_LOST"},
-		{nil, "another host", running + "\ndisconnect a1", "agent a2 cpus:4", "registered m-S1", "drop agent\nTASK_LOST"},
-		{nil, "it brings its id", running + "\ndisconnect a1", "agent a2 cpus:4 host=host-a1 id=mine", "registered mine", "drop agent\nTASK_LOST"},
+		{nil, "the old one is connected", running, "agent a2 cpus:4 host=host-a1", "registered m-S1", "drop agent\nTASK_LOST\nreplaced"},
+		{nil, "the old one is unreachable", running + "\ntick 80s", "agent a2 cpus:4 host=host-a1", "registered m-S1", "drop agent\nTASK_LOST\nreplaced"},
+		{nil, "another host", running + "\ndisconnect a1", "agent a2 cpus:4", "registered m-S1", "drop agent\nTASK_LOST\nreplaced"},
+		{nil, "it brings its id", running + "\ndisconnect a1", "agent a2 cpus:4 host=host-a1 id=mine", "registered mine", "drop agent\nTASK_LOST\nreplaced"},
 	})
 }
 

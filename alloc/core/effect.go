@@ -52,10 +52,15 @@ type OperatorEvent struct{ Event *master.Event }
 // point in the order of effects, then a HEARTBEAT, on a new operator stream.
 type SnapshotOperator struct{ Stream StreamRef }
 
+// AgentReplaced says that an agent was removed because a fresh one registered at its
+// address.
+type AgentReplaced struct{ ID string }
+
 // Warning is for the log: something an operator should look at.
 type Warning struct{ Text string }
 
 func (*Warning) effect()          {}
+func (*AgentReplaced) effect()    {}
 func (*Reply) effect()            {}
 func (*OpenStream) effect()       {}
 func (*Event) effect()            {}

@@ -120,6 +120,8 @@ func (w *world) printEffect(e Effect) string {
 		return fmt.Sprintf("channel %d: %s", e.Channel, printDown(e.Down))
 	case *CloseChannel:
 		return fmt.Sprintf("close channel %d", e.Channel)
+	case *AgentReplaced:
+		return "replaced " + e.ID
 	case *Warning:
 		return "warning: " + e.Text
 	case *OperatorEvent:
