@@ -23,6 +23,9 @@ const (
 	answersPoor  = "a request that Mesos' parser drops the connection for is answered"
 	bothCodecs   = "GET_TASKS shows the tasks of completed frameworks in protobuf as in JSON; Mesos leaves them out of the one"
 	showsEnd     = "a task that a TEARDOWN ended is shown with its end"
+	noProcess    = "a default executor has no process whose id could be shown"
+	namesSignal  = "a container that a signal ended has that signal's wait status"
+	sizedAtOnce  = "a terminal has its window_size from the beginning"
 	noActors     = "there are no actors: /__processes__ names those that have endpoints"
 )
 
@@ -34,6 +37,11 @@ var allowances = []allowance{
 	{"master-get-variants", regexp.MustCompile(`^state-pct status$`), answersPoor},
 	{"master-v1-pb-*", regexp.MustCompile(`^GET_(TASKS|STATE) body\.(get_state\.)?get_tasks\.completed_tasks$`), bothCodecs},
 	{"*", regexp.MustCompile(`agent_state_\w+ body\.completed_frameworks\[\d+\]\.completed_executors\[\d+\]\.completed_tasks\[\d+\]\.(state|statuses)$`), showsEnd},
+	{"agent-containers", regexp.MustCompile(`^(03_GET_CONTAINERS_nested|23_containers_all) body\S*status\.executor_pid$`), noProcess},
+	{"agent-v1-*-with-group", regexp.MustCompile(`^GET_CONTAINERS\S* body\S*\.container_status\.executor_pid$`), noProcess},
+	{"agent-sessions*", regexp.MustCompile(`^GET_CONTAINERS body\S*containers\[0\]\.container_status\.executor_pid$`), noProcess},
+	{"agent-containers", regexp.MustCompile(`^12_WAIT_CONTAINER_pb body\.wait_container\.exit_status$`), namesSignal},
+	{"agent-sessions*", regexp.MustCompile(`^50_SESSION_tty output STDOUT$`), sizedAtOnce},
 	{"*", regexp.MustCompile(`__processes__ body$`), noActors},
 	{"failover-master-recovered", regexp.MustCompile(`registered_time$`), keepsItsTime},
 }

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -77,7 +76,11 @@ func (r *runner) resolveContainers(ctx context.Context, e *Exchange) {
 	}
 	text := append([]byte(e.Request.Line), e.Request.Body...)
 	for _, id := range idPattern.FindAll(text, -1) {
-		if !plainUUID.Match(id) || bytes.Equal(id, nil) {
+		if !plainUUID.Match(id) {
+			continue
+		}
+		if task, of := r.past.containers[string(id)]; of {
+			r.bindTaskContainer(string(id), task)
 			continue
 		}
 		executor, ok := r.past.executorOf[string(id)]
@@ -92,6 +95,26 @@ func (r *runner) resolveContainers(ctx context.Context, e *Exchange) {
 		for _, c := range list {
 			if textAt(c, "executor_id") == executor {
 				r.ids.Bind(string(id), textAt(c, "container_id"))
+			}
+		}
+	}
+}
+
+// bindTaskContainer finds the container of a task of a group in the updates that have come to a
+// framework that goes on: one before may have had a task of that name.
+func (r *runner) bindTaskContainer(recorded, task string) {
+	if _, known := r.ids.Live(recorded); known {
+		return
+	}
+	for _, f := range r.frameworks {
+		events, ended := f.seen()
+		if ended {
+			continue
+		}
+		for _, event := range events {
+			status, _ := at(event.tree, "update", "status").(map[string]any)
+			if t, container := taskContainer(status); t == task && container != "" {
+				r.ids.Bind(recorded, container)
 			}
 		}
 	}

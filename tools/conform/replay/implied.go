@@ -45,6 +45,8 @@ type gap struct {
 	// like is an exchange of the area to take time, headers and, if body is
 	// empty, the body from.
 	like, line, body string
+	// instead replaces parts of that body, in pairs of old and new.
+	instead []string
 	// unless is a part of any request that fills the gap.
 	unless string
 }
@@ -58,6 +60,49 @@ var gaps = []gap{
 		body: `{"type": "SHRINK_VOLUME", "shrink_volume": {"agent_id": {"value": "AGENT"}, "volume": VOLUME, "subtract": {"value": 8.0}}}`},
 	{area: "master-legacy-writes", name: "quota_delete", like: "quota_get", line: "DELETE /quota/lq HTTP/1.1", unless: "DELETE /quota"},
 	{area: "master-legacy-writes", name: "reserve_ok", like: "unres_ok", line: "POST /reserve HTTP/1.1"},
+	{area: "agent-containers", name: "07_REMOVE", like: "06_WAIT_again",
+		instead: []string{"WAIT_NESTED_CONTAINER", "REMOVE_NESTED_CONTAINER", "wait_nested_container", "remove_nested_container"}},
+	{area: "agent-containers", name: "31_SESSION_pb", like: "30_SESSION_json", instead: []string{"30_SESSION_json", "32_SESSION_pb"}},
+	{area: "agent-sessions", name: "f.01_ACCEPT", like: "f.05_ACKNOWLEDGE_stty_TASK_RUNNING", body: strings.Replace(acceptSessions, "-O2", "-O0", 1)},
+	{area: "agent-sessions", name: "f.02_ACKNOWLEDGE_st_TASK_STARTING", like: "f.05_ACKNOWLEDGE_stty_TASK_RUNNING",
+		instead: []string{"stty", "st", "daSqmb5+T1imnsqu2ZzNwg==", "AAAAAAAAAAAAAAAAAAAAAg=="}},
+	{area: "agent-sessions", name: "f.03_ACKNOWLEDGE_st_TASK_RUNNING", like: "f.05_ACKNOWLEDGE_stty_TASK_RUNNING",
+		instead: []string{"stty", "st", "daSqmb5+T1imnsqu2ZzNwg==", "AAAAAAAAAAAAAAAAAAAAAw=="}},
+	{area: "agent-sessions", name: "f.04_ACKNOWLEDGE_stty_TASK_STARTING", like: "f.05_ACKNOWLEDGE_stty_TASK_RUNNING",
+		instead: []string{"daSqmb5+T1imnsqu2ZzNwg==", "AAAAAAAAAAAAAAAAAAAABA=="}},
+	{area: "agent-sessions", name: "51_ATTACH_INPUT_tty", like: "61_ATTACH_INPUT_nosuch", body: inputOfTerminal},
+	{area: "agent-sessions2", name: "f.01_ACCEPT", like: "f.05_ACKNOWLEDGE_stty_TASK_RUNNING", body: acceptSessions},
+}
+
+// acceptSessions launches the group beside which sessions were recorded: one task without and one with a
+// terminal, which writes a line every now and then.
+const acceptSessions = `{"framework_id": {"value": "FRAMEWORK"}, "type": "ACCEPT", "accept": {"offer_ids": [{"value": "MASTER-O2"}], "operations": [
+	{"type": "LAUNCH_GROUP", "launch_group": {
+		"executor": {"type": "DEFAULT", "executor_id": {"value": "sx"}, "framework_id": {"value": "FRAMEWORK"}, "resources": [
+			{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32.0}},
+			{"name": "disk", "type": "SCALAR", "scalar": {"value": 1.0}}]},
+		"task_group": {"tasks": [
+			{"name": "st", "task_id": {"value": "st"}, "agent_id": {"value": "AGENT"}, "command": {"value": "sleep 1000"}, "resources": [
+				{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32.0}}]},
+			{"name": "stty", "task_id": {"value": "stty"}, "agent_id": {"value": "AGENT"}, "container": {"type": "MESOS", "tty_info": {}},
+				"command": {"value": "while true; do echo tick; sleep 0.5; done"}, "resources": [
+				{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32.0}}]}]}}}],
+	"filters": {"refuse_seconds": 0.0}}}`
+
+// inputOfTerminal makes a terminal bigger and types a line into it.
+var inputOfTerminal = chunkedRecords(
+	`{"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": {"type": "CONTAINER_ID", "container_id": {"value": "tty1", "parent": {"value": "7673121b-b1d5-44df-84e9-0f5fbae52c34"}}}}`,
+	`{"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": {"type": "PROCESS_IO", "process_io": {"type": "CONTROL", "control": {"type": "TTY_INFO", "tty_info": {"window_size": {"rows": 40, "columns": 100}}}}}}`,
+	`{"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": {"type": "PROCESS_IO", "process_io": {"type": "DATA", "data": {"type": "STDIN", "data": "aGVsbG8K"}}}}`)
+
+// chunkedRecords is the body of a streaming request: a record to a chunk.
+func chunkedRecords(records ...string) string {
+	var body strings.Builder
+	for _, record := range records {
+		record = fmt.Sprintf("%d\n%s", len(record), record)
+		fmt.Fprintf(&body, "%x\r\n%s\r\n", len(record), record)
+	}
+	return body.String() + "0\r\n\r\n"
 }
 
 // fill makes the call, unless it is among the transcripts.
@@ -79,8 +124,10 @@ func (g *gap) fill(exchanges, area []*Exchange) *Exchange {
 	if g.line != "" {
 		c.Request.Line = g.line
 	}
+	c.Request.Body = []byte(strings.NewReplacer(g.instead...).Replace(string(c.Request.Body)))
 	if g.body != "" {
-		text := strings.NewReplacer(`"AGENT"`, `"`+remember(&World{Exchanges: exchanges}).agent()+`"`, ": VOLUME,", ": "+grown(like)+",")
+		framework := fwIDIn(like.Request.Body)
+		text := strings.NewReplacer(`"FRAMEWORK"`, `"`+framework+`"`, `"MASTER-`, `"`+masterPart(framework)+`-`, `"AGENT"`, `"`+remember(&World{Exchanges: exchanges}).agent()+`"`, ": VOLUME,", ": "+grown(like)+",")
 		c.Request.Body = []byte(text.Replace(g.body))
 	}
 	return c

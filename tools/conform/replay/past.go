@@ -15,6 +15,7 @@ type past struct {
 	frameworks map[string]*recordedFramework // by id
 	agents     map[string]int                // how often each agent id occurs
 	executorOf map[string]string             // executor id by container id
+	containers map[string]string             // task id by the id of its nested container
 	streams    map[string]bool               // stream ids given in recorded answers
 	launched   string                        // the bodies of all calls but acknowledgements
 	subjects   map[string]bool               // tasks and operations that those calls name
@@ -23,7 +24,9 @@ type past struct {
 type recordedUpdate struct{ subject, state string }
 
 type recordedFramework struct {
-	info       map[string]any
+	info map[string]any
+	// shown is what an agent's /state tells of the info.
+	shown      map[string]any
 	registered time.Time
 }
 
@@ -31,7 +34,7 @@ var roleName = regexp.MustCompile(`"role": ?"([^"]+)"`)
 
 func remember(w *World) *past {
 	p := &past{updates: map[string]recordedUpdate{}, offers: map[string]map[string]float64{}, offerRole: map[string]string{},
-		frameworks: map[string]*recordedFramework{}, agents: map[string]int{}, executorOf: map[string]string{}, streams: map[string]bool{}, subjects: map[string]bool{}}
+		frameworks: map[string]*recordedFramework{}, agents: map[string]int{}, executorOf: map[string]string{}, containers: map[string]string{}, streams: map[string]bool{}, subjects: map[string]bool{}}
 	var launched strings.Builder
 	for _, e := range w.Exchanges {
 		api := apiOf(e.Request.Path(), e.toAgent())
@@ -121,6 +124,13 @@ func (p *past) note(tree any) {
 		}
 		if id := textAt(o, "id"); fwID.MatchString(id) {
 			p.registeredAt(id, numberAt(o, "registered_time"))
+			if roles := listAt(o, "roles"); len(roles) > 0 && textAt(o, "name") != "" {
+				p.framework(id).shown = map[string]any{"name": o["name"], "user": o["user"], "roles": roles,
+					"checkpoint": o["checkpoint"], "failover_timeout": o["failover_timeout"], "capabilities": usualCapabilities()}
+			}
+		}
+		if task, container := taskContainer(o); container != "" {
+			p.containers[container] = task
 		}
 		if id := containerID(o); id != "" {
 			if ex := textAt(o, "executor_id"); ex != "" {
@@ -130,6 +140,16 @@ func (p *past) note(tree any) {
 			}
 		}
 	})
+}
+
+// taskContainer reads from a status update which container a task of a group runs in; "" from
+// anything else.
+func taskContainer(o map[string]any) (task, container string) {
+	id := at(o, "container_status", "container_id")
+	if task = textAt(o, "task_id", "value"); task == "" || at(id, "parent") == nil {
+		return "", ""
+	}
+	return task, textAt(id, "value")
 }
 
 // containerID is the id of an object's root container.

@@ -64,6 +64,14 @@ scheduler-operations/{UPDATE_QUOTA_limit,quota_in_use,GET_QUOTA_in_use,roles_quo
 scheduler-extra/{slaves,DRAIN_AGENT,slaves_draining,GET_AGENTS_draining,agent_GET_AGENT_draining,DRAIN_again}
 scheduler-extra2/{slaves,slaves2,REACTIVATE,DRAIN_no_tasks,slaves_drained,GET_AGENTS_drained,GET_AGENTS_drained_pb,agent_state_drained,REACTIVATE_before}
 scheduler-extra2/supp.frameworks
+agent-sessions/{f.01_ACCEPT,f.02_ACKNOWLEDGE_st_TASK_STARTING,f.03_ACKNOWLEDGE_st_TASK_RUNNING}
+agent-sessions/{f.04_ACKNOWLEDGE_stty_TASK_STARTING,f.05_ACKNOWLEDGE_stty_TASK_RUNNING,GET_CONTAINERS,state,40_SESSION_cat}
+agent-sessions2/f.01_ACCEPT
+agent-sessions2/f.02_ACKNOWLEDGE_st_TASK_STARTING
+agent-sessions2/f.03_ACKNOWLEDGE_st_TASK_RUNNING
+agent-sessions2/f.04_ACKNOWLEDGE_stty_TASK_STARTING
+agent-sessions2/f.05_ACKNOWLEDGE_stty_TASK_RUNNING
+agent-sessions2/40_SESSION_cat
 `)
 
 // rank is an exchange's place in pinned, from 1; 0 if nothing is known of it.

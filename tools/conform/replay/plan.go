@@ -72,8 +72,8 @@ func (r *runner) planInvented(times map[*Exchange]time.Time) {
 			continue // a stream id made up to be refused
 		}
 		info := copyObject(r.world.infos[u.framework])
-		if len(info) == 0 {
-			info = nil
+		if f := r.past.frameworks[u.framework]; len(info) == 0 && f != nil {
+			info = f.shown
 		}
 		when := u.first.Add(-10 * time.Millisecond)
 		if f := r.past.frameworks[u.framework]; f != nil {

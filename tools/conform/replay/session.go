@@ -240,12 +240,11 @@ func (s *framework) overdue(subject string, wanted func(state string) bool) (liv
 // stream that its calls use. info is the framework as a later answer shows it,
 // nil if none does.
 func inventSubscribe(info map[string]any, operations []byte) Message {
-	if info == nil {
+	if len(info) == 0 {
 		info = map[string]any{
 			"user": "root", "name": "replay", "checkpoint": true, "failover_timeout": json.Number("60.0"),
-			"roles": rolesIn(operations),
-			"capabilities": []any{capability("MULTI_ROLE"), capability("RESERVATION_REFINEMENT"), capability("PARTITION_AWARE"),
-				capability("TASK_KILLING_STATE"), capability("REGION_AWARE")},
+			"roles":        rolesIn(operations),
+			"capabilities": usualCapabilities(),
 		}
 	}
 	delete(info, "id")
@@ -255,6 +254,12 @@ func inventSubscribe(info map[string]any, operations []byte) Message {
 		Headers: [][2]string{{"Host", ""}, {"Content-Type", "application/json"}, {"Accept", "application/json"}},
 		Body:    body,
 	}
+}
+
+// usualCapabilities are those of the recorded frameworks.
+func usualCapabilities() []any {
+	return []any{capability("MULTI_ROLE"), capability("RESERVATION_REFINEMENT"), capability("PARTITION_AWARE"),
+		capability("TASK_KILLING_STATE"), capability("REGION_AWARE")}
 }
 
 func capability(name string) any { return map[string]any{"type": name} }
