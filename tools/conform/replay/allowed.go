@@ -26,6 +26,7 @@ const (
 	noProcess    = "a default executor has no process whose id could be shown"
 	namesSignal  = "a container that a signal ended has that signal's wait status"
 	sizedAtOnce  = "a terminal has its window_size from the beginning"
+	nobodyWaits  = "of a framework that is gone no task waits for an acknowledgement"
 	noActors     = "there are no actors: /__processes__ names those that have endpoints"
 )
 
@@ -42,6 +43,7 @@ var allowances = []allowance{
 	{"agent-sessions*", regexp.MustCompile(`^GET_CONTAINERS body\S*containers\[0\]\.container_status\.executor_pid$`), noProcess},
 	{"agent-containers", regexp.MustCompile(`^12_WAIT_CONTAINER_pb body\.wait_container\.exit_status$`), namesSignal},
 	{"agent-sessions*", regexp.MustCompile(`^50_SESSION_tty output STDOUT$`), sizedAtOnce},
+	{"agent-v1-*-framework-completed", regexp.MustCompile(`^GET_STATE body\.get_state\.get_tasks\.(completed|terminated)_tasks$`), nobodyWaits},
 	{"*", regexp.MustCompile(`__processes__ body$`), noActors},
 	{"failover-master-recovered", regexp.MustCompile(`registered_time$`), keepsItsTime},
 }

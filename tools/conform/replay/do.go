@@ -227,7 +227,7 @@ func (r *runner) readAwhile(ctx context.Context, e *Exchange, address string, re
 	if s.conn != nil {
 		r.await(ctx, func() bool {
 			events, ended := s.seen()
-			return ended || api != agentAPI && len(events) >= len(recorded)
+			return ended || api != agentAPI && len(events) >= len(recorded) || api == agentAPI && printedAsMuch(recorded, events)
 		})
 		s.close()
 		events, _ := s.seen()

@@ -225,3 +225,22 @@ func compareOutput(want, got []any) []Difference {
 	}
 	return diff
 }
+
+// printedAsMuch says that a container has printed what it did in the recording, which may have been cut
+// short while it went on.
+func printedAsMuch(recorded []Event, live []liveEvent) bool {
+	want, err := recordedTrees(recorded, agentAPI.event())
+	if err != nil {
+		return false
+	}
+	var got []any
+	for _, e := range live {
+		got = append(got, e.tree)
+	}
+	for _, channel := range []string{"STDOUT", "STDERR"} {
+		if len(output(got, channel)) < len(output(want, channel)) {
+			return false
+		}
+	}
+	return true
+}
