@@ -270,6 +270,9 @@ func checkExecutorErrors(t *testing.T, n *node) {
 		return `{` + who + `,"type":"UPDATE","update":{"status":{"task_id":{"value":"t"},"state":"TASK_RUNNING"` + rest + `}}}`
 	}
 	const uuid = `,"uuid":"M2o/hpMJSHCjm8wV9NMFTg=="`
+	checked := func(result string) string {
+		return status(uuid + `,"source":"SOURCE_EXECUTOR","check_status":` + result)
+	}
 	for _, c := range []struct {
 		contentType, accept, body string
 		code                      int
@@ -288,6 +291,13 @@ func checkExecutorErrors(t *testing.T, n *node) {
 		{js, js, status(uuid), 400, "Failed to validate Executor::Call: Received Call from executor e of framework f with invalid source, expecting 'SOURCE_EXECUTOR'"},
 		{js, js, status(uuid + `,"source":"SOURCE_EXECUTOR","executor_id":{"value":"other"}`), 400,
 			"Failed to validate Executor::Call: ExecutorID in Call: e does not match ExecutorID in TaskStatus: other"},
+		{js, js, checked(`{}`), 400, "Failed to validate Executor::Call: Expecting 'check_status.type' to be COMMAND, HTTP or TCP"},
+		{js, js, checked(`{"type":"UNKNOWN"}`), 400, "Failed to validate Executor::Call: Expecting 'check_status.type' to be COMMAND, HTTP or TCP"},
+		{js, js, checked(`{"type":"COMMAND","http":{}}`), 400,
+			"Failed to validate Executor::Call: Expecting 'check_status.command' to be present for the status of a check of type COMMAND"},
+		{js, js, checked(`{"type":"HTTP"}`), 400, "Failed to validate Executor::Call: Expecting 'check_status.http' to be present for the status of a check of type HTTP"},
+		{js, js, checked(`{"type":"TCP"}`), 400, "Failed to validate Executor::Call: Expecting 'check_status.tcp' to be present for the status of a check of type TCP"},
+		{js, js, checked(`{"type":"TCP","tcp":{"succeeded":true}}`), 400, "Framework cannot be found"},
 	} {
 		code, body, _ := n.post("/api/v1/executor", c.contentType, c.accept, c.body)
 		if code != c.code || (c.text != "" && body != c.text) {

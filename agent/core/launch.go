@@ -30,6 +30,11 @@ func (c *Core) launch(l *link.Launch) {
 	}
 	if l.Executor == nil {
 		for _, info := range tasks {
+			if other := f.executor(info.TaskId.GetValue()); other != nil && !other.over() {
+				// The task's id would be that of its executor.
+				c.refuse(f, nil, []*mesos.TaskInfo{info}, mesos.TaskStatus_REASON_TASK_INVALID, "An executor with the id of the command task is running")
+				continue
+			}
 			c.launchCommand(f, info)
 		}
 		return

@@ -48,5 +48,33 @@ func validateStatus(call *executor.Call, st *mesos.TaskStatus) string {
 	case st.GetState() == mesos.TaskState_TASK_STAGING:
 		return fmt.Sprintf("Received TASK_STAGING %s which is not allowed", who)
 	}
+	if st.CheckStatus != nil {
+		return validateCheckStatus(st.CheckStatus)
+	}
+	return ""
+}
+
+// validateCheckStatus: the result of a check names its type and holds what that type has.
+func validateCheckStatus(st *mesos.CheckStatusInfo) string {
+	var missing string
+	switch st.GetType() {
+	case mesos.CheckInfo_COMMAND:
+		if st.Command == nil {
+			missing = "command"
+		}
+	case mesos.CheckInfo_HTTP:
+		if st.Http == nil {
+			missing = "http"
+		}
+	case mesos.CheckInfo_TCP:
+		if st.Tcp == nil {
+			missing = "tcp"
+		}
+	default:
+		return "Expecting 'check_status.type' to be COMMAND, HTTP or TCP"
+	}
+	if missing != "" {
+		return fmt.Sprintf("Expecting 'check_status.%s' to be present for the status of a check of type %s", missing, st.GetType())
+	}
 	return ""
 }
