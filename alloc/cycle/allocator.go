@@ -31,6 +31,7 @@ type Allocator struct {
 
 	claims    []claim
 	freeClaim []int32
+	ownMinima int      // claims with a minimum of their own
 	active    []uint64 // claims that take part in stage 2, as a bitset
 
 	classes  classTable

@@ -22,6 +22,7 @@ type claim struct {
 	held       int32 // entries of holdings
 
 	min         []minimum // alternatives; none: everything is enough
+	ownMin      bool      // min is the framework's own, not the cluster's
 	constraints *expression
 	hostBarred  *roaring.Bitmap // agents that constraints on host names exclude
 
@@ -112,6 +113,7 @@ func (a *Allocator) tidyClaim(c int32) {
 	a.setActive(c, false)
 	a.classes.dropClaim(c)
 	delete(a.fws[fw].claims, roleID)
+	a.countOwnMin(&a.claims[c], false)
 	a.claims[c] = claim{framework: -1, leaf: drf.NoLeaf}
 	a.freeClaim = append(a.freeClaim, c)
 	a.roles[roleID].claims--
@@ -125,14 +127,35 @@ func (a *Allocator) configure(c int32) {
 	f := &a.fws[cl.framework]
 	name := a.roles[cl.role].name
 	cl.min = a.defaultMin()
-	if own, ok := f.info.MinAllocatable[name]; ok {
+	own, ok := f.info.MinAllocatable[name]
+	if ok {
 		cl.min = a.minima(own)
 	}
 	cl = &a.claims[c]
+	a.countOwnMin(cl, ok)
 	cl.constraints = f.info.Constraints.forRole(name)
 	a.classes.judge(a, c)
 	a.barHosts(c)
 	a.space.WakeAll()
+}
+
+// countOwnMin notes whether a claim has a minimum of its own.
+func (a *Allocator) countOwnMin(cl *claim, own bool) {
+	switch {
+	case own && !cl.ownMin:
+		a.ownMinima++
+	case !own && cl.ownMin:
+		a.ownMinima--
+	}
+	cl.ownMin = own
+}
+
+// tooLittle says whether what a plain agent has is below the minimum of every claim.
+// An agent whose cpus and memory are in use still has disk and ports, which alone
+// nobody is offered; without this each claim would be asked.
+func (a *Allocator) tooLittle(sh *shard.Shard, row int) bool {
+	return a.ownMinima == 0 && sh.Rows[row].Traits&shard.Complex == 0 &&
+		!enough(a.defaultMin(), sh.AvailRow(row, a.space.Stride()), sh.Rows[row].AvailRest)
 }
 
 func (a *Allocator) defaultMin() []minimum {

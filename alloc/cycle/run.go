@@ -391,6 +391,10 @@ func (a *Allocator) secondStage() {
 		if first && a.serveFirst(slot, sh, row) {
 			continue
 		}
+		if a.tooLittle(sh, row) {
+			sh.Rest(row)
+			continue
+		}
 		before := a.run.made
 		a.run.chopped = false
 		a.serve(slot)
