@@ -65,9 +65,9 @@ What limits it: the CPU of the two cores, of which the load generator takes a qu
 quarter is deciding, a fifth Pebble, most of it flushes and compactions of records that live for seconds (a task's life is some ten
 records: three states, two of its end, the oldest completed task of the framework, and its share of offer, order and outbox),
 an eighth HTTP, a tenth collections. Single ACCEPTs cost six times as much per task as those of a hundred: each has its
-own request, answer, offer and entry in an outbox. The time of single ACCEPTs at a steady rate was the same with the store on a
-memory file system, so their tail here is waiting for a core behind other programs, collections and compactions, and not
-the disk; the aim of 5 ms at p99 was not met on this busy machine.
+own request, answer, offer and entry in an outbox. The tail of single ACCEPTs at a steady
+rate is the same with the store on a memory file system and with collections turned off; what is left is waiting for a core, which
+has not been shown. At 1,000 agents p99 is 4.9 ms in protobuf and 5.8 ms in JSON; the aim is 5 ms, at any number.
 `
 
 const stormLimits = `
