@@ -1,4 +1,4 @@
-// Operator is a conformance client: a person at mesos-go's operator API.
+// Command operator is a conformance client: a person at mesos-go's operator API.
 //
 // It finds an agent, reserves resources there, makes a volume, grows and
 // shrinks it, looks for each change in GET_AGENTS, gives all of it back; sets a

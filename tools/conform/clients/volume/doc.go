@@ -1,4 +1,4 @@
-// Volume is a conformance client: a framework on mesos-go that keeps a file on
+// Command volume is a conformance client: a framework on mesos-go that keeps a file on
 // a persistent volume from one task to the next.
 //
 // It reserves resources for its role, makes a volume of them, lets a first task
