@@ -18,18 +18,6 @@ func (c *Ctx) Relay(fn func(conn net.Conn)) {
 		leftover(conn, nc)
 		s.metrics.relays.Add(1)
 		s.upgrades.Add(1)
-		go s.runRelay(conn, fn)
+		go s.runDetached(conn, "relayed connection", fn)
 	})
-}
-
-func (s *Server) runRelay(conn *conn, fn func(net.Conn)) {
-	defer s.upgrades.Done()
-	defer func() { _ = conn.closeNow() }()
-	defer func() {
-		if p := recover(); p != nil {
-			s.panicked("relayed connection", p)
-		}
-	}()
-	tuneStream(conn.Conn, &s.opts)
-	fn(upgradedConn{conn.Conn, conn})
 }

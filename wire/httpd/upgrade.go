@@ -49,18 +49,24 @@ func (c *Ctx) asksFor(protocol string) bool {
 }
 
 func (s *Server) runUpgraded(conn *conn, head []byte, fn func(net.Conn, *bufio.Reader)) {
+	s.runDetached(conn, "upgraded connection", func(nc net.Conn) {
+		if _, err := conn.Conn.Write(head); err == nil {
+			fn(nc, bufio.NewReader(conn.Conn))
+		}
+	})
+}
+
+// runDetached gives fn a connection that is HTTP no more, and closes it afterwards.
+func (s *Server) runDetached(conn *conn, what string, fn func(net.Conn)) {
 	defer s.upgrades.Done()
 	defer func() { _ = conn.closeNow() }()
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked("upgraded connection", p)
+			s.panicked(what, p)
 		}
 	}()
 	tuneStream(conn.Conn, &s.opts)
-	if _, err := conn.Conn.Write(head); err != nil {
-		return
-	}
-	fn(upgradedConn{conn.Conn, conn}, bufio.NewReader(conn.Conn))
+	fn(upgradedConn{conn.Conn, conn})
 }
 
 // upgradedConn is the plain connection, but closing it keeps the books.
