@@ -78,6 +78,11 @@ func Render(history string) ([]byte, error) {
 			writeIsolation(&b, run.Rows)
 			b.WriteString(isolationLimits)
 		}),
+		section(history, "agent", func(run loadRun[agentRow], _ string) {
+			run.head(&b, "The agent, against a helper process for each task")
+			writeAgent(&b, run.Rows)
+			b.WriteString(agentLimits)
+		}),
 	)
 	return b.Bytes(), err
 }

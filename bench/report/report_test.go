@@ -34,6 +34,12 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 	write(t, dir, "state-2026-02-01.json", `{"command":"bench state","rows":[{"readers":"/state","accepts_per_s":100,
 		"accept":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000},"read":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},
 		"reads_per_s":2,"read_bytes_per_s":3145728,"seconds":2,"allocator_cpu_s":1,"allocator_rss_bytes":1048576}]}`)
+	write(t, dir, "agent-2026-02-01.json", `{"command":"bench agent","rows":[{"way":"the agent","tasks":10,"idle":{"rss_bytes":20971520},
+		"agent":{"rss_bytes":31457280,"anonymous_bytes":10485760},"helpers":{},"per_task_bytes":10240,"agent_cpu":0.001,
+		"launch":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000},"launch_cpu_s":0.002},{"way":"a helper each","tasks":10,
+		"idle":{"rss_bytes":20971520},"agent":{"rss_bytes":31457280,"anonymous_bytes":10485760},"helpers":{"rss_bytes":419430400,
+		"pss_bytes":52428800,"anonymous_bytes":41943040},"per_task_bytes":5242880,"agent_cpu":0.001,"helpers_cpu":0.003,
+		"launch":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},"launch_cpu_s":0.02}]}`)
 	text, err := Render(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +50,10 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 		"| 1000 | 2000 | 66 | 50 | 1 ms | 2 ms | 3 ms | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |",
 		"| batch | 5 | 12 | 360 | 25.5 % | 40 | 30 | 1 ms | 2 ms | 3 ms |",
 		"| slow | 9 | 8 | 7 | 1.0 | 1 ms | 2 ms | 3 ms |",
-		"| /state | 100 | 1 ms | 2 ms | 3 ms | 2.0 | 3.0 | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |"} {
+		"| /state | 100 | 1 ms | 2 ms | 3 ms | 2.0 | 3.0 | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |",
+		"| the agent | 10 | 20.0 MiB | 30.0 MiB, 10.0 MiB |  | 10 KiB | 1 ms | 1 ms | 2 ms | 3 ms | 2 ms |",
+		"| a helper each | 10 | 20.0 MiB | 30.0 MiB, 10.0 MiB | 400.0 MiB, 50.0 MiB, 40.0 MiB | 5120 KiB | 4 ms | 4 ms | 5 ms | 6 ms | 20 ms |",
+		"| ratio | | | | | × 512 | × 4.0 | × 4.0 | × 2.5 | × 2.0 | × 10.0 |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}

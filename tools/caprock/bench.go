@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/caprock/caprock/bench/agents"
 	"github.com/caprock/caprock/bench/calls"
 	"github.com/caprock/caprock/bench/cycle"
 	"github.com/caprock/caprock/bench/fanout"
@@ -22,12 +23,12 @@ func benchCommand() *cobra.Command {
 		Long: `Measure the allocator and check it against recorded histories.
 
 cycle runs in process. calls, fleet, launch, storm, fanout and state start an allocator in the temporary directory (or load the one
-of --allocator) and play a fleet of agents and frameworks against it, over the real protocols. isolation measures this
-machine, replay compares with histories of Mesos' allocator, and report writes BENCHMARKS.md from kept runs.
+of --allocator) and play a fleet of agents and frameworks against it, over the real protocols. agent does the reverse: it starts an
+agent and plays its allocator. isolation measures this machine, replay compares with histories of Mesos' allocator, and report writes BENCHMARKS.md from kept runs.
 
 Each prints a table, --json the whole report, and --html=FILE writes a page with plots.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(calls.Command(), cycle.Command(), fanout.Command(), fleet.Command(), isolation.Command(), launch.Command(), replay.Command(), report.Command(), state.Command(), storm.Command())
+	cmd.AddCommand(agents.Command(), calls.Command(), cycle.Command(), fanout.Command(), fleet.Command(), isolation.Command(), launch.Command(), replay.Command(), report.Command(), state.Command(), storm.Command())
 	return cmd
 }

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestMain lets this binary be the allocator that scenarios of bench start.
+// TestMain lets this binary be what scenarios of bench start: an allocator, an agent and its helpers.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "alloc" {
+	if len(os.Args) > 1 && (os.Args[1] == "alloc" || os.Args[1] == "agent" || os.Args[1] == "bench") {
 		main()
 		return
 	}
@@ -135,5 +135,35 @@ func TestBenchFleetGivesEachKindItsShare(t *testing.T) {
 	// Dominant shares may add up to more than the whole, but not to twice of it: there are two resources.
 	if len(rows) != 7 || total <= 0 || total > 2 {
 		t.Errorf("%d kinds have %v of the fleet together", len(rows), total)
+	}
+}
+
+func TestBenchAgentCountsHelpersToo(t *testing.T) {
+	type memory struct {
+		RSS       int64 `json:"rss_bytes"`
+		PSS       int64 `json:"pss_bytes"`
+		Anonymous int64 `json:"anonymous_bytes"`
+	}
+	// Without cgroups, so that it runs for everybody.
+	rows := bench[struct {
+		Tasks                int
+		Idle, Agent, Helpers memory
+		PerTask              float64 `json:"per_task_bytes"`
+		LaunchCPU            float64 `json:"launch_cpu_s"`
+		Launch               quantiles
+	}](t, "agent", "--tasks=3", "--settle=100ms", "--window=200ms", "--agent-flags=--isolation=posix")
+	if len(rows) != 2 {
+		t.Fatalf("got %d rows, want one for each way", len(rows))
+	}
+	for i, r := range rows {
+		if r.Tasks != 3 || !r.Launch.ascend() || r.LaunchCPU <= 0 || r.Idle.RSS == 0 || r.Agent.PSS == 0 || r.Agent.Anonymous == 0 {
+			t.Errorf("row %d: got %+v", i, r)
+		}
+	}
+	if h := rows[0].Helpers; h != (memory{}) {
+		t.Errorf("command tasks have helpers of %+v", h)
+	}
+	if h := rows[1].Helpers; h.Anonymous < 3<<20 || h.PSS < h.Anonymous || h.RSS < h.PSS || rows[1].PerTask < float64(h.PSS/3)/2 {
+		t.Errorf("three helpers have %+v, of which a task counts %v", h, rows[1].PerTask)
 	}
 }
