@@ -151,7 +151,9 @@ func (r *run) build(ctx context.Context, row *Row, progress *world.Progress) err
 // window runs the loop for the warm-up and the window.
 func (r *run) window(ctx context.Context, row *Row, progress *world.Progress) error {
 	if r.c.rate > 0 {
-		r.startPaced(ctx)
+		if err := r.startPaced(ctx); err != nil {
+			return err
+		}
 	} else {
 		r.startClosed()
 	}
@@ -301,7 +303,11 @@ type due struct {
 }
 
 // startPaced makes a call whenever one is due and there is an offer.
-func (r *run) startPaced(ctx context.Context) {
+func (r *run) startPaced(ctx context.Context) error {
+	pace, err := world.NewMetronome(time.Second / time.Duration(r.c.rate))
+	if err != nil {
+		return err
+	}
 	queue := make(chan due, r.c.rate)
 	for range r.o.InFlight {
 		r.workers.Go(func() {
@@ -319,18 +325,21 @@ func (r *run) startPaced(ctx context.Context) {
 	}
 	r.workers.Go(func() {
 		defer close(queue)
-		interval := time.Second / time.Duration(r.c.rate)
-		next := time.Now()
+		defer pace.Close()
 		for !r.stopping.Load() && ctx.Err() == nil {
-			time.Sleep(time.Until(next))
+			at, err := pace.Wait()
+			if err != nil {
+				r.frameworks.Fail(err)
+				return
+			}
 			if it, ok := r.pool.tryTake(); ok {
-				queue <- due{it, next}
+				queue <- due{it, at}
 			} else {
 				r.starved.Add(1)
 			}
-			next = next.Add(interval)
 		}
 	})
+	return nil
 }
 
 func (r *run) stop() {

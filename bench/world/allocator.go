@@ -54,8 +54,9 @@ type child struct {
 }
 
 // StartAllocator starts an allocator and waits until it serves, or takes the
-// one that runs already.
+// one that runs already. What loads it, this process, collects garbage seldom from then on.
 func StartAllocator(ctx context.Context, o AllocatorOptions) (*Allocator, error) {
+	spareCollections()
 	if o.URL != "" {
 		return &Allocator{options: o, url: strings.TrimSuffix(o.URL, "/")}, nil
 	}

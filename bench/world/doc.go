@@ -6,6 +6,7 @@
 //	Fleet       simulated agents: many channels per link, each an Agent
 //	Agent       one agent as a state machine without I/O: frames in, frames out
 //	Frameworks  simulated schedulers: an event stream and a connection for calls each
+//	Metronome   when the calls of an open loop are due
 //	Histogram   latencies in fixed memory
 //	Report      what a scenario found, as a table or as JSON
 //
@@ -13,7 +14,9 @@
 // that counts: calls go through a client of a few lines (caller.go) that sends a
 // request in one write, and task lists are encoded from templates. Latencies
 // of paced calls count from the moment a call was due, not from when it could
-// be sent, so a stall is charged to every call that waited for it.
+// be sent, so a stall is charged to every call that waited for it. Stalls of its own
+// it avoids: a kernel timer strikes when a call is due (Metronome), and its garbage is
+// collected seldom (collector.go).
 //
 // What is simulated is the other side only. Agents launch nothing: they answer
 // as an agent does whose tasks take no time, or as told by Behaviour.

@@ -115,9 +115,18 @@ func (p *Pacer) Run(ctx context.Context, perSecond int) {
 			}
 		})
 	}
-	interval := time.Second / time.Duration(perSecond)
-	for at := time.Now(); ctx.Err() == nil && p.Err() == nil; at = at.Add(interval) {
-		time.Sleep(time.Until(at))
+	clock, err := NewMetronome(time.Second / time.Duration(perSecond))
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	defer clock.Close()
+	for ctx.Err() == nil && p.Err() == nil {
+		at, err := clock.Wait()
+		if err != nil {
+			p.fail(err)
+			return
+		}
 		of, offer := p.next()
 		if of == nil {
 			p.starved.Add(1)
