@@ -9,7 +9,7 @@ import (
 // cores of a small machine do nothing else, and what the allocator's callers then wait for
 // is not the allocator. The memory limit, a share of the machine's, still holds.
 const (
-	garbagePercent = 1000
+	garbagePercent = 4000
 	memoryShare    = 4 // of the machine: one part in
 )
 
