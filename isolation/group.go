@@ -31,6 +31,8 @@ type Usage struct {
 	cgroup.Usage
 	// Source of the CPU time: SourceBPF or SourceCgroup.
 	Source string
+	// BlockSource is that of Block; "" if nothing counts it.
+	BlockSource string
 	// Scheduling and traffic, with SourceBPF only.
 	Scheduling Scheduling
 	Network    Network
@@ -73,8 +75,14 @@ func (g *Group) Usage() (Usage, error) {
 	if p, ok := g.Pressures(); ok {
 		full.Pressure = &p
 	}
+	if u.Block != nil {
+		full.BlockSource = SourceCgroup
+	}
 	if !g.viaBPF {
 		return full, err
+	}
+	if list, ok := g.host.bpf.Blocks(g.V2ID()); ok {
+		full.Block, full.BlockSource = list, SourceBPF
 	}
 	if a, ok := g.host.bpf.Read(g.V2ID()); ok {
 		// BPF counts by the innermost group, files count those below too.

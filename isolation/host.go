@@ -138,7 +138,7 @@ func (h *Host) Create(id string, l Limits) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.wrap(cg, 0), nil
+	return h.wrap(cg, 0, false), nil
 }
 
 // CreateBelow makes a group inside of another whose limits it shares; see
@@ -148,7 +148,7 @@ func (h *Host) CreateBelow(parent, name string) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.wrap(cg, 0), nil
+	return h.wrap(cg, 0, false), nil
 }
 
 // Group returns an existing group; fs.ErrNotExist if there is none.
@@ -161,15 +161,28 @@ func (h *Host) Group(id string) (*Group, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return h.wrap(cg, used), nil
+	return h.wrap(cg, used, true), nil
 }
 
-// wrap puts a group under BPF accounting if it can be, starting from used.
-func (h *Host) wrap(cg *cgroup.Group, used time.Duration) *Group {
+// BlockSource is where block transfers of groups come from, as far as a group has no
+// other; "" if nothing counts them.
+func (h *Host) BlockSource() string {
+	switch {
+	case h.bpf != nil && h.bpf.CountsBlocks():
+		return SourceBPF
+	case h.tree.CountsBlocks():
+		return SourceCgroup
+	}
+	return ""
+}
+
+// wrap puts a group under BPF accounting if it can be, starting from used; late says
+// that it has been there for longer.
+func (h *Host) wrap(cg *cgroup.Group, used time.Duration, late bool) *Group {
 	g := &Group{Group: cg, host: h}
 	if h.bpf != nil && cg.V2ID() != 0 {
 		h.step("account for " + cg.ID())
-		if err := h.bpf.Register(cg.V2ID(), used); err != nil {
+		if err := h.bpf.Register(cg.V2ID(), used, late); err != nil {
 			h.opts.Logger.Warn("group is not accounted by BPF", "group", cg.ID(), "err", err)
 		} else {
 			g.viaBPF = true

@@ -37,8 +37,9 @@ func (a *server) collect() ([]metric, error) {
 	}
 	add("slave/uptime_secs", a.Clock.Now().Sub(a.StartedAt).Seconds())
 	add("slave/recovery_time_secs", a.RecoveryTime.Seconds())
-	// Ours: 1 if CPU times are counted by BPF.
+	// Ours: 1 if CPU times, and block transfers, are counted by BPF.
 	add("containerizer/cpu_accounting/bpf", flag(a.Source == isolation.SourceBPF))
+	add("containerizer/block_accounting/bpf", flag(a.BlockSource == isolation.SourceBPF))
 	addFetcher(add, a.Fetched())
 	a.Internals(add)
 	a.Containers.metrics(add)

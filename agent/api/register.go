@@ -31,6 +31,8 @@ type Options struct {
 	Disk func(containerID string) (disk.Usage, bool)
 	// Source says where CPU times come from: "bpf", "cgroup" or "".
 	Source string
+	// BlockSource says where block transfers come from, likewise.
+	BlockSource string
 	// Fetched counts what the fetcher did.
 	Fetched func() fetch.Metrics
 	// Internals gives the metrics of other parts by name.

@@ -48,6 +48,9 @@ func (a *server) measure(b *box) *measurement {
 		if !m.known || u.Source != isolation.SourceBPF {
 			m.use.Source = u.Source
 		}
+		if !m.known || u.BlockSource != isolation.SourceBPF {
+			m.use.BlockSource = u.BlockSource
+		}
 		m.known = true
 		m.parts++
 		m.add(&u)
@@ -174,6 +177,9 @@ func (m *measurement) appendOurs(b []byte) []byte {
 		return b
 	}
 	b = text(b, "cpus_time_source", m.use.Source)
+	if m.use.BlockSource != "" {
+		b = text(b, "blkio_source", m.use.BlockSource)
+	}
 	if m.use.Source == isolation.SourceBPF {
 		b = appendScheduling(b, &m.use.Scheduling)
 	}

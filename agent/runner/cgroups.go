@@ -184,9 +184,10 @@ func (k *cgroupKernel) Usage(id string) (isolation.Usage, error) {
 	return g.Usage()
 }
 
-func (k *cgroupKernel) Source() string { return k.host.Source() }
-func (k *cgroupKernel) Close() error   { return k.host.Close() }
-func (k *cgroupKernel) Remove() error  { return k.host.Remove() }
+func (k *cgroupKernel) Source() string      { return k.host.Source() }
+func (k *cgroupKernel) BlockSource() string { return k.host.BlockSource() }
+func (k *cgroupKernel) Close() error        { return k.host.Close() }
+func (k *cgroupKernel) Remove() error       { return k.host.Remove() }
 
 func mostPids() int64 {
 	if !probe.Host().Cgroups.Has("pids") {

@@ -45,6 +45,8 @@ type Kernel interface {
 	Usage(id string) (isolation.Usage, error)
 	// Source says where CPU times come from: "bpf", "cgroup" or "".
 	Source() string
+	// BlockSource says where block transfers come from, likewise.
+	BlockSource() string
 	// Close lets go of everything and leaves it as it is; Remove ends and removes
 	// everything.
 	Close() error

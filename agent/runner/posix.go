@@ -69,6 +69,7 @@ func (k *posixKernel) Resize(string, core.Limits) error { return nil }
 func (k *posixKernel) OOM(string) <-chan struct{}       { return nil }
 func (k *posixKernel) OOMKilled(string) bool            { return false }
 func (k *posixKernel) Source() string                   { return "" }
+func (k *posixKernel) BlockSource() string              { return "" }
 func (k *posixKernel) Close() error                     { return nil }
 func (k *posixKernel) Remove() error                    { return nil }
 func (k *posixKernel) KillAll(id string) error          { return k.Signal(id, syscall.SIGKILL) }

@@ -22,7 +22,7 @@ type Options struct {
 	// hierarchy ("caprock/agent-1/ID" is 3); 0 if that is not known, then what
 	// tasks make below their groups is not counted.
 	GroupLevel int
-	// MaxGroups accounted at a time; 4096 if 0. Each costs 640 bytes in the kernel.
+	// MaxGroups accounted at a time; 4096 if 0. Each costs 1,216 bytes in the kernel.
 	MaxGroups int
 	// Exits says that pids in the kernel are ours (initial pid namespace), so
 	// that exit statuses can be recorded.
@@ -43,6 +43,7 @@ type Accounts struct {
 	missing map[string]error // feature → why it is not there
 
 	counters *table[kernelAccount]
+	blocks   *table[kernelBlockAccount]
 	running  *table[kernelRunningOn]
 
 	mu struct {
@@ -86,6 +87,9 @@ func (a *Accounts) open() error {
 	if a.counters, err = mapTable[kernelAccount](a.maps[kernelMapCounters]); err != nil {
 		return err
 	}
+	if a.blocks, err = mapTable[kernelBlockAccount](a.maps[kernelMapBlocks]); err != nil {
+		return err
+	}
 	if a.running, err = mapTable[kernelRunningOn](a.maps[kernelMapRunning]); err != nil {
 		return err
 	}
@@ -107,6 +111,7 @@ func (a *Accounts) spec() (*ebpf.CollectionSpec, error) {
 	}
 	spec.Maps[kernelMapGroups].MaxEntries = uint32(a.opts.MaxGroups)
 	spec.Maps[kernelMapCounters].MaxEntries = uint32(a.opts.MaxGroups)
+	spec.Maps[kernelMapBlocks].MaxEntries = uint32(a.opts.MaxGroups)
 	spec.Maps[kernelMapRunning].MaxEntries = uint32(cpus)
 	// An LRU map gives each CPU up to 128 free entries of its own.
 	spec.Maps[kernelMapExits].MaxEntries = uint32(16384 + 256*cpus)
@@ -136,9 +141,10 @@ func (a *Accounts) loadSlots() error {
 	return nil
 }
 
-// Register opens an account for a cgroup that has used that much CPU time before.
-// An account that is open already stays as it is.
-func (a *Accounts) Register(cgroupID uint64, used time.Duration) error {
+// Register opens an account for a cgroup that has used that much CPU time before;
+// late says that it may have transferred blocks before, too. An account that is open
+// already stays as it is.
+func (a *Accounts) Register(cgroupID uint64, used time.Duration, late bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, ok := a.mu.slots[cgroupID]; ok {
@@ -149,6 +155,12 @@ func (a *Accounts) Register(cgroupID uint64, used time.Duration) error {
 			continue
 		}
 		fresh := kernelAccount{CpuNs: uint64(used)}
+		if late {
+			fresh.BlocksLost = 1
+		}
+		if err := a.maps[kernelMapBlocks].Put(uint32(slot), kernelBlockAccount{}); err != nil {
+			return fmt.Errorf("bpf: open account of cgroup %d: %w", cgroupID, err)
+		}
 		if err := a.maps[kernelMapCounters].Put(uint32(slot), fresh); err != nil {
 			return fmt.Errorf("bpf: open account of cgroup %d: %w", cgroupID, err)
 		}
@@ -256,6 +268,7 @@ func (a *Accounts) release() {
 	defer a.mu.Unlock()
 	a.mu.slots = nil
 	a.counters.unmap()
+	a.blocks.unmap()
 	a.running.unmap()
 	for _, m := range a.maps {
 		m.Close()

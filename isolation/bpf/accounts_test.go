@@ -129,7 +129,7 @@ const spin = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done; "
 
 func TestCPUTimeAgreesWithTheKernel(t *testing.T) {
 	b := newKernelBench(t)
-	if err := b.a.Register(b.id, 0); err != nil {
+	if err := b.a.Register(b.id, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	script := spin + "for j in 1 2 3 4 5; do sleep 0.01; done; " + spin
@@ -155,7 +155,7 @@ func TestCPUTimeAgreesWithTheKernel(t *testing.T) {
 
 func TestTimeOfARunningTaskIsSeen(t *testing.T) {
 	b := newKernelBench(t)
-	if err := b.a.Register(b.id, 0); err != nil {
+	if err := b.a.Register(b.id, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	c := b.command("while :; do :; done")
@@ -182,7 +182,7 @@ func TestWhatHappensWhileNobodyWatchesIsKept(t *testing.T) {
 	if !b.opts.Exits {
 		t.Skip("SKIP-ENV: not in the initial pid namespace, exits are not recorded")
 	}
-	if err := b.a.Register(b.id, 5*time.Second); err != nil {
+	if err := b.a.Register(b.id, 5*time.Second, false); err != nil {
 		t.Fatal(err)
 	}
 	type run struct {
@@ -248,7 +248,7 @@ func TestPacketsAreCounted(t *testing.T) {
 	if err := b.a.Missing()["network"]; err != nil {
 		t.Skipf("SKIP-ENV: %v", err)
 	}
-	if err := b.a.Register(b.id, 0); err != nil {
+	if err := b.a.Register(b.id, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -272,17 +272,17 @@ func TestPacketsAreCounted(t *testing.T) {
 func TestSlotsAreFreedAndBounded(t *testing.T) {
 	b := newKernelBench(t)
 	for id := uint64(1); id <= 64; id++ {
-		if err := b.a.Register(id<<40, time.Duration(id)); err != nil {
+		if err := b.a.Register(id<<40, time.Duration(id), false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := b.a.Register(b.id, 0); err == nil {
+	if err := b.a.Register(b.id, 0, false); err == nil {
 		t.Fatal("group 65 of 64 was registered")
 	}
 	if err := b.a.Retain(map[uint64]bool{3 << 40: true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.a.Register(b.id, 0); err != nil {
+	if err := b.a.Register(b.id, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	if got, ok := b.a.CPU(b.id); !ok || got != 0 {

@@ -29,7 +29,7 @@ func BenchmarkReadCPU(bm *testing.B) {
 			ids := make([]uint64, n)
 			for i := range ids {
 				ids[i] = uint64(i+1) << 40
-				if err := b.a.Register(ids[i], 0); err != nil {
+				if err := b.a.Register(ids[i], 0, false); err != nil {
 					bm.Fatal(err)
 				}
 			}
@@ -54,7 +54,7 @@ func BenchmarkSwitch(bm *testing.B) {
 		bm.Run(fmt.Sprintf("ours=%t", registered), func(bm *testing.B) {
 			b := newKernelBench(bm)
 			if registered {
-				if err := b.a.Register(b.id, 0); err != nil {
+				if err := b.a.Register(b.id, 0, false); err != nil {
 					bm.Fatal(err)
 				}
 			}

@@ -5,13 +5,14 @@
 // One set of programs serves the host (kernel.bpf.c): CPU time and run-queue
 // latency from sched_switch and sched_wakeup, exit statuses and counts from
 // sched_process_exit and sched_process_fork, OOM kills from mark_victim, packets
-// from a cgroup_skb pair on our cgroup root. They act only on cgroups that are
+// from a cgroup_skb pair on our cgroup root, block transfers from block_bio_queue. They act only on cgroups that are
 // registered in the map "groups"; any other process costs one hash lookup.
 //
 // # Maps
 //
 //	groups    cgroup v2 id → slot
 //	counters  slot → account; mapped into our memory, so reading is a load
+//	blocks    slot → block transfers of up to eight devices; mapped as well
 //	running   CPU → which slot runs since when; also mapped: what a task has used
 //	          since it was last switched in is added at reading time
 //	exits     pid, start time → wait status; LRU, so it cannot fill up
@@ -20,6 +21,16 @@
 // Maps and links are pinned below Options.PinDir. The next agent opens the pins and
 // finds everything as it was, exits that happened meanwhile included. If PinDir
 // is not on a BPF file system, one is mounted there, and unmounted by Close(true).
+//
+// # Whose transfer it is
+//
+// Where the io controller of the unified hierarchy is on, a transfer belongs to the
+// cgroup that the block layer charges, and what the page cache writes back later
+// to whoever made the page dirty. On a hybrid host the block layer knows a cgroup of
+// v1 at best, so it belongs to whoever submits it: reads and direct or synced writes
+// are the task's, what the kernel writes back by itself is nobody's. v1's own files count no
+// better, and on recent kernels nothing for disks that no group has a limit on. How
+// long a transfer takes is not counted: who asked for it is unknown where it ends.
 //
 // # Objects
 //
@@ -31,4 +42,4 @@
 // Where the kernel refuses, Open says why; the facade then reads cgroup files.
 package bpf
 
-//go:generate go tool bpf2go -target bpfel -type account -type exit_key -type exit_value -type running_on -cflags "-O2 -g -mcpu=v3 -Wall -Werror -fdebug-prefix-map=.= -I/usr/include/x86_64-linux-gnu -I/usr/include/aarch64-linux-gnu" kernel kernel.bpf.c
+//go:generate go tool bpf2go -target bpfel -type account -type block_account -type exit_key -type exit_value -type running_on -cflags "-O2 -g -mcpu=v3 -Wall -Werror -fdebug-prefix-map=.= -I/usr/include/x86_64-linux-gnu -I/usr/include/aarch64-linux-gnu" kernel kernel.bpf.c

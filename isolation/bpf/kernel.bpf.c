@@ -14,7 +14,21 @@ char LICENSE[] SEC("license") = "GPL";
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 typedef struct { int counter; } atomic_t;
 struct kernfs_node { __u64 id; };
-struct cgroup { struct kernfs_node *kn; int level; struct cgroup *ancestors[1]; };
+struct cgroup_root { int hierarchy_id; };
+struct cgroup { struct kernfs_node *kn; int level; struct cgroup_root *root; struct cgroup *ancestors[1]; };
+struct cgroup_subsys_state { struct cgroup *cgroup; };
+struct blkcg { struct cgroup_subsys_state css; };
+struct blkcg_gq { struct blkcg *blkcg; };
+struct gendisk { int major, first_minor; };
+struct block_device { struct gendisk *bd_disk; };
+struct bvec_iter { unsigned int bi_size; };
+struct bio {
+	struct block_device *bi_bdev;
+	unsigned int bi_opf;
+	struct bvec_iter bi_iter;
+	struct blkcg_gq *bi_blkg;
+};
+enum req_flag_bits { __REQ_SYNC, __REQ_FUA, __REQ_PREFLUSH };
 struct css_set { struct cgroup *dfl_cgrp; };
 struct signal_struct { atomic_t live; int group_exit_code; unsigned int flags; };
 struct sched_entity { __u64 sum_exec_runtime, prev_sum_exec_runtime; };
@@ -34,6 +48,10 @@ struct task_struct {
 #define SIGNAL_UNKILLABLE 64 /* process 1 of a namespace */
 #define NSEC_PER_TICK 10000000 /* /proc shows start times in 1/100 s */
 #define WAIT_BUCKETS 64
+#define BLOCK_DEVICES 8
+#define OP_READ 0 /* operations of the block layer: no kernel has other numbers */
+#define OP_DISCARD 3
+#define OP_MASK 255
 
 /* Level of our groups in the hierarchy: what a task makes below its group counts
  * for the group. 0: unknown, count exact matches only. */
@@ -46,9 +64,21 @@ struct account {
 	__u64 wait_ns, waits;
 	__u64 forks, exits, oom_kills;
 	__u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
-	__u64 reserved[5];
+	/* Not 0: what is in blocks is not all, since the account was opened late or
+	 * there are more devices than places. */
+	__u64 blocks_lost;
+	__u64 reserved[4];
 	__u64 wait_hist[WAIT_BUCKETS];
 };
+
+/* Transfers from and to one device, by kind; sync_ of all of them. device is
+ * 1<<63 | major<<32 | minor, 0 in a free place. */
+struct block_counts {
+	__u64 device;
+	__u64 read_bytes, write_bytes, discard_bytes, sync_bytes;
+	__u64 read_ops, write_ops, discard_ops, sync_ops;
+};
+struct block_account { struct block_counts devices[BLOCK_DEVICES]; };
 
 /* One cache line a CPU. slot is 1 more than the index, 0 for not ours. */
 struct running_on { __u64 since, slot, pid, pad[5]; };
@@ -56,7 +86,7 @@ struct running_on { __u64 since, slot, pid, pad[5]; };
 struct exit_key { __u32 pid, pad; __u64 start_ticks; };
 struct exit_value { __u64 cgroup_id, at_ns; __u32 wait_status, init; };
 
-/* The sizes of the first three are set when they are created. */
+/* The sizes of the first four are set when they are created. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -71,6 +101,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct account);
 } counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct block_account);
+} blocks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -279,4 +317,68 @@ int on_egress(struct __sk_buff *skb)
 		COUNT(c->tx_bytes, skb->len);
 	}
 	return 1;
+}
+
+/* slot_of_bio finds whom a transfer is for: the cgroup that the block layer charges
+ * if that is one of the unified hierarchy, which knows whose pages are written back.
+ * Otherwise it is the caller's, as it is on v1. */
+static __always_inline __u32 slot_of_bio(struct bio *bio)
+{
+	__u64 id;
+	if (bpf_core_field_exists(bio->bi_blkg)) {
+		struct cgroup *charged = bio->bi_blkg->blkcg->css.cgroup;
+		if (charged && charged->root->hierarchy_id == 0 && charged->level > 0 && charged->level >= (int)group_level)
+			return slot_of(charged, &id);
+	}
+	return slot_of(bpf_get_current_task_btf()->cgroups->dfl_cgrp, &id);
+}
+
+static __always_inline void transferred(struct block_counts *d, __u32 opf, __u64 bytes)
+{
+	__u32 sync = 1 << bpf_core_enum_value(enum req_flag_bits, __REQ_SYNC) |
+		     1 << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) |
+		     1 << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
+	__u32 op = opf & OP_MASK;
+	if (op == OP_READ || opf & sync) {
+		COUNT(d->sync_bytes, bytes);
+		COUNT(d->sync_ops, 1);
+	}
+	if (op == OP_DISCARD) {
+		COUNT(d->discard_bytes, bytes);
+		COUNT(d->discard_ops, 1);
+	} else if (op & 1) { /* odd ones go to the device */
+		COUNT(d->write_bytes, bytes);
+		COUNT(d->write_ops, 1);
+	} else {
+		COUNT(d->read_bytes, bytes);
+		COUNT(d->read_ops, 1);
+	}
+}
+
+SEC("tp_btf/block_bio_queue")
+int BPF_PROG(on_block, struct bio *bio)
+{
+	__u32 slot1 = slot_of_bio(bio);
+	struct account *c = counters_of(slot1);
+	if (!c)
+		return 0;
+	__u32 slot = slot1 - 1;
+	struct block_account *b = bpf_map_lookup_elem(&blocks, &slot);
+	if (!b)
+		return 0;
+	struct gendisk *disk = bio->bi_bdev->bd_disk;
+	__u64 device = 1ULL << 63 | (__u64)disk->major << 32 | (__u32)disk->first_minor;
+#pragma unroll
+	for (int i = 0; i < BLOCK_DEVICES; i++) {
+		struct block_counts *d = &b->devices[i];
+		__u64 there = d->device;
+		if (!there)
+			there = __sync_val_compare_and_swap(&d->device, 0, device);
+		if (there == device || !there) {
+			transferred(d, bio->bi_opf, bio->bi_iter.bi_size);
+			return 0;
+		}
+	}
+	COUNT(c->blocks_lost, 1);
+	return 0;
 }

@@ -14,20 +14,37 @@ import (
 )
 
 type kernelAccount struct {
-	_         structs.HostLayout
-	CpuNs     uint64
-	Switches  uint64
-	WaitNs    uint64
-	Waits     uint64
-	Forks     uint64
-	Exits     uint64
-	OomKills  uint64
-	RxPackets uint64
-	RxBytes   uint64
-	TxPackets uint64
-	TxBytes   uint64
-	Reserved  [5]uint64
-	WaitHist  [64]uint64
+	_          structs.HostLayout
+	CpuNs      uint64
+	Switches   uint64
+	WaitNs     uint64
+	Waits      uint64
+	Forks      uint64
+	Exits      uint64
+	OomKills   uint64
+	RxPackets  uint64
+	RxBytes    uint64
+	TxPackets  uint64
+	TxBytes    uint64
+	BlocksLost uint64
+	Reserved   [4]uint64
+	WaitHist   [64]uint64
+}
+
+type kernelBlockAccount struct {
+	_       structs.HostLayout
+	Devices [8]struct {
+		_            structs.HostLayout
+		Device       uint64
+		ReadBytes    uint64
+		WriteBytes   uint64
+		DiscardBytes uint64
+		SyncBytes    uint64
+		ReadOps      uint64
+		WriteOps     uint64
+		DiscardOps   uint64
+		SyncOps      uint64
+	}
 }
 
 type kernelExitKey struct {
@@ -57,11 +74,13 @@ type kernelRunningOn struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	kernelMapBlocks       = "blocks"
 	kernelMapCounters     = "counters"
 	kernelMapExits        = "exits"
 	kernelMapGroups       = "groups"
 	kernelMapQueued       = "queued"
 	kernelMapRunning      = "running"
+	kernelProgOnBlock     = "on_block"
 	kernelProgOnEgress    = "on_egress"
 	kernelProgOnExit      = "on_exit"
 	kernelProgOnFork      = "on_fork"
@@ -115,6 +134,7 @@ type kernelSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kernelProgramSpecs struct {
+	OnBlock     *ebpf.ProgramSpec `ebpf:"on_block"`
 	OnEgress    *ebpf.ProgramSpec `ebpf:"on_egress"`
 	OnExit      *ebpf.ProgramSpec `ebpf:"on_exit"`
 	OnFork      *ebpf.ProgramSpec `ebpf:"on_fork"`
@@ -129,6 +149,7 @@ type kernelProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kernelMapSpecs struct {
+	Blocks   *ebpf.MapSpec `ebpf:"blocks"`
 	Counters *ebpf.MapSpec `ebpf:"counters"`
 	Exits    *ebpf.MapSpec `ebpf:"exits"`
 	Groups   *ebpf.MapSpec `ebpf:"groups"`
@@ -163,6 +184,7 @@ func (o *kernelObjects) Close() error {
 //
 // It can be passed to loadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kernelMaps struct {
+	Blocks   *ebpf.Map `ebpf:"blocks"`
 	Counters *ebpf.Map `ebpf:"counters"`
 	Exits    *ebpf.Map `ebpf:"exits"`
 	Groups   *ebpf.Map `ebpf:"groups"`
@@ -172,6 +194,7 @@ type kernelMaps struct {
 
 func (m *kernelMaps) Close() error {
 	return _KernelClose(
+		m.Blocks,
 		m.Counters,
 		m.Exits,
 		m.Groups,
@@ -191,6 +214,7 @@ type kernelVariables struct {
 //
 // It can be passed to loadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kernelPrograms struct {
+	OnBlock     *ebpf.Program `ebpf:"on_block"`
 	OnEgress    *ebpf.Program `ebpf:"on_egress"`
 	OnExit      *ebpf.Program `ebpf:"on_exit"`
 	OnFork      *ebpf.Program `ebpf:"on_fork"`
@@ -203,6 +227,7 @@ type kernelPrograms struct {
 
 func (p *kernelPrograms) Close() error {
 	return _KernelClose(
+		p.OnBlock,
 		p.OnEgress,
 		p.OnExit,
 		p.OnFork,

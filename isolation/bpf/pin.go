@@ -73,6 +73,8 @@ func isBPFFS(dir string) bool {
 	return unix.Statfs(dir, &st) == nil && st.Type == unix.BPF_FS_MAGIC
 }
 
+var mapNames = []string{kernelMapGroups, kernelMapCounters, kernelMapBlocks, kernelMapRunning, kernelMapExits, kernelMapQueued}
+
 // openMaps opens each pinned map, or creates and pins it. A pinned map of another
 // size is replaced: its books are lost, which the facade makes up for from files.
 func (a *Accounts) openMaps(spec *ebpf.CollectionSpec) error {
@@ -80,7 +82,7 @@ func (a *Accounts) openMaps(spec *ebpf.CollectionSpec) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("bpf: %w", err)
 	}
-	for _, name := range []string{kernelMapGroups, kernelMapCounters, kernelMapRunning, kernelMapExits, kernelMapQueued} {
+	for _, name := range mapNames {
 		m, err := openMap(filepath.Join(dir, name), spec.Maps[name])
 		if err != nil {
 			return fmt.Errorf("bpf: map %s: %w", name, err)
@@ -120,12 +122,16 @@ type feature struct {
 	required bool
 }
 
+// featureBlocks is that of block transfers.
+const featureBlocks = "block transfers"
+
 func (a *Accounts) features() []feature {
 	f := []feature{
 		{"cpu", []string{kernelProgOnSwitch}, true},
 		{"run-queue latency", []string{kernelProgOnWakeup, kernelProgOnWakeupNew}, false},
 		{"forks", []string{kernelProgOnFork}, false},
 		{"oom", []string{kernelProgOnOom}, false},
+		{featureBlocks, []string{kernelProgOnBlock}, false},
 	}
 	if a.opts.Exits {
 		f = append(f, feature{"exits", []string{kernelProgOnExit}, false})
@@ -142,7 +148,7 @@ func (a *Accounts) linksDir() (string, error) {
 	h := sha256.New()
 	h.Write(_KernelBytes)
 	fmt.Fprintln(h, a.opts.GroupLevel, a.opts.Exits)
-	for _, name := range []string{kernelMapGroups, kernelMapCounters, kernelMapRunning, kernelMapExits, kernelMapQueued} {
+	for _, name := range mapNames {
 		info, err := a.maps[name].Info()
 		if err != nil {
 			return "", fmt.Errorf("bpf: map %s: %w", name, err)

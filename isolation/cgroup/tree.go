@@ -203,6 +203,13 @@ func (t *Tree) step(what string) {
 // Mode tells how the host's controllers are spread.
 func (t *Tree) Mode() probe.Mode { return t.opts.Cgroups.Mode() }
 
+// CountsBlocks reports whether a controller that counts block transfers is in use.
+func (t *Tree) CountsBlocks() bool {
+	return slices.ContainsFunc(t.hiers, func(h hierarchy) bool {
+		return slices.Contains(h.controllers, "io") || slices.Contains(h.controllers, "blkio")
+	})
+}
+
 // V2Dir is our root in the unified hierarchy, empty if there is none.
 func (t *Tree) V2Dir() string {
 	if t.hiers[t.core].v2 {

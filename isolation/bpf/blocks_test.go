@@ -1,0 +1,125 @@
+package bpf
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/caprock/caprock/isolation/cgroup"
+)
+
+// loop is a block device of our own.
+func loop(t *testing.T) (path string, d cgroup.Device) {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("losetup", "--find", "--show", image).Output()
+	if err != nil {
+		t.Skipf("SKIP-ENV: no loop device: %v", err)
+	}
+	path = strings.TrimSpace(string(out))
+	t.Cleanup(func() {
+		if err := exec.Command("losetup", "--detach", path).Run(); err != nil {
+			t.Error(err)
+		}
+	})
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return path, cgroup.Device{Major: unix.Major(st.Rdev), Minor: unix.Minor(st.Rdev)}
+}
+
+func (b *kernelBench) transfers(t *testing.T, d cgroup.Device) cgroup.BlockUsage {
+	t.Helper()
+	list, ok := b.a.Blocks(b.id)
+	if !ok {
+		t.Fatal("the account of transfers is not complete")
+	}
+	for _, u := range list {
+		if u.Device == d {
+			return u
+		}
+	}
+	return cgroup.BlockUsage{Device: d}
+}
+
+func TestBlockTransfersAreCounted(t *testing.T) {
+	b := newKernelBench(t)
+	if !b.a.CountsBlocks() {
+		t.Skipf("SKIP-ENV: %v", b.a.Missing()[featureBlocks])
+	}
+	disk, device := loop(t)
+	if err := b.a.Register(b.id, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	dd := func(args string) {
+		t.Helper()
+		if out, err := b.command("exec dd " + args).CombinedOutput(); err != nil {
+			t.Fatal(err, string(out))
+		}
+	}
+	dd(fmt.Sprintf("if=%s of=/dev/null iflag=direct bs=64k count=4", disk))
+	dd(fmt.Sprintf("if=/dev/zero of=%s oflag=direct bs=4k count=5", disk))
+	got := b.transfers(t, device)
+	if got.Bytes.Read != 4<<16 || got.Ops.Read < 4 || got.Bytes.Write < 5<<12 || got.Ops.Write < 5 || got.Bytes.Discard != 0 {
+		t.Errorf("got %+v, want 4 reads of 64 KiB and at least 5 writes of 4 KiB", got)
+	}
+	if got.Bytes.Sync != got.Bytes.Total() || got.Ops.Async != 0 {
+		t.Errorf("got %+v, want all of it synchronous", got)
+	}
+
+	// What another cgroup does is not ours, and counting goes on while nobody watches.
+	if out, err := exec.Command("dd", "if="+disk, "of=/dev/null", "iflag=direct", "bs=64k", "count=1").CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	b.reopen(t, func() { dd(fmt.Sprintf("if=%s of=/dev/null iflag=direct bs=4k count=1", disk)) })
+	if after := b.transfers(t, device); after.Bytes.Read != got.Bytes.Read+4096 {
+		t.Errorf("got %d bytes read, want 4096 more than %d", after.Bytes.Read, got.Bytes.Read)
+	}
+}
+
+// Who was at work before its account was opened is not told half the truth, and
+// neither is whoever uses a ninth device.
+func TestIncompleteAccountsOfTransfersSaySo(t *testing.T) {
+	b := newKernelBench(t)
+	if !b.a.CountsBlocks() {
+		t.Skipf("SKIP-ENV: %v", b.a.Missing()[featureBlocks])
+	}
+	if err := b.a.Register(b.id, 0, true); err != nil {
+		t.Fatal(err)
+	}
+	if list, ok := b.a.Blocks(b.id); ok {
+		t.Errorf("an account that was opened late says %+v", list)
+	}
+	if err := b.a.Unregister(b.id); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.a.Register(b.id, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	var full kernelBlockAccount
+	for i := range full.Devices {
+		full.Devices[i].Device = 1<<63 | uint64(i)
+	}
+	if err := b.a.maps[kernelMapBlocks].Put(b.a.mu.slots[b.id], full); err != nil {
+		t.Fatal(err)
+	}
+	if list, ok := b.a.Blocks(b.id); !ok || len(list) != len(full.Devices) {
+		t.Errorf("got %d devices, %t; want %d", len(list), ok, len(full.Devices))
+	}
+	disk, _ := loop(t)
+	if out, err := b.command("exec dd if=" + disk + " of=/dev/null iflag=direct bs=4k count=1").CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	if _, ok := b.a.Blocks(b.id); ok {
+		t.Error("a ninth device was lost without a word")
+	}
+}
