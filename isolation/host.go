@@ -11,6 +11,7 @@ import (
 	"github.com/caprock/caprock/isolation/cgroup"
 	"github.com/caprock/caprock/isolation/launch"
 	"github.com/caprock/caprock/isolation/probe"
+	"github.com/caprock/caprock/isolation/seccomp"
 )
 
 // The vocabulary of the packages below, so that the agent imports this one only.
@@ -48,7 +49,7 @@ const DefaultCapabilities = launch.DefaultCapabilities
 
 // DefaultSeccomp is the filter for Spec.Seccomp that the agent uses unless it is
 // told otherwise.
-var DefaultSeccomp = launch.DefaultSeccomp
+var DefaultSeccomp = seccomp.Default
 
 // ErrNoController says that the host cannot enforce a limit that was asked for.
 var ErrNoController = cgroup.ErrNoController

@@ -91,7 +91,7 @@ func TestContainersAskForRights(t *testing.T) {
 		"default profile": {info: &mesos.LinuxInfo{Seccomp: &mesos.SeccompInfo{ProfileName: new("default")}, EffectiveCapabilities: capabilities()}, seccomp: "2"},
 		"asked for a profile": {rights: runner.Rights{Unconfined: true}, info: &mesos.LinuxInfo{Seccomp: &mesos.SeccompInfo{ProfileName: new("default")},
 			EffectiveCapabilities: capabilities()}, seccomp: "2"},
-		"unknown profile": {info: &mesos.LinuxInfo{Seccomp: &mesos.SeccompInfo{ProfileName: new("mine")}}, fails: `no profile is called "mine"`},
+		"unknown profile": {info: &mesos.LinuxInfo{Seccomp: &mesos.SeccompInfo{ProfileName: new("mine")}}, fails: `no profile is called "mine", want "default"`},
 		"two profiles":    {info: &mesos.LinuxInfo{Seccomp: &mesos.SeccompInfo{ProfileName: new("default"), Unconfined: new(true)}}, fails: "want one of them"},
 		"no profile":      {info: &mesos.LinuxInfo{Seccomp: &mesos.SeccompInfo{}}, fails: "got neither"},
 	} {

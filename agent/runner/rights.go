@@ -22,6 +22,11 @@ type Rights struct {
 	Effective, Bounding *uint64
 	// Unconfined leaves out the seccomp profile.
 	Unconfined bool
+	// Profile names the seccomp profile of containers that name none: a file in
+	// ProfileDir, or DefaultProfile; "" is that too.
+	Profile string
+	// ProfileDir holds profiles that containers may name; "" for none.
+	ProfileDir string
 	// NewPrivs lets set-user-ID programs and file capabilities have their effect.
 	// A seccomp profile forbids it, so it needs Unconfined.
 	NewPrivs bool
@@ -36,6 +41,9 @@ func (r *Rights) String() string {
 	}
 	if r.Bounding != nil {
 		parts = append(parts, "bounding "+capabilityText(*r.Bounding))
+	}
+	if r.Profile != "" && r.Profile != DefaultProfile {
+		parts = append(parts, "profile "+r.Profile)
 	}
 	if r.Unconfined {
 		parts = append(parts, "unconfined")
@@ -54,6 +62,9 @@ func (r *Rights) Validate() error {
 	if r.NewPrivs && !r.Unconfined {
 		return errors.New("new privileges are allowed under the default seccomp profile, which the kernel forbids; want seccomp_profile_name unconfined")
 	}
+	if r.Unconfined && r.Profile != "" {
+		return fmt.Errorf("seccomp_profile_name: got %q for processes without a profile", r.Profile)
+	}
 	if r.Effective != nil && r.Bounding != nil && *r.Effective&^*r.Bounding != 0 {
 		return fmt.Errorf("effective capabilities %s are not in the bounding set", capabilityText(*r.Effective&^*r.Bounding))
 	}
@@ -68,7 +79,8 @@ type confined struct {
 	spaces Spaces
 	reach  reach
 	own    uint64 // what the agent itself has; nobody can hand out more
-	filter []unix.SockFilter
+	// profiles are the seccomp profiles that there are.
+	profiles *profiles
 }
 
 func confine(k Kernel, o *KernelOptions, r reach) (*confined, error) {
@@ -76,7 +88,11 @@ func confine(k Kernel, o *KernelOptions, r reach) (*confined, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &confined{Kernel: k, rights: o.Rights, spaces: o.Spaces, reach: r, own: own, filter: isolation.DefaultSeccomp()}, nil
+	profiles, err := openProfiles(&o.Rights, o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	return &confined{Kernel: k, rights: o.Rights, spaces: o.Spaces, reach: r, own: own, profiles: profiles}, nil
 }
 
 func (c *confined) Start(id string, limits core.Limits, p Program) (*isolation.Process, error) {
@@ -100,43 +116,21 @@ func (c *confined) Join(id string, p Program) (*isolation.Process, error) {
 // restrict says in p what it may do.
 func (c *confined) restrict(p *Program) error {
 	linux := p.Container.GetLinuxInfo()
-	unconfined, err := c.rights.unconfined(linux)
-	if err != nil {
+	p.NoNewPrivs = !c.rights.NewPrivs
+	var err error
+	if p.Capabilities, err = c.capabilities(linux, p.User == nil || p.User.UID == 0); err != nil {
 		return err
 	}
-	p.NoNewPrivs = !c.rights.NewPrivs
-	if !unconfined {
-		p.Seccomp = c.filter
+	bounding := c.own
+	if p.Capabilities != nil {
+		bounding = p.Capabilities.Bounding
 	}
-	if p.Capabilities, err = c.capabilities(linux, p.User == nil || p.User.UID == 0); err != nil {
+	if p.Seccomp, err = c.profiles.filter(&c.rights, linux.GetSeccomp(), bounding); err != nil {
 		return err
 	}
 	p.Rlimits, err = rlimitsOf(p.Container.GetRlimitInfo())
 	return err
 }
-
-// unconfined reports whether the container goes without the seccomp profile. A
-// process that may gain new privileges has none, whatever it asks for: the kernel
-// forbids the two together.
-func (r *Rights) unconfined(linux *mesos.LinuxInfo) (bool, error) {
-	info := linux.GetSeccomp()
-	switch {
-	case info == nil || r.NewPrivs:
-		return r.Unconfined, nil
-	case info.GetUnconfined() && info.ProfileName != nil:
-		return false, errors.New("seccomp: got profile_name and unconfined, want one of them")
-	case info.GetUnconfined():
-		return true, nil
-	case info.ProfileName == nil:
-		return false, errors.New("seccomp: got neither profile_name nor unconfined")
-	case info.GetProfileName() != DefaultProfile:
-		return false, fmt.Errorf("seccomp: no profile is called %q, want %q", info.GetProfileName(), DefaultProfile)
-	}
-	return false, nil
-}
-
-// DefaultProfile is the name of the seccomp profile that there is.
-const DefaultProfile = "default"
 
 // capabilities of a process; nil where the agent may not change any.
 func (c *confined) capabilities(linux *mesos.LinuxInfo, root bool) (*isolation.Capabilities, error) {

@@ -2,6 +2,12 @@ package launch
 
 import "golang.org/x/sys/unix"
 
+// DefaultCapabilities are those of a root user in a container: what ordinary
+// daemons use, without raw sockets.
+const DefaultCapabilities uint64 = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FSETID | 1<<unix.CAP_FOWNER |
+	1<<unix.CAP_MKNOD | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETFCAP | 1<<unix.CAP_SETPCAP |
+	1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_KILL | 1<<unix.CAP_AUDIT_WRITE
+
 // Capabilities are the sets that a process keeps, as bit masks of
 // 1<<unix.CAP_*. What is not named is dropped.
 type Capabilities struct {

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"errors"
+	"github.com/caprock/caprock/isolation/seccomp"
 	"io"
 	"os"
 	"strings"
@@ -82,7 +83,7 @@ func BenchmarkStart(b *testing.B) {
 
 func BenchmarkStartInNamespaces(b *testing.B) {
 	for b.Loop() {
-		p, err := Start(&Spec{Path: "/bin/true", Setsid: true, Seccomp: DefaultSeccomp(),
+		p, err := Start(&Spec{Path: "/bin/true", Setsid: true, Seccomp: seccomp.Default(),
 			Namespaces:   Namespaces{Mount: true, PID: true, IPC: true, UTS: true},
 			Capabilities: &Capabilities{Bounding: DefaultCapabilities, Effective: DefaultCapabilities}}, Groups{})
 		if err != nil {

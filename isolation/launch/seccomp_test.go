@@ -10,10 +10,14 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/caprock/caprock/isolation/seccomp"
 )
 
 // With probeEnv set the test binary tries system calls and prints what it got.
 const probeEnv = "CAPROCK_TEST_PROBE"
+
+const x32Bit = 0x40000000
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(probeEnv) {
@@ -68,7 +72,7 @@ func TestDefaultSeccomp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, st := output(t, &Spec{Path: self, Env: []string{probeEnv + "=syscalls"}, Seccomp: DefaultSeccomp()})
+	text, st := output(t, &Spec{Path: self, Env: []string{probeEnv + "=syscalls"}, Seccomp: seccomp.Default()})
 	const eperm, enosys = "operation not permitted", "function not implemented"
 	for name := range attempts {
 		want := eperm
@@ -88,7 +92,7 @@ func TestDefaultSeccomp(t *testing.T) {
 }
 
 func TestSeccompIsOnAndBringsNoNewPrivs(t *testing.T) {
-	m := status(t, &Spec{Seccomp: DefaultSeccomp()})
+	m := status(t, &Spec{Seccomp: seccomp.Default()})
 	if m["Seccomp"] != "2" || m["NoNewPrivs"] != "1" {
 		t.Errorf("got Seccomp %s, NoNewPrivs %s; want 2 and 1", m["Seccomp"], m["NoNewPrivs"])
 	}
@@ -97,7 +101,7 @@ func TestSeccompIsOnAndBringsNoNewPrivs(t *testing.T) {
 // Ordinary programs, with threads, pipes and forks, run under the filter.
 func TestOrdinaryProgramsRunUnderTheDefaultFilter(t *testing.T) {
 	s := shell("(echo a; echo b) | sort -r; sleep 0.01; ls / > /dev/null && date > /dev/null && echo fine")
-	s.Seccomp = DefaultSeccomp()
+	s.Seccomp = seccomp.Default()
 	if text, _ := output(t, s); text != "b\na\nfine\n" {
 		t.Errorf("got %q", text)
 	}

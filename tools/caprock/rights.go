@@ -13,25 +13,27 @@ import (
 
 // rightsFlags say what tasks may do, under Mesos' names where it has them.
 type rightsFlags struct {
-	effective, bounding, profile string
-	noNewPrivs                   bool
+	effective, bounding, profile, profiles string
+	noNewPrivs                             bool
 }
 
 func (r *rightsFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.effective, "effective-capabilities", "", "`JSON` CapabilityInfo that every task gets (default: a container's for root, none for others)")
 	f.StringVar(&r.bounding, "bounding-capabilities", "", "`JSON` CapabilityInfo that no task gets beyond (default: a container's)")
-	f.StringVar(&r.profile, "seccomp-profile-name", "default", "default or unconfined")
+	f.StringVar(&r.profile, "seccomp-profile-name", "default", "a file in --seccomp-config-dir, default (that of the agent) or unconfined")
+	f.StringVar(&r.profiles, "seccomp-config-dir", "", "`directory` of seccomp profiles, in Docker's JSON, that tasks may name")
 	f.BoolVar(&r.noNewPrivs, "no-new-privs", true, "give set-user-ID programs and file capabilities no effect in tasks; false needs --seccomp-profile-name=unconfined")
 }
 
 func (r *rightsFlags) rights() (runner.Rights, error) {
-	rights := runner.Rights{NewPrivs: !r.noNewPrivs}
-	switch r.profile {
-	case "default":
-	case "unconfined":
+	rights := runner.Rights{NewPrivs: !r.noNewPrivs, ProfileDir: r.profiles}
+	switch {
+	case r.profile == "unconfined":
 		rights.Unconfined = true
+	case r.profile != runner.DefaultProfile && r.profiles == "":
+		return rights, fmt.Errorf("seccomp_profile_name: got %q, want default, unconfined, or a file in --seccomp-config-dir", r.profile)
 	default:
-		return rights, fmt.Errorf("seccomp_profile_name: got %q, want default or unconfined", r.profile)
+		rights.Profile = r.profile
 	}
 	var err error
 	if rights.Effective, err = parseCapabilities("effective_capabilities", r.effective); err != nil {

@@ -16,6 +16,7 @@ func TestRightsFlags(t *testing.T) {
 			"effective KILL, bounding CHOWN+KILL", ""},
 		{rightsFlags{profile: "default", noNewPrivs: true, bounding: `{}`}, "bounding none", ""},
 		{rightsFlags{profile: "mine", noNewPrivs: true}, "", `got "mine"`},
+		{rightsFlags{profile: "mine", profiles: "/etc", noNewPrivs: true}, "profile mine", ""},
 		{rightsFlags{profile: "default"}, "", "new privileges"},
 		{rightsFlags{profile: "default", noNewPrivs: true, effective: `["KILL"]`}, "", "effective_capabilities: got"},
 		{rightsFlags{profile: "default", noNewPrivs: true, bounding: `{"capabilities":["FLY"]}`}, "", "bounding_capabilities"},

@@ -1,12 +1,6 @@
-package launch
+package seccomp
 
 import "golang.org/x/sys/unix"
-
-// DefaultCapabilities are those of a root user in a container: what ordinary
-// daemons use, without raw sockets.
-const DefaultCapabilities uint64 = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FSETID | 1<<unix.CAP_FOWNER |
-	1<<unix.CAP_MKNOD | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETFCAP | 1<<unix.CAP_SETPCAP |
-	1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_KILL | 1<<unix.CAP_AUDIT_WRITE
 
 // deniedSyscalls are refused with EPERM: they change the kernel or the host's view
 // of the file system, or have a long record of ways out of a container.
@@ -25,44 +19,11 @@ var deniedSyscalls = append([]uint32{
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
 	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWTIME
 
-// Offsets into struct seccomp_data; arguments are little endian on all of ours.
-const (
-	dataNr   = 0
-	dataArch = 4
-	dataArg0 = 16
-	dataArg1 = 24
-)
-
-const x32Bit = 0x40000000
-
-// filter assembles a seccomp program.
-type filter []unix.SockFilter
-
-func (f *filter) load(offset uint32) {
-	*f = append(*f, unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset})
-}
-
-func (f *filter) ret(action uint32) {
-	*f = append(*f, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action})
-}
-
-// when appends a test of what was loaded and the action if it holds.
-func (f *filter) when(test uint16, k, action uint32) {
-	*f = append(*f, unix.SockFilter{Code: unix.BPF_JMP | test | unix.BPF_K, K: k, Jf: 1})
-	f.ret(action)
-}
-
-// skipUnless jumps over the next n instructions unless the system call is nr.
-func (f *filter) skipUnless(nr uint32, n uint8) {
-	*f = append(*f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: nr, Jf: n})
-}
-
-// DefaultSeccomp is a filter that allows what programs do and refuses what only
+// Default is a filter that allows what programs do and refuses what only
 // attacks and administration need. System calls of a foreign architecture
 // (32-bit, x32) do not exist (ENOSYS), nor does clone3, whose flags a filter cannot
 // see: the C libraries then fall back to clone.
-func DefaultSeccomp() []unix.SockFilter {
-	deny := func(e unix.Errno) uint32 { return unix.SECCOMP_RET_ERRNO | uint32(e) }
+func Default() []unix.SockFilter {
 	var f filter
 	f.load(dataArch)
 	f = append(f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: auditArch, Jt: 1})
