@@ -408,3 +408,33 @@ func runOnce(t *testing.T, n *node, edit func(*agent.Options)) error {
 	defer cancel()
 	return a.Run(ctx)
 }
+
+// The grace of a KILL stands above that of the task, and a later KILL may shorten it.
+func TestKillWithAPolicyOfItsOwn(t *testing.T) {
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, nil)
+	task := func(id string) *mesos.TaskInfo {
+		info := shell(id, `trap "" TERM; echo ready; while :; do sleep 1000 & wait $!; done`)
+		info.KillPolicy = &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: new(int64(time.Hour))}}
+		return info
+	}
+	kill := func(id string, grace time.Duration) {
+		alloc.send(&link.Down{Body: &link.Down_Kill{Kill: &link.Kill{
+			FrameworkId: framework().Id, TaskId: &mesos.TaskID{Value: &id},
+			KillPolicy: &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: new(int64(grace))}},
+		}}})
+	}
+	alloc.launch(framework(), task("short"), task("shorter"))
+	for _, id := range []string{"short", "shorter"} {
+		alloc.await(id, mesos.TaskState_TASK_RUNNING)
+		n.eventually("the trap", func() bool { return n.read(id, "stdout") != "" })
+	}
+	kill("short", 100*time.Millisecond)
+	kill("shorter", time.Hour)
+	kill("shorter", 100*time.Millisecond)
+	for _, id := range []string{"short", "shorter"} {
+		if st := alloc.await(id, mesos.TaskState_TASK_KILLED); st.GetMessage() != "Command terminated with signal Killed" {
+			t.Errorf("%s: %v", id, st)
+		}
+	}
+}

@@ -88,7 +88,7 @@ func Register(s *httpd.Server, o Options) {
 	s.Handle("/state", a.recovered(a.state))
 	s.Handle("/containers", a.containers)
 	s.Handle("/monitor/statistics", a.statistics)
-	s.Handle("/containerizer/debug", func(c *httpd.Ctx) { c.ReplyJSON(200, []byte(`{"pending":[]}`)) })
+	s.Handle("/containerizer/debug", a.debug)
 	s.Handle("/metrics/snapshot", a.snapshot)
 	s.Handle("/files/browse", a.browse)
 	s.Handle("/files/read", a.readFile)

@@ -76,6 +76,39 @@ func TestReboot(t *testing.T) {
 	}
 }
 
+// A machine that comes back from a reboot as another one, as far as its resources go, is the same
+// agent, also if it restarts once more before it has told anybody.
+func TestRebootWithOtherResourcesAndOneMoreRestart(t *testing.T) {
+	w := newWorld(t)
+	w.connect()
+	w.launchCommand()
+	w.rest()
+	w.startOne(0, false)
+	w.rest()
+	w.bootID = "another boot"
+	for _, p := range w.procs {
+		p.alive, p.status = false, 0
+	}
+	w.reconfigure = func(o *Options) {
+		o.Resources = []*mesos.Resource{o.Resources[0].CloneVT()}
+		*o.Resources[0].Scalar.Value = 8
+	}
+	w.reboot()
+	w.reboot()
+	w.connect()
+	w.rest()
+	reg := w.core.registration()
+	if w.core.AgentID() != "S0" || reg.Agent.Id.GetValue() != "S0" {
+		t.Errorf("the agent is %q and registers as %v, want S0", w.core.AgentID(), reg.Agent.Id)
+	}
+	if len(reg.Total) != 1 || reg.Total[0].GetScalar().GetValue() != 8 {
+		t.Errorf("it has %v, want 8 CPUs and nothing else", reg.Total)
+	}
+	if last := w.core.frameworks["F"].tasks["cmd0"].state(); last != mesos.TaskState_TASK_FAILED {
+		t.Errorf("the task of the first boot is %v", last)
+	}
+}
+
 // The kernel's objects of what is known to have ended go also if the agent died
 // before they did.
 func TestContainersOfTheDeadAreDestroyedAgain(t *testing.T) {

@@ -180,3 +180,28 @@ func (t *task) lastForwarded() *mesos.TaskStatus {
 	}
 	return nil
 }
+
+// Launching lists the containers that are asked for and do not run yet, eldest first.
+func (c *Core) Launching() (ids []ContainerID) {
+	add := func(p *process, id ContainerID) {
+		if p != nil && p.launching() {
+			ids = append(ids, id)
+		}
+	}
+	for _, f := range c.order {
+		for _, ct := range f.containers {
+			add(ct.proc, ContainerID{ct.id()})
+			for _, t := range ct.tasks {
+				if id := (ContainerID{ct.id()}); t.rec.GetNestedId() == "" {
+					add(t.proc, id)
+				} else {
+					add(t.proc, append(id, t.rec.GetNestedId()))
+				}
+			}
+		}
+	}
+	for _, a := range c.annexOrder {
+		add(a.proc, a.id)
+	}
+	return ids
+}

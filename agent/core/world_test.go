@@ -52,6 +52,8 @@ type world struct {
 	heartbeats int
 	replied    []int // statuses that executors were answered with
 	bootID     string
+	// reconfigure changes the options of the agents to come, if it is set.
+	reconfigure func(*Options)
 	// muteOperations leaves the ends of operations unacknowledged.
 	muteOperations bool
 	reports        []*link.OperationUpdate
@@ -110,6 +112,9 @@ func (w *world) boot() {
 	w.seed++
 	opts := testOptions(w.seed)
 	opts.BootID = w.bootID
+	if w.reconfigure != nil {
+		w.reconfigure(&opts)
+	}
 	w.core = New(opts)
 	for _, k := range slices.Sorted(maps.Keys(w.disk)) {
 		if err := w.core.Load(k, w.disk[k]); err != nil {
