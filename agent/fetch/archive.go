@@ -28,7 +28,7 @@ type kind struct {
 }
 
 var kinds = [...]kind{
-	{suffixes: []string{".tar"}, unpack: tarOf(newPlain)},
+	{suffixes: []string{".tar"}, unpack: (*extraction).plainTar},
 	{suffixes: []string{".tgz", ".tar.gz"}, unpack: tarOf(newGzip)},
 	{suffixes: []string{".tbz2", ".tar.bz2"}, unpack: tarOf(newBzip2)},
 	{suffixes: []string{".txz", ".tar.xz"}, unpack: tarOf(newXz)},
@@ -54,153 +54,110 @@ func archiveKind(name string) *kind {
 	return nil
 }
 
-// What decoders may hold in memory for one archive, whatever its header asks for.
+// What decoders may hold in memory for one archive, whatever its header asks for: what
+// the tools that write them take at their highest ordinary settings.
 const (
-	zstdMemory   = 256 << 20
+	zstdMemory   = 128 << 20
 	xzDictionary = 64 << 20
 )
 
-func newPlain(r io.Reader) (io.Reader, error) { return r, nil }
-func newGzip(r io.Reader) (io.Reader, error)  { return gzip.NewReader(r) }
-func newBzip2(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
+// maxUnpacking bounds the archives that are unpacked at a time.
+const maxUnpacking = 4
 
-func newXz(r io.Reader) (io.Reader, error) { return xz.NewReader(r, xzDictionary) }
+// inflater begins to decompress.
+type inflater func(io.Reader) (io.ReadCloser, error)
 
-func newZstd(r io.Reader) (io.Reader, error) {
+func newGzip(r io.Reader) (io.ReadCloser, error) {
+	d, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	return &members{ReadCloser: d, foreign: func(err error) bool { return errors.Is(err, gzip.ErrHeader) }}, nil
+}
+
+func newBzip2(r io.Reader) (io.ReadCloser, error) {
+	return &members{ReadCloser: io.NopCloser(bzip2.NewReader(r)), foreign: func(err error) bool {
+		return strings.HasSuffix(err.Error(), "in continuation file")
+	}}, nil
+}
+
+func newXz(r io.Reader) (io.ReadCloser, error) {
+	d, err := xz.NewReader(r, xzDictionary)
+	if err != nil {
+		return nil, err
+	}
+	return &members{ReadCloser: io.NopCloser(d), foreign: func(err error) bool { return errors.Is(err, xz.ErrFormat) }}, nil
+}
+
+func newZstd(r io.Reader) (io.ReadCloser, error) {
 	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(zstdMemory))
 	if err != nil {
 		return nil, err
 	}
-	return d.IOReadCloser(), nil
+	return &members{ReadCloser: d.IOReadCloser(), foreign: func(err error) bool { return errors.Is(err, zstd.ErrMagicMismatch) }}, nil
+}
+
+// members reads the compressed streams that follow one another in a file. What comes
+// behind a whole one and is none itself ends the file: padding, a signature. The tools
+// that people unpack with pass over it too.
+type members struct {
+	io.ReadCloser
+	foreign func(error) bool // the error says that no stream begins here
+	begun   bool
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.ReadCloser.Read(p)
+	m.begun = m.begun || n > 0
+	if err != nil && err != io.EOF && m.begun && m.foreign(err) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // smallBytes may be unpacked from any archive, whatever its ratio.
 const smallBytes = 64 << 20
 
 // unpack extracts file, an archive, to where name is in the sandbox.
-func (f *Fetcher) unpack(ctx context.Context, box *os.Root, name string, file *os.File, owner sandbox.Owner) error {
+func (f *Fetcher) unpack(ctx context.Context, box *os.Root, name string, file *os.File, owner sandbox.Owner) (err error) {
+	select {
+	case f.unpacking <- struct{}{}:
+		defer func() { <-f.unpacking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	info, err := file.Stat()
 	if err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	x := &extraction{
 		ctx: ctx, box: box, owner: owner, opts: f.opts, dir: filepath.Dir(name),
 		limit: min(f.opts.MaxBytes, max(smallBytes, info.Size()*f.opts.MaxRatio)),
 	}
+	// The decoders are others' work and their input is anybody's: a panic in one is a
+	// fault of this archive, not the end of everything that runs here.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("unpack %s: the decoder gave up: %v", shown(name), p)
+		}
+	}()
 	if err := archiveKind(name).unpack(x, name, file); err != nil {
-		return fmt.Errorf("unpack %s: %w", name, err)
+		return fmt.Errorf("unpack %s: %w", shown(name), err)
 	}
 	return nil
 }
 
-// extraction unpacks one archive into dir of box and keeps count.
-type extraction struct {
-	ctx     context.Context
-	box     *os.Root
-	owner   sandbox.Owner
-	opts    Options
-	dir     string
-	limit   int64 // of bytes
-	entries int
-	bytes   int64
-}
-
 // single unpacks one compressed file, to its name without the suffix.
-func single(inflate func(io.Reader) (io.Reader, error)) func(*extraction, string, *os.File) error {
+func single(inflate inflater) func(*extraction, string, *os.File) error {
 	return func(x *extraction, name string, file *os.File) error {
 		r, err := inflate(file)
 		if err != nil {
 			return err
 		}
-		if c, ok := r.(io.Closer); ok {
-			defer c.Close()
-		}
-		return x.file(strings.TrimSuffix(name, filepath.Ext(name)), r, 0o644)
+		defer r.Close()
+		return bare(x.file(strings.TrimSuffix(name, filepath.Ext(name)), x.meter(r), 0o644))
 	}
-}
-
-// entry counts an entry and returns where it goes; "" is the directory itself.
-func (x *extraction) entry(name string) (string, error) {
-	if err := x.ctx.Err(); err != nil {
-		return "", err
-	}
-	if x.entries++; x.entries > x.opts.MaxEntries {
-		return "", fmt.Errorf("archive has more than %d entries", x.opts.MaxEntries)
-	}
-	clean := filepath.Clean(name)
-	if clean == "." {
-		return "", nil
-	}
-	if !filepath.IsLocal(name) {
-		return "", fmt.Errorf("entry %q leads out of the sandbox", name)
-	}
-	return filepath.Join(x.dir, clean), nil
-}
-
-func (x *extraction) file(name string, r io.Reader, mode os.FileMode) error {
-	if err := x.clear(name); err != nil {
-		return err
-	}
-	// The bits that change the user of a program are not taken over.
-	mode &= 0o777
-	out, err := x.box.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o200)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	n, err := io.Copy(out, io.LimitReader(r, x.limit-x.bytes+1))
-	if err != nil {
-		return err
-	}
-	if x.bytes += n; x.bytes > x.limit {
-		return fmt.Errorf("archive unpacks to more than %d bytes", x.limit)
-	}
-	if err := out.Chmod(mode); err != nil {
-		return err
-	}
-	if err := x.owner.Give(x.box, name); err != nil {
-		return err
-	}
-	return out.Close()
-}
-
-// clear makes way for an entry: its directory exists and its name is free.
-func (x *extraction) clear(name string) error {
-	if dir := filepath.Dir(name); dir != "." {
-		if err := mkdirs(x.box, dir, x.owner); err != nil {
-			return err
-		}
-	}
-	if err := x.box.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// symlink makes a link if it stays inside the directory that is unpacked into.
-func (x *extraction) symlink(name, target string) error {
-	rel, err := filepath.Rel(x.dir, name)
-	if err != nil {
-		return err
-	}
-	if path.IsAbs(target) || !filepath.IsLocal(filepath.Join(filepath.Dir(rel), target)) {
-		return fmt.Errorf("entry %q links to %q, out of the sandbox", rel, target)
-	}
-	if err := x.clear(name); err != nil {
-		return err
-	}
-	if err := x.box.Symlink(target, name); err != nil {
-		return err
-	}
-	return x.owner.Give(x.box, name)
-}
-
-func (x *extraction) hardlink(name, target string) error {
-	if !filepath.IsLocal(target) {
-		return fmt.Errorf("entry %q links to %q, out of the sandbox", name, target)
-	}
-	if err := x.clear(name); err != nil {
-		return err
-	}
-	return x.box.Link(filepath.Join(x.dir, target), name)
 }

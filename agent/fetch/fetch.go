@@ -20,6 +20,9 @@ type Fetcher struct {
 	opts  Options
 	web   *web
 	cache *cache // nil: off
+	// unpacking bounds how many archives are unpacked at a time, and with that the
+	// memory of their decoders. Who finds it full waits for as long as its task does.
+	unpacking chan struct{}
 
 	succeeded, failed atomic.Int64
 }
@@ -33,7 +36,7 @@ type Metrics struct {
 // New returns a Fetcher. It touches no disk before the first Fetch.
 func New(opts Options) *Fetcher {
 	opts.EnsureDefaults()
-	f := &Fetcher{opts: opts, web: newWeb(opts)}
+	f := &Fetcher{opts: opts, web: newWeb(opts), unpacking: make(chan struct{}, maxUnpacking)}
 	if opts.CacheDir != "" {
 		f.cache = newCache(opts.CacheDir, opts.CacheBytes)
 	}
@@ -69,17 +72,18 @@ func (f *Fetcher) all(ctx context.Context, box *os.Root, uris []*mesos.CommandIn
 	for i, uri := range uris {
 		it, err := f.opts.parse(uri)
 		if err != nil {
-			return fmt.Errorf("fetch %q: %w", uri.GetValue(), err)
+			return fmt.Errorf("fetch %s: %w", shown(uri.GetValue()), err)
 		}
 		if first, ok := taken[it.name]; ok {
-			return fmt.Errorf("fetch %q: it would become %q, as %q does; give one of them an output_file", uri.GetValue(), it.name, first)
+			return fmt.Errorf("fetch %s: it would become %s, as %s does; give one of them an output_file",
+				shown(uri.GetValue()), shown(it.name), shown(first))
 		}
 		taken[it.name] = uri.GetValue()
 		items[i] = it
 	}
 	for i := range items {
 		if err := f.one(ctx, box, &items[i], owner); err != nil {
-			return fmt.Errorf("fetch %q: %w", uris[i].GetValue(), err)
+			return fmt.Errorf("fetch %s: %w", shown(uris[i].GetValue()), err)
 		}
 	}
 	return nil
@@ -87,7 +91,7 @@ func (f *Fetcher) all(ctx context.Context, box *os.Root, uris []*mesos.CommandIn
 
 func (f *Fetcher) one(ctx context.Context, box *os.Root, it *item, owner sandbox.Owner) error {
 	if dir := filepath.Dir(it.name); dir != "." {
-		if err := mkdirs(box, dir, owner); err != nil {
+		if _, err := mkdirs(box, dir, owner); err != nil {
 			return err
 		}
 	}
@@ -102,17 +106,14 @@ func (f *Fetcher) one(ctx context.Context, box *os.Root, it *item, owner sandbox
 		return err
 	}
 	defer src.Close()
-	if err := f.save(box, it, src, owner); err != nil {
-		return err
-	}
-	if !it.unpacked() {
-		return nil
-	}
-	file, err := box.Open(it.name)
+	file, err := f.save(box, it, src, owner)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	if !it.unpacked() {
+		return file.Close()
+	}
 	return f.unpack(ctx, box, it.name, file, owner)
 }
 
@@ -132,10 +133,11 @@ func (f *Fetcher) fromCache(ctx context.Context, box *os.Root, it *item, owner s
 	}
 	defer file.Close()
 	if it.kept() {
-		if err := f.save(box, it, file, owner); err != nil {
+		copied, err := f.save(box, it, file, owner)
+		if err != nil {
 			return err
 		}
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
+		if err := copied.Close(); err != nil {
 			return err
 		}
 	}
@@ -145,31 +147,30 @@ func (f *Fetcher) fromCache(ctx context.Context, box *os.Root, it *item, owner s
 	return f.unpack(ctx, box, it.name, file.File, owner)
 }
 
-// save writes src to a new file.
-func (f *Fetcher) save(box *os.Root, it *item, src io.Reader, owner sandbox.Owner) error {
+// save writes src to a new file and returns it open: what has that name afterwards may
+// be something else, if another container shares the sandbox.
+func (f *Fetcher) save(box *os.Root, it *item, src io.Reader, owner sandbox.Owner) (*os.File, error) {
 	// A file of that name is replaced and not written through: it may be a link.
 	if err := box.Remove(it.name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return nil, err
 	}
 	mode := os.FileMode(0o644)
 	if it.executable {
 		mode = 0o755
 	}
-	out, err := box.OpenFile(it.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	out, err := box.OpenFile(it.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer out.Close()
-	if err := f.copy(out, it, src); err != nil {
-		return err
+	err = f.copy(out, it, src)
+	if err == nil {
+		err = errors.Join(out.Chmod(mode), owner.GiveFile(out))
 	}
-	if err := out.Chmod(mode); err != nil {
-		return err
+	if err != nil {
+		out.Close()
+		return nil, err
 	}
-	if err := owner.Give(box, it.name); err != nil {
-		return err
-	}
-	return out.Close()
+	return out, nil
 }
 
 // copy copies within the limit and compares the checksum.
@@ -195,21 +196,22 @@ func (f *Fetcher) bounded(dst io.Writer, src io.Reader) (int64, error) {
 	return n, err
 }
 
-// mkdirs makes dir and its parents for owner.
-func mkdirs(box *os.Root, dir string, owner sandbox.Owner) error {
-	made := ""
+// mkdirs makes dir and its parents for owner, and tells how many were not there.
+func mkdirs(box *os.Root, dir string, owner sandbox.Owner) (made int, err error) {
+	at := ""
 	for part := range strings.SplitSeq(filepath.ToSlash(dir), "/") {
-		made = path.Join(made, part)
-		err := box.Mkdir(made, 0o755)
+		at = path.Join(at, part)
+		err := box.Mkdir(at, 0o755)
 		if errors.Is(err, os.ErrExist) {
 			continue
 		}
 		if err == nil {
-			err = owner.Give(box, made)
+			made++
+			err = owner.Give(box, at)
 		}
 		if err != nil {
-			return err
+			return made, err
 		}
 	}
-	return nil
+	return made, nil
 }

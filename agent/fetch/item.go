@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -47,8 +48,8 @@ func (o *Options) parse(uri *mesos.CommandInfo_URI) (item, error) {
 			return item{}, errors.New("URI names no file")
 		}
 	}
-	if !filepath.IsLocal(it.name) || it.name == "." {
-		return item{}, fmt.Errorf("output file is %q, want a relative path inside the sandbox", it.name)
+	if err := checkName(it.name); err != nil || it.name == "." {
+		return item{}, fmt.Errorf("output file is %s, want a relative path inside the sandbox: %w", shown(it.name), cmp.Or(err, errNoName))
 	}
 	it.name = filepath.Clean(it.name)
 	return it, nil

@@ -61,3 +61,11 @@ func (o Owner) Give(root *os.Root, name string) error {
 	}
 	return root.Lchown(name, int(o.UID), int(o.GID))
 }
+
+// GiveFile makes an open file belong to o.
+func (o Owner) GiveFile(f *os.File) error {
+	if !o.Other {
+		return nil
+	}
+	return f.Chown(int(o.UID), int(o.GID))
+}
