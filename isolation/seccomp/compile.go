@@ -56,7 +56,10 @@ type span struct {
 	code  filter
 }
 
-// byNumber finds the verdict on the number of a call that was loaded, by halving.
+// byNumber finds the verdict on the number of a call that was loaded, by halving. Calls
+// newer than all that the profile names are no calls at all if it refuses what
+// it does not name: libraries try the new way first, and only that answer makes them
+// take the old one. A profile without clone3 would otherwise allow no threads.
 func (p *Profile) byNumber(numbers map[string]uint32, bounding uint64) filter {
 	verdicts := map[uint32]filter{}
 	final := map[uint32]bool{}
@@ -99,6 +102,10 @@ func (p *Profile) byNumber(numbers map[string]uint32, bounding uint64) filter {
 		}
 		add(nr, code)
 		next = nr + 1
+	}
+	if len(called) > 0 && p.refuses {
+		fallback = nil
+		fallback.ret(deny(unix.ENOSYS))
 	}
 	add(next, fallback)
 	return halve(spans)

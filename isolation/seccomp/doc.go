@@ -13,7 +13,9 @@
 //
 // The first rule of a profile that names a call and whose arguments match decides;
 // the comparisons of one rule must all match. A rule without arguments therefore ends
-// the list for its calls. If none matches, defaultAction is taken. Rules for other
+// the list for its calls. If none matches, defaultAction is taken. A call with a
+// higher number than all that the profile names is answered by ENOSYS if defaultAction
+// is SCMP_ACT_ERRNO without a number. Rules for other
 // architectures, and for capabilities that the container's bounding set lacks (includes)
 // or has (excludes), are left out. A name that the architecture does not have
 // is left out too: profiles are written for many.

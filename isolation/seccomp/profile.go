@@ -12,6 +12,8 @@ import (
 // Profile is what a file says, as far as it is about this machine.
 type Profile struct {
 	fallback uint32
+	// refuses: fallback is an error that nobody has chosen.
+	refuses bool
 	rules    []rule
 	// compat are the further architectures whose calls are looked at.
 	ia32, x32 bool
@@ -104,6 +106,7 @@ func (p *Profile) read(document node) error {
 	if p.fallback, err = parseAction(*action, errno); err != nil {
 		return err
 	}
+	p.refuses = p.fallback == deny(unix.EPERM) && errno == nil
 	if syscalls == nil {
 		return document.fault("got no syscalls")
 	}

@@ -114,8 +114,12 @@ func TestFiltersDoWhatProfilesSay(t *testing.T) {
 				strings.Join(list, ","), verbs[rng.IntN(len(verbs))], strings.Join(args, ","), conditions))
 		}
 		archs := []string{`[]`, `["SCMP_ARCH_X86"]`, `["SCMP_ARCH_X32"]`}[rng.IntN(3)]
-		text := fmt.Sprintf(`{"defaultAction":"SCMP_ACT_%s","archMap":[{"architecture":%q,"subArchitectures":%s}],"syscalls":[%s]}`,
-			verbs[rng.IntN(len(verbs))], archToken, archs, strings.Join(rules, ",\n"))
+		fallback := verbs[rng.IntN(len(verbs))] + `"`
+		if fallback == `ERRNO"` {
+			fallback += `,"defaultErrnoRet":1`
+		}
+		text := fmt.Sprintf(`{"defaultAction":"SCMP_ACT_%s,"archMap":[{"architecture":%q,"subArchitectures":%s}],"syscalls":[%s]}`,
+			fallback, archToken, archs, strings.Join(rules, ",\n"))
 		p, err := Parse("test", []byte(text))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)
@@ -148,8 +152,24 @@ func TestFiltersDoWhatProfilesSay(t *testing.T) {
 				}
 			}
 		}
-		if got := run(t, f, auditArch, 4000, [6]uint64{}); got != p.fallback {
-			t.Fatalf("a call that does not exist: got %#x, want the default %#x", got, p.fallback)
+	}
+}
+
+// What is newer than a profile does not exist, or threads would be refused by one that
+// was written before clone3.
+func TestCallsNewerThanTheProfile(t *testing.T) {
+	const enosys, eperm = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS), unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+	for action, want := range map[string]uint32{`"SCMP_ACT_ERRNO"`: enosys, `"SCMP_ACT_ERRNO","defaultErrnoRet":13`: unix.SECCOMP_RET_ERRNO | 13,
+		`"SCMP_ACT_ALLOW"`: unix.SECCOMP_RET_ALLOW, `"SCMP_ACT_KILL"`: unix.SECCOMP_RET_KILL_THREAD} {
+		p, err := Parse("test", []byte(`{"defaultAction":`+action+`,"syscalls":[{"names":["read","statx"],"action":"SCMP_ACT_ALLOW"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, p.Filter(0), auditArch, native["clone3"], [6]uint64{}); got != want {
+			t.Errorf("%s: clone3 gets %#x, want %#x", action, got, want)
+		}
+		if got := run(t, p.Filter(0), auditArch, native["mount"], [6]uint64{}); want == enosys && got != eperm {
+			t.Errorf("%s: mount gets %#x, want %#x", action, got, eperm)
 		}
 	}
 }
