@@ -201,19 +201,11 @@ func (h *Host) List() ([]string, error) { return h.tree.List() }
 // With Namespaces.PID the process has a sibling, the init of its namespace, which
 // lives as long as g.
 func (h *Host) Start(g *Group, s Spec) (*Process, error) {
-	v2, tasks, err := g.Enter()
+	groups, leave, err := enter(g)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if v2 != nil {
-			v2.Close()
-		}
-		for _, f := range tasks {
-			f.Close()
-		}
-	}()
-	groups := launch.Groups{V2: v2, V1Tasks: tasks}
+	defer leave()
 	h.step("start init")
 	finish, err := startInit(&s, groups)
 	if err != nil {
@@ -224,6 +216,37 @@ func (h *Host) Start(g *Group, s Spec) (*Process, error) {
 	finish(err == nil)
 	h.step("note " + s.Path)
 	return p, err
+}
+
+// Hold starts a process in g that keeps the namespaces and mounts of s for processes of
+// other groups to join (InSpace), as long as g lives.
+func (h *Host) Hold(g *Group, s *Spec) error {
+	groups, leave, err := enter(g)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	h.step("start holder")
+	// Its end is waited for until then, by the watch that every process has.
+	_, err = launch.StartHolder(s, groups)
+	h.step("note holder")
+	return err
+}
+
+// enter opens what a process joins that is born into g.
+func enter(g *Group) (groups launch.Groups, leave func(), err error) {
+	v2, tasks, err := g.Enter()
+	if err != nil {
+		return groups, nil, err
+	}
+	return launch.Groups{V2: v2, V1Tasks: tasks}, func() {
+		if v2 != nil {
+			v2.Close()
+		}
+		for _, f := range tasks {
+			f.Close()
+		}
+	}, nil
 }
 
 // Adopt returns a handle to a process that an earlier agent started in group id.

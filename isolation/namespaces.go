@@ -10,9 +10,9 @@ import (
 	"github.com/caprock/caprock/isolation/launch"
 )
 
-// InSpace makes s start in the namespaces of a process, as far as they are not ours:
-// what runs beside a task sees what the task sees. The caller calls done after the
-// start.
+// InSpace makes s start in the namespaces of a process, as far as they are not ours and
+// s has none of its own: what runs beside a task sees what the task sees. Mounts of its
+// own are a copy. The caller calls done after the start.
 func InSpace(pid int, s *Spec) (done func(), err error) {
 	var opened []*os.File
 	done = func() {
@@ -25,8 +25,12 @@ func InSpace(pid int, s *Spec) (done func(), err error) {
 			done()
 		}
 	}()
+	own := map[string]bool{"pid": s.Namespaces.PID, "ipc": s.Namespaces.IPC, "uts": s.Namespaces.UTS, "net": s.Namespaces.Net, "cgroup": s.Namespaces.Cgroup}
 	// The mounts come last: what is opened by path before is found where it was.
 	for _, kind := range []string{"pid", "ipc", "uts", "net", "cgroup", "mnt"} {
+		if own[kind] {
+			continue
+		}
 		f, err := os.Open(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
 		if err != nil {
 			return nil, fmt.Errorf("isolation: namespaces of process %d: %w", pid, err)

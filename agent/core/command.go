@@ -240,6 +240,8 @@ type Nest struct {
 	Latest    string
 	User      string
 	Volumes   []Volume
+	// Container is what is wanted of the container; nil for nothing.
+	Container *mesos.ContainerInfo
 	// Limits that all in the container share. They change with the next Nest.
 	Limits Limits
 }

@@ -281,7 +281,7 @@ func (c *Core) nest(ct *container) error {
 	}
 	c.emit(Nest{
 		ID: ct.id(), Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(), Volumes: volumes,
-		Limits: c.limits(ct),
+		Container: ct.rec.Executor.Container, Limits: c.limits(ct),
 	})
 	return nil
 }

@@ -63,6 +63,11 @@ func (k *cgroupKernel) toLimits(l core.Limits) isolation.Limits {
 }
 
 func (k *cgroupKernel) Start(id string, limits core.Limits, prog Program) (*isolation.Process, error) {
+	done, err := k.share(&prog)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	g, err := k.host.Create(id, k.toLimits(limits))
 	if err != nil {
 		return nil, err

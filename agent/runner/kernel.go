@@ -15,9 +15,10 @@ type Kernel interface {
 	// Start makes container id and a process in it. After an error nothing is
 	// left.
 	Start(id string, limits core.Limits, p Program) (*isolation.Process, error)
-	// Hold makes container id without a process, or changes the limits of one that is
-	// there, for StartBelow.
-	Hold(id string, limits core.Limits) error
+	// Hold makes container id without a process of anybody's, or changes the limits of
+	// one that is there, for StartBelow and for what names it as Above. It has the
+	// namespaces and mounts of p, for those that share them.
+	Hold(id string, limits core.Limits, p Program) error
 	// StartBelow makes container id, "parent/name", inside of the container parent,
 	// whose limits it shares, and a process in it.
 	StartBelow(id string, p Program) (*isolation.Process, error)
@@ -59,8 +60,9 @@ type Program struct {
 	// Container is nil for no wishes. Its volumes are among the mounts of Spec
 	// already.
 	Container *mesos.ContainerInfo
-	// Nested says that the container belongs to a pod.
-	Nested bool
+	// Above is the container that this one is nested in, "" for none. What it has no
+	// namespace of its own for, it shares with that.
+	Above string
 	// Beside says that the process sees what those see that are in the container
 	// above its own, as a session does.
 	Beside bool

@@ -48,6 +48,12 @@ func (r *Runner) launch(l core.Launch) {
 // start does everything up to a running process. What touches disk and kernel
 // waits its turn; fetching, which waits for others, does not.
 func (r *Runner) start(ctx context.Context, l core.Launch) (*isolation.Process, error) {
+	r.mu.Lock()
+	failed := r.failedPods[above(l)]
+	r.mu.Unlock()
+	if failed != nil {
+		return nil, fmt.Errorf("container of the task group: %w", failed)
+	}
 	owner, err := sandbox.LookupOwner(l.User)
 	if err != nil {
 		return nil, err
@@ -133,9 +139,18 @@ func (r *Runner) startIn(box *os.Root, l core.Launch, owner sandbox.Owner) (*iso
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.run(l, Program{Spec: spec, Container: l.Container, Nested: l.Pod != "", Beside: l.IO != nil && l.IO.Session}, missing)
+	p, err := r.run(l, Program{Spec: spec, Container: l.Container, Above: above(l), Beside: l.IO != nil && l.IO.Session}, missing)
 	connected(err)
 	return p, err
+}
+
+// above is the container that l is nested in, as the kernel's side knows it.
+func above(l core.Launch) string {
+	i := strings.LastIndexAny(l.ID, "/.")
+	if l.Pod == "" || i < 0 {
+		return ""
+	}
+	return l.ID[:i]
 }
 
 // run starts p. If there is no such program, because of missing or as the kernel

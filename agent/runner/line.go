@@ -92,6 +92,11 @@ func (r *Runner) begin(l core.Launch, p Program) (*isolation.Process, error) {
 
 func (k *cgroupKernel) StartBelow(id string, p Program) (*isolation.Process, error) {
 	i := strings.LastIndexByte(id, '/')
+	done, err := k.share(&p)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if p.Beside {
 		// Before the new group is there, which would be among those asked.
 		above, err := k.group(id[:i])

@@ -9,6 +9,7 @@ import (
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/agent/volume"
+	"github.com/caprock/caprock/isolation"
 )
 
 // A pod is the container of a DEFAULT executor: it has no process of its own, but
@@ -16,7 +17,14 @@ import (
 
 // nest makes the sandbox and the container of a pod, or brings the limits of one
 // that is there up to date.
-func (r *Runner) nest(n core.Nest) error {
+func (r *Runner) nest(n core.Nest) (err error) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if delete(r.failedPods, n.ID); err != nil {
+			r.failedPods[n.ID] = err
+		}
+	}()
 	owner, err := sandbox.LookupOwner(n.User)
 	if err != nil {
 		return err
@@ -33,7 +41,7 @@ func (r *Runner) nest(n core.Nest) error {
 		return err
 	}
 	r.setLimits(n.ID, n.Limits)
-	if err := r.opts.Kernel.Hold(n.ID, n.Limits); err != nil {
+	if err := r.opts.Kernel.Hold(n.ID, n.Limits, Program{Container: n.Container}); err != nil {
 		return err
 	}
 	r.watchPod(n.ID)
@@ -69,6 +77,7 @@ func (r *Runner) forget(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.limits, id)
+	delete(r.failedPods, id)
 	if gone := r.pods[id]; gone != nil {
 		close(gone)
 		delete(r.pods, id)
@@ -106,22 +115,71 @@ func limitsOf(id string) string {
 	return top
 }
 
-func (k *cgroupKernel) Hold(id string, limits core.Limits) error {
+func (k *cgroupKernel) Hold(id string, limits core.Limits, p Program) error {
 	g, err := k.host.Create(id, k.toLimits(limits))
 	switch {
 	case err == nil:
 		k.mu.Lock()
-		defer k.mu.Unlock()
 		k.groups[id] = g
-		return nil
+		k.mu.Unlock()
 	case !errors.Is(err, fs.ErrExist):
 		return err
+	default:
+		if g, err = k.group(id); err != nil {
+			return err
+		}
+		if err := g.Update(k.toLimits(limits)); err != nil && !errors.Is(err, syscall.EBUSY) {
+			return err
+		}
 	}
-	if err := k.Resize(id, limits); err != nil && !errors.Is(err, syscall.EBUSY) {
+	n := p.Namespaces
+	if !n.PID && !n.IPC && !n.UTS {
+		return nil
+	}
+	// One is there if the pod is not new.
+	pids, err := g.OwnPids()
+	if err != nil || len(pids) > 0 {
 		return err
+	}
+	return k.host.Hold(g, &p.Spec)
+}
+
+// Hold makes nothing: there is nothing to hold processes by.
+func (k *posixKernel) Hold(_ string, _ core.Limits, p Program) error {
+	if n := p.Namespaces; n.PID || n.IPC || n.UTS {
+		return errors.New("the task group asks for namespaces of its own, which needs an agent that uses cgroups")
 	}
 	return nil
 }
 
-// Hold does nothing: there is nothing to hold processes by.
-func (k *posixKernel) Hold(string, core.Limits) error { return nil }
+// Hold gives a pod the namespaces that its executor's container asks for.
+func (c *confined) Hold(id string, limits core.Limits, p Program) error {
+	if err := c.separate(&p); err != nil {
+		return err
+	}
+	return c.Kernel.Hold(id, limits, p)
+}
+
+// share has spec start in the namespaces of the container above, where it has none of its
+// own: those of the process that was started there, or that holds them.
+func (k *cgroupKernel) share(p *Program) (done func(), err error) {
+	if p.Above == "" || p.Beside {
+		return func() {}, nil
+	}
+	g, err := k.group(p.Above)
+	if err != nil {
+		return nil, err
+	}
+	pids, err := g.OwnPids()
+	if err != nil {
+		return nil, err
+	}
+	pid, _ := eldest(pids)
+	if pid == 0 && len(pids) > 0 {
+		pid = pids[0]
+	}
+	if pid == 0 {
+		return func() {}, nil
+	}
+	return isolation.InSpace(pid, &p.Spec)
+}

@@ -27,6 +27,13 @@ func (k *posixKernel) Start(id string, _ core.Limits, prog Program) (*isolation.
 	if prog.Namespaces.PID {
 		return nil, errors.New("the container asks for a pid namespace, which needs an agent that uses cgroups")
 	}
+	if above := k.get(prog.Above); above != nil && !prog.Beside {
+		done, err := isolation.InSpace(above.Pid(), &prog.Spec)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
 	p, err := launch.Start(&prog.Spec, launch.Groups{})
 	if err != nil {
 		return nil, err

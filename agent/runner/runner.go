@@ -49,7 +49,9 @@ type Runner struct {
 	launching map[string]context.CancelFunc // guarded by mu
 	pods      map[string]chan struct{}      // guarded by mu; closed when the pod is destroyed
 	limits    map[string]core.Limits        // guarded by mu; what was asked for last
-	stopped   bool                          // guarded by mu
+	// failedPods says why containers of pods could not be made.
+	failedPods map[string]error // guarded by mu
+	stopped    bool             // guarded by mu
 	// stop is closed by Stop.
 	stop chan struct{}
 }
@@ -65,14 +67,15 @@ const (
 // New returns a Runner.
 func New(opts Options) *Runner {
 	return &Runner{
-		opts:      opts,
-		starts:    make(chan struct{}, maxStarts),
-		kills:     make(chan struct{}, maxKills),
-		removals:  make(chan struct{}, maxRemovals),
-		launching: map[string]context.CancelFunc{},
-		pods:      map[string]chan struct{}{},
-		limits:    map[string]core.Limits{},
-		stop:      make(chan struct{}),
+		opts:       opts,
+		starts:     make(chan struct{}, maxStarts),
+		kills:      make(chan struct{}, maxKills),
+		removals:   make(chan struct{}, maxRemovals),
+		launching:  map[string]context.CancelFunc{},
+		pods:       map[string]chan struct{}{},
+		limits:     map[string]core.Limits{},
+		failedPods: map[string]error{},
+		stop:       make(chan struct{}),
 	}
 }
 

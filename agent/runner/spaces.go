@@ -72,7 +72,8 @@ func (c *confined) separate(p *Program) error {
 }
 
 // separateIPC follows ipc_mode. Where it is not set, a container has a namespace of
-// its own if all have, but the agent's /dev/shm, as in Mesos.
+// its own if all have, but the agent's /dev/shm, and a nested one that of the container
+// above, as in Mesos.
 func (c *confined) separateIPC(p *Program, linux *mesos.LinuxInfo) error {
 	mode := linux.GetIpcMode()
 	private := linux != nil && linux.IpcMode != nil && mode == mesos.LinuxInfo_PRIVATE
@@ -95,20 +96,21 @@ func (c *confined) separateIPC(p *Program, linux *mesos.LinuxInfo) error {
 	case linux != nil && linux.IpcMode != nil && mode == mesos.LinuxInfo_UNKNOWN:
 		return errors.New("ipc_mode: got UNKNOWN, want PRIVATE or SHARE_PARENT")
 	case linux != nil && linux.IpcMode != nil:
-		if c.spaces.KeepIPC && !p.Nested {
+		if c.spaces.KeepIPC && p.Above == "" {
 			return errors.New("ipc_mode: this agent does not share its IPC namespace")
 		}
 	case c.reach.ipc == everyone:
-		p.Namespaces.IPC = true
+		p.Namespaces.IPC = p.Above == ""
 	}
 	return nil
 }
 
-// separatePIDs follows share_pid_namespace.
+// separatePIDs follows share_pid_namespace: a nested container shares that of the one
+// above.
 func (c *confined) separatePIDs(p *Program, linux *mesos.LinuxInfo) error {
 	asks := linux != nil && linux.SharePidNamespace != nil
 	own := c.reach.pids == everyone && !linux.GetSharePidNamespace() || c.reach.pids == whoAsks && asks && !linux.GetSharePidNamespace()
-	if linux.GetSharePidNamespace() && c.spaces.KeepPIDs && !p.Nested && c.reach.pids != nobody {
+	if linux.GetSharePidNamespace() && c.spaces.KeepPIDs && p.Above == "" && c.reach.pids != nobody {
 		return errors.New("share_pid_namespace: this agent does not share its pid namespace")
 	}
 	if own {

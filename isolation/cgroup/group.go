@@ -233,6 +233,21 @@ func (g *Group) apply(s setting, old, l Limits) error {
 	return err
 }
 
+// OwnPids lists the processes in the group, without those below it.
+func (g *Group) OwnPids() ([]int, error) {
+	text, err := read(g.coreFile("cgroup.procs"))
+	if err != nil {
+		return nil, ignoreGone(err)
+	}
+	var pids []int
+	for _, f := range strings.Fields(text) {
+		if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
 // Pids lists the processes in the group and below it.
 func (g *Group) Pids() ([]int, error) {
 	var pids []int

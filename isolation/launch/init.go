@@ -27,8 +27,7 @@ func StartInit(g Groups) (*Process, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := Start(&Spec{Path: "caprock-init", Namespaces: Namespaces{PID: true}, Setsid: true, NoNewPrivs: true,
-		Capabilities: &Capabilities{}, reaper: program}, g)
+	p, err := Start(holder(program, &Spec{Namespaces: Namespaces{PID: true}}), g)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,6 +37,23 @@ func StartInit(g Groups) (*Process, *os.File, error) {
 		return nil, nil, fmt.Errorf("launch: namespace of init: %w", err)
 	}
 	return p, ns, nil
+}
+
+// StartHolder starts a process, inside g, that keeps the namespaces and mounts of s for
+// others to join, and is nothing else: the same program, process 1 if it is in a
+// namespace of processes of its own.
+func StartHolder(s *Spec, g Groups) (*Process, error) {
+	program, err := initProgram()
+	if err != nil {
+		return nil, err
+	}
+	return Start(holder(program, s), g)
+}
+
+// holder is a process that has the namespaces and mounts of s and sleeps.
+func holder(program *os.File, s *Spec) *Spec {
+	return &Spec{Path: "caprock-init", Namespaces: s.Namespaces, Mounts: s.Mounts, Hostname: s.Hostname, Setsid: true,
+		NoNewPrivs: true, Capabilities: &Capabilities{}, reaper: program}
 }
 
 // IsInit reports whether a process is process 1 of a namespace other than ours.

@@ -72,7 +72,7 @@ func newPlan(s *Spec, g Groups) (*plan, error) {
 	b.names = make([]string, 0, 64)
 	b.regs, b.out, b.pidFD = new([8]uintptr), &verdict{failedOp: -1}, new(int32)
 	b.clone = cloneArgs{
-		flags:      unix.CLONE_VM | unix.CLONE_VFORK | unix.CLONE_PIDFD | s.Namespaces.flags(),
+		flags:      unix.CLONE_VM | unix.CLONE_VFORK | unix.CLONE_PIDFD | s.cloned(),
 		pidFD:      uint64(uintptr(unsafe.Pointer(b.pidFD))),
 		exitSignal: uint64(unix.SIGCHLD),
 	}
@@ -86,6 +86,9 @@ func newPlan(s *Spec, g Groups) (*plan, error) {
 	b.joinPID = s.JoinPID
 	for _, f := range s.Join {
 		b.add("join namespace "+f.Name(), op{nr: unix.SYS_SETNS, a: [6]uintptr{f.Fd()}})
+	}
+	if s.Namespaces.Mount && len(s.Join) > 0 {
+		b.add("copy mounts", op{nr: unix.SYS_UNSHARE, a: [6]uintptr{unix.CLONE_NEWNS}})
 	}
 	b.addSession(s)
 	b.addMounts(s)

@@ -57,7 +57,7 @@ type Spec struct {
 	// Namespaces to create for the process.
 	Namespaces Namespaces
 	// Join lists namespace files (/proc/PID/ns/net, …) to enter first, those of
-	// processes excepted.
+	// processes excepted. With Namespaces.Mount the mounts are a copy of those joined.
 	Join []*os.File
 	// JoinPID is a namespace file of processes in which the process is born.
 	JoinPID *os.File
@@ -118,6 +118,13 @@ func (n Namespaces) flags() uint64 {
 		}
 	}
 	return f
+}
+
+// cloned are the clone flags of s. Mounts of its own are a copy of those that it joins.
+func (s *Spec) cloned() uint64 {
+	n := s.Namespaces
+	n.Mount = n.Mount && len(s.Join) == 0
+	return n.flags()
 }
 
 // Validate returns all faults of s at once, nil if it can be launched.
