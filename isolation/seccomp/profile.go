@@ -14,7 +14,7 @@ type Profile struct {
 	fallback uint32
 	// refuses: fallback is an error that nobody has chosen.
 	refuses bool
-	rules    []rule
+	rules   []rule
 	// compat are the further architectures whose calls are looked at.
 	ia32, x32 bool
 	// Unknown are names of calls that no architecture of this machine has.
