@@ -29,6 +29,7 @@ import (
 	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpc"
 	"github.com/caprock/caprock/wire/httpd"
+	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
 )
 
@@ -167,7 +168,7 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 		return nil, err
 	}
 	l := newLoop(a, core.New(copts), ip, port)
-	if err := l.open(meta); err != nil {
+	if err := l.open(meta, copts.Resources); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -187,9 +188,12 @@ func inherited() []string {
 }
 
 // open opens disk and kernel and recovers what an earlier agent left.
-func (l *loop) open(meta string) (err error) {
+func (l *loop) open(meta string, resources []*mesos.Resource) (err error) {
 	o := &l.agent.opts
 	if l.tree, err = sandbox.Open(o.WorkDir); err != nil {
+		return err
+	}
+	if err := l.openProjects(resources); err != nil {
 		return err
 	}
 	pins := o.BPFPinDir
@@ -209,11 +213,15 @@ func (l *loop) open(meta string) (err error) {
 	l.logs = &logs.Keeper{Open: l.tree.OpenRoot, Logger: o.Logger}
 	fetcher := fetch.New(o.fetchOptions(l.port))
 	l.lines = attach.New(attach.Options{Clock: o.Clock, Logger: o.Logger})
-	l.runner = runner.New(runner.Options{
+	ropts := runner.Options{
 		HostPathParents: o.HostPathParents,
 		Kernel:          l.kernel, Tree: l.tree, Lines: l.lines, Fetcher: fetcher,
 		Report: func(c core.Command) { _ = l.submit(c) }, Logger: o.Logger,
-	})
+	}
+	if l.projects != nil {
+		ropts.Quotas = l.projects
+	}
+	l.runner = runner.New(ropts)
 	l.checker = check.New(check.Options{
 		Join: l.runner.Join, Report: func(c core.Command) { _ = l.submit(c) }, Logger: o.Logger,
 	})
@@ -262,6 +270,11 @@ func (l *loop) recover(dir string) error {
 	}
 	if err := l.core.Recover(l.now(), l.runner.Facts(refs)); err != nil {
 		return fmt.Errorf("recover the agent's state: %w", err)
+	}
+	if l.projects != nil {
+		if err := l.projects.Recover(l.core.Disks()); err != nil {
+			return fmt.Errorf("recover project ids: %w", err)
+		}
 	}
 	l.awaiting.Store(l.core.Recovering())
 	if len(refs) > 0 {

@@ -36,7 +36,12 @@ func startNode(t *testing.T, alloc *allocator, opts func(*agent.Options)) *node 
 	if testing.Short() {
 		t.Skip("starts real processes")
 	}
-	n := &node{t: t, alloc: alloc, dir: t.TempDir(), opts: opts}
+	return startNodeIn(t, alloc, t.TempDir(), opts)
+}
+
+// startNodeIn is startNode with the work dir dir.
+func startNodeIn(t *testing.T, alloc *allocator, dir string, opts func(*agent.Options)) *node {
+	n := &node{t: t, alloc: alloc, dir: dir, opts: opts}
 	// The sandboxes belong to other users, who must get there.
 	for _, dir := range []string{n.dir, filepath.Dir(n.dir)} {
 		if err := os.Chmod(dir, 0o755); err != nil {

@@ -16,10 +16,6 @@ func TestDiskQuota(t *testing.T) {
 	n := startNode(t, alloc, func(o *agent.Options) {
 		o.EnforceDiskQuota, o.SandboxWatchInterval = true, 20*time.Millisecond
 	})
-	withDisk := func(task *mesos.TaskInfo, mib float64) *mesos.TaskInfo {
-		task.Resources = append(task.Resources, scalar("disk", mib))
-		return task
-	}
 	const fill = "head -c 6000000 /dev/zero >f; sleep 1000"
 	alloc.launch(framework(), withDisk(shell("small", "echo x >f; sleep 1000"), 1), shell("unbounded", fill), withDisk(shell("full", fill), 3))
 	st := alloc.await("full", mesos.TaskState_TASK_FAILED)

@@ -88,6 +88,9 @@ func (l *loop) sweep(ctx context.Context) {
 				return
 			}
 		}
+		if l.projects != nil {
+			l.projects.Reclaim()
+		}
 	}
 }
 
@@ -108,6 +111,12 @@ func diskUsed(dir string) (float64, error) {
 // internals gives the metrics that the API cannot find in the core.
 func (l *loop) internals(add func(name string, value float64)) {
 	l.garbage.put(add)
+	var total, free uint64
+	if l.projects != nil {
+		total, free = l.projects.Count()
+	}
+	add("containerizer/mesos/disk/project_ids_total", float64(total))
+	add("containerizer/mesos/disk/project_ids_free", float64(free))
 	rotated := l.logs.Metrics()
 	// Ours: files that were kept within their size, and attempts that failed.
 	add("containerizer/logs/rotated", float64(rotated.Rotated))

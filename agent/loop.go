@@ -54,7 +54,8 @@ type loop struct {
 	containers *api.Containers
 	server     *httpd.Server
 	client     *httpc.Client
-	disk       *disk.Watcher // nil if nobody asks for it
+	disk       *disk.Watcher  // nil if nobody asks for it
+	projects   *disk.Projects // nil without disk/xfs
 
 	commands chan core.Command
 	reads    chan func(*core.Core)
@@ -274,6 +275,9 @@ func (l *loop) close() {
 	}
 	if l.client != nil {
 		l.client.Close()
+	}
+	if l.projects != nil {
+		l.projects.Close()
 	}
 }
 

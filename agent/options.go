@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/disk"
 	"github.com/caprock/caprock/agent/fetch"
 	"github.com/caprock/caprock/agent/logs"
 	"github.com/caprock/caprock/agent/runner"
@@ -61,8 +62,17 @@ type Options struct {
 	// SandboxWatchInterval is how often the disk space of containers is measured, if
 	// Isolation has disk/du or EnforceDiskQuota is set; default 15 s.
 	SandboxWatchInterval time.Duration
-	// EnforceDiskQuota ends containers that take more disk space than they were given.
+	// EnforceDiskQuota ends containers that take more disk space than they were given. With
+	// disk/xfs in Isolation writes fail instead, unless KillOverQuota is set.
 	EnforceDiskQuota bool
+	// ProjectRange are the ids of projects that disk/xfs uses (xfs_project_range), such
+	// as the default "[5000-10000]".
+	ProjectRange string
+	// KillOverQuota ends containers that disk/xfs finds above what they were given; they
+	// get QuotaHeadroom, default 10 MB, above it until then (xfs_kill_containers,
+	// xfs_quota_headroom).
+	KillOverQuota bool
+	QuotaHeadroom int64
 	// HostPathParents are directories below which volumes of the host may be made
 	// (host_path_volume_force_creation).
 	HostPathParents []string
@@ -182,6 +192,10 @@ func (o *Options) EnsureDefaults() {
 	o.Fetcher.EnsureDefaults()
 	defDuration(&o.RegistrationBackoff, time.Second)
 	defDuration(&o.SandboxWatchInterval, 15*time.Second)
+	def(&o.ProjectRange, "[5000-10000]")
+	if o.QuotaHeadroom == 0 {
+		o.QuotaHeadroom = 10 << 20
+	}
 	defDuration(&o.GCDelay, 7*24*time.Hour)
 	defDuration(&o.DiskWatchInterval, time.Minute)
 	defDuration(&o.LogsInterval, 10*time.Second)
@@ -253,7 +267,8 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf("host_path_volume_force_creation: got %q, want absolute paths, separated by colons", p))
 		}
 	}
-	errs = append(errs, runner.CheckIsolation(o.Isolation), o.Rights.Validate())
+	_, badRange := disk.ParseRange(o.ProjectRange)
+	errs = append(errs, runner.CheckIsolation(o.Isolation), o.Rights.Validate(), badRange)
 	if o.Recover != Reconnect && o.Recover != Cleanup {
 		errs = append(errs, fmt.Errorf("recover: got %q, want %s or %s", o.Recover, Reconnect, Cleanup))
 	}

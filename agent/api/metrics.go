@@ -54,7 +54,7 @@ func (a *server) collect() ([]metric, error) {
 // alwaysZero are what dashboards expect and nothing here can move.
 var alwaysZero = []string{
 	"slave/recovery_errors", "slave/executors_preempted", "slave/invalid_framework_messages",
-	"containerizer/mesos/container_destroy_errors", "containerizer/mesos/disk/project_ids_free", "containerizer/mesos/disk/project_ids_total",
+	"containerizer/mesos/container_destroy_errors",
 	"containerizer/mesos/filesystem/containers_new_rootfs", "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
 	"containerizer/mesos/provisioner/remove_container_errors",
 	"resource_provider_manager/subscribed", "resource_provider_manager/events/subscribe", "resource_provider_manager/events/disconnect",

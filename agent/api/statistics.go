@@ -32,7 +32,7 @@ func (a *server) measure(b *box) *measurement {
 	}
 	m := &measurement{at: a.Clock.Now(), limits: b.limits}
 	if b.parent == "" {
-		if u, ok := a.Disk(b.id); ok {
+		if u, ok := a.Disk(b.parts[0]); ok {
 			m.disk = &u
 		}
 	}

@@ -268,6 +268,8 @@ func (c *Core) launchOfAnnex(a *annex) (Launch, error) {
 	l.Container = a.rec.Container
 	if a.isNested() {
 		l.Pod = sandboxBelow(c.rootDirectory(a.id), a.id.parent())
+	} else {
+		l.Disk = c.diskBoxOf(a)
 	}
 	env := &environment{}
 	env.set("PATH", defaultPath)

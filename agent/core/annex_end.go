@@ -156,6 +156,9 @@ func (c *Core) limitAnnex(a *annex, l Limited) {
 	}
 	if a.rec.Ending == nil {
 		a.rec.Ending = memoryEnding(c.annexLimits(a), l)
+		if l.Disk != nil {
+			a.rec.Ending = diskEnding(l.Disk)
+		}
 	}
 	c.touchAnnex(a)
 	c.killNow(a.proc)

@@ -159,6 +159,8 @@ type Launch struct {
 	// Env holds "NAME=value", each name once.
 	Env    []string
 	Limits Limits
+	// Disk is nil for a container that shares that of another.
+	Disk *DiskBox
 	// Container is what is wanted of the container; nil for nothing.
 	Container *mesos.ContainerInfo
 	// Pod is the sandbox of the executor that a nested container belongs to; "" for
@@ -244,15 +246,18 @@ type Nest struct {
 	Container *mesos.ContainerInfo
 	// Limits that all in the container share. They change with the next Nest.
 	Limits Limits
+	Disk   *DiskBox
 }
 
 // CancelLaunch gives up on a Launch that has not answered; it still answers.
 type CancelLaunch struct{ ID string }
 
-// Resize changes the limits of a container.
+// Resize changes the limits of a container. If the disk space of a custom executor
+// cannot be bounded the answer is UpdateFailed.
 type Resize struct {
 	ID     string
 	Limits Limits
+	Disk   *DiskBox
 }
 
 // Signal sends a signal to every process in a container.

@@ -281,7 +281,7 @@ func (c *Core) nest(ct *container) error {
 	}
 	c.emit(Nest{
 		ID: ct.id(), Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(), Volumes: volumes,
-		Container: ct.rec.Executor.Container, Limits: c.limits(ct),
+		Container: ct.rec.Executor.Container, Limits: c.limits(ct), Disk: c.diskBox(ct),
 	})
 	return nil
 }
@@ -360,7 +360,7 @@ func (c *Core) endWithoutCommand(p *process, err error) {
 
 func (c *Core) launchOf(p *process) (Launch, error) {
 	ct := p.ct
-	l := Launch{ID: p.id, Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(), Limits: c.limits(ct)}
+	l := Launch{ID: p.id, Directory: ct.rec.GetDirectory(), Latest: latest(ct), User: ct.rec.GetUser(), Limits: c.limits(ct), Disk: c.diskBox(ct)}
 	cmd, box, held := ct.rec.Executor.Command, ct.rec.Executor.Container, ct.rec.Executor.Resources
 	if t := p.task; t != nil {
 		cmd, box, held = t.rec.Info.Command, t.rec.Info.Container, t.rec.Info.Resources
@@ -368,7 +368,7 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 			l.Pod = l.Directory
 			l.Latest = filepath.Join(l.Directory, "tasks", t.id())
 			l.Directory = filepath.Join(l.Directory, "containers", nested)
-			l.Limits, l.Shared = memberLimits(t), isBelow(p.id)
+			l.Limits, l.Disk, l.Shared = memberLimits(t), nil, isBelow(p.id)
 			if u := cmd.GetUser(); u != "" && !c.opts.KeepUser {
 				l.User = u
 			}

@@ -131,5 +131,5 @@ func (c *Core) resize(ct *container) {
 	if ct.kind() == record.Container_COMMAND || ct.over() || ct.proc != nil && !ct.proc.running() {
 		return
 	}
-	c.emit(Resize{ID: ct.id(), Limits: c.limits(ct)})
+	c.emit(Resize{ID: ct.id(), Limits: c.limits(ct), Disk: c.diskBox(ct)})
 }

@@ -18,6 +18,8 @@ type Options struct {
 	Boxes func() ([]core.DiskBox, error)
 	// Interval between the end of a round and the next.
 	Interval time.Duration
+	// Measure returns the bytes that a directory takes; nil: the function Measure.
+	Measure func(ctx context.Context, dir string) (int64, error)
 	// Exceeded is told of containers that take more than they were given, in every
 	// round until they are gone; nil if that is nothing to anybody.
 	Exceeded func(core.Limited)
@@ -48,7 +50,12 @@ type Watcher struct {
 }
 
 // New returns a Watcher.
-func New(opts Options) *Watcher { return &Watcher{opts: opts, used: map[string]Usage{}} }
+func New(opts Options) *Watcher {
+	if opts.Measure == nil {
+		opts.Measure = Measure
+	}
+	return &Watcher{opts: opts, used: map[string]Usage{}}
+}
 
 // Run measures until ctx ends.
 func (w *Watcher) Run(ctx context.Context) {
@@ -111,7 +118,7 @@ func (w *Watcher) measure(ctx context.Context, b *core.DiskBox) (Usage, bool) {
 
 // check measures one directory and tells if it is too large.
 func (w *Watcher) check(ctx context.Context, id, dir string, quota int64, enforced bool) (bytes int64, ok bool) {
-	bytes, err := Measure(ctx, dir)
+	bytes, err := w.opts.Measure(ctx, dir)
 	why := fmt.Sprintf("Disk usage (%dMB) exceeds quota (%dMB)", bytes>>20, quota>>20)
 	if errors.Is(err, ErrTooDeep) {
 		// Or else that would be the way around the quota.

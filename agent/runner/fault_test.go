@@ -90,7 +90,7 @@ func TestLessons(t *testing.T) {
 		"agent's files":   fmt.Sprintf("for f in /proc/%d/fd/*; do readlink $f; (: <$f) && echo -n open; done 2>/dev/null; :", os.Getpid()),
 		"host's kernel":   "(echo 1 >/proc/sysrq-trigger) 2>/dev/null && echo -n wrote; :",
 		"rights":          "sed -n 's/^\\(NoNewPrivs\\|Seccomp\\):\\t//p' /proc/self/status | tr '\\n' ' '",
-		"set-user-ID":     "cp /usr/bin/id . 2>/dev/null && chmod u+s id && su -s /bin/sh nobody -c './id -u' 2>/dev/null | grep -c '^0$'; :",
+		"set-user-ID":     "cp $(command -v id) . 2>/dev/null && chmod u+s id && su -s /bin/sh nobody -c './id -u' 2>/dev/null | grep -c '^0$'; :",
 	}
 	want := map[string]string{"descriptors": "0 1 2 3 ", "rights": "1 2 ", "set-user-ID": "0\n"}
 	for _, mode := range modes {

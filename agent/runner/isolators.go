@@ -30,12 +30,15 @@ var controllersOf = map[string][]string{
 const allControllers = "cgroups/all"
 
 // always are isolators that are on whether they are named or not, or that only
-// measure, which is done as far as it can be, or is not done here.
+// measure, which is done as far as it can be, or that are not this package's.
 var always = []string{"posix/cpu", "posix/mem", "posix/rlimits", "filesystem/posix", "linux/capabilities", "linux/seccomp", "linux/nnp",
-	"volume/sandbox_path", diskUsage}
+	"volume/sandbox_path", diskUsage, diskQuota}
 
-// diskUsage is carried out by agent/disk.
-const diskUsage = "disk/du"
+// diskUsage and diskQuota are carried out by agent/disk.
+const (
+	diskUsage = "disk/du"
+	diskQuota = "disk/xfs"
+)
 
 // WantsDiskUsage reports whether a list of isolators asks for disk space to be
 // measured.
@@ -44,13 +47,19 @@ func WantsDiskUsage(list string) bool {
 	return slices.Contains(is.names, diskUsage)
 }
 
+// WantsDiskQuota reports whether a list of isolators asks for project quotas.
+func WantsDiskQuota(list string) bool {
+	is, _ := parseIsolation(list)
+	return slices.Contains(is.names, diskQuota)
+}
+
 // separating are isolators that give containers something of their own. All but the
 // first need the first, as in Mesos.
 var separating = []string{"filesystem/linux", "namespaces/ipc", "namespaces/pid", "volume/host_path"}
 
 // absent are Mesos' other isolators, none of which this program has.
 var absent = []string{
-	"appc/runtime", "disk/xfs", "docker/runtime", "docker/volume", "environment_secret",
+	"appc/runtime", "docker/runtime", "docker/volume", "environment_secret",
 	"filesystem/shared", "gpu/nvidia", "linux/devices", "network/cni", "network/port_mapping", "network/ports",
 	"volume/csi", "volume/image", "volume/secret",
 }

@@ -72,7 +72,7 @@ func TestMissingControllersAreNamed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `cgroups/mem needs the cgroup controller "memory"`) || strings.Count(err.Error(), "needs") != 1 {
 		t.Errorf("got %v, want that memory alone is missing", err)
 	}
-	if _, err := OpenKernel(KernelOptions{Isolation: "disk/xfs", Logger: slog.Default()}); err == nil {
+	if _, err := OpenKernel(KernelOptions{Isolation: "network/port_mapping", Logger: slog.Default()}); err == nil {
 		t.Error("an isolator that does not exist here was taken")
 	}
 }

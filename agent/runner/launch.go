@@ -101,10 +101,14 @@ func (r *Runner) makeBox(ctx context.Context, l core.Launch, owner sandbox.Owner
 		return nil, err
 	}
 	if l.Latest != "" {
-		if err := r.opts.Tree.Link(l.Latest, l.Directory); err != nil {
-			box.Close()
-			return nil, err
-		}
+		err = r.opts.Tree.Link(l.Latest, l.Directory)
+	}
+	if err == nil {
+		err = r.hold(l.Disk)
+	}
+	if err != nil {
+		box.Close()
+		return nil, err
 	}
 	return box, nil
 }

@@ -40,7 +40,10 @@ func (r *Runner) nest(n core.Nest) (err error) {
 	if err := r.opts.Tree.Link(n.Latest, n.Directory); err != nil {
 		return err
 	}
-	r.setLimits(n.ID, n.Limits)
+	if err := r.hold(n.Disk); err != nil {
+		return err
+	}
+	r.setLimits(n.ID, n.Limits, n.Disk)
 	if err := r.opts.Kernel.Hold(n.ID, n.Limits, Program{Container: n.Container}); err != nil {
 		return err
 	}
@@ -77,7 +80,11 @@ func (r *Runner) forget(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.limits, id)
+	delete(r.disks, id)
 	delete(r.failedPods, id)
+	if r.opts.Quotas != nil {
+		r.opts.Quotas.Forget(id)
+	}
 	if gone := r.pods[id]; gone != nil {
 		close(gone)
 		delete(r.pods, id)
@@ -86,14 +93,15 @@ func (r *Runner) forget(id string) {
 
 // setLimits notes what a container is to be limited to. Changes run beside each
 // other; each brings what is wanted by then, so the last one wins.
-func (r *Runner) setLimits(id string, limits core.Limits) {
+func (r *Runner) setLimits(id string, limits core.Limits, disk *core.DiskBox) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.limits[id] = limits
+	r.limits[id], r.disks[id] = limits, disk
 }
 
 func (r *Runner) resize(e core.Resize) {
-	r.setLimits(e.ID, e.Limits)
+	r.setLimits(e.ID, e.Limits, e.Disk)
+	r.resizeDisk(e.ID)
 	r.background(r.kills, "resize", e.ID, func() error {
 		r.mu.Lock()
 		limits, ok := r.limits[e.ID]

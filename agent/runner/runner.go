@@ -24,12 +24,22 @@ type Options struct {
 	// HostPathParents are directories below which a HOST_PATH volume may name a
 	// directory that does not exist: it is made.
 	HostPathParents []string
+	// Quotas bound the disk space of containers; nil where nothing does.
+	Quotas DiskQuotas
 	// Lines connect processes that people talk to.
 	Lines *attach.Switchboard
 	// Report takes what happens; it may block, and is called from many
 	// goroutines.
 	Report func(core.Command)
 	Logger *slog.Logger
+}
+
+// DiskQuotas bound what containers write to disk.
+type DiskQuotas interface {
+	// Hold bounds a container, whose sandbox and volumes are there, or changes its bounds.
+	Hold(*core.DiskBox) error
+	// Forget says that a container has ended.
+	Forget(id string)
 }
 
 // Runner runs containers.
@@ -49,6 +59,7 @@ type Runner struct {
 	launching map[string]context.CancelFunc // guarded by mu
 	pods      map[string]chan struct{}      // guarded by mu; closed when the pod is destroyed
 	limits    map[string]core.Limits        // guarded by mu; what was asked for last
+	disks     map[string]*core.DiskBox      // guarded by mu; likewise
 	// failedPods says why containers of pods could not be made.
 	failedPods map[string]error // guarded by mu
 	stopped    bool             // guarded by mu
@@ -74,6 +85,7 @@ func New(opts Options) *Runner {
 		launching:  map[string]context.CancelFunc{},
 		pods:       map[string]chan struct{}{},
 		limits:     map[string]core.Limits{},
+		disks:      map[string]*core.DiskBox{},
 		failedPods: map[string]error{},
 		stop:       make(chan struct{}),
 	}

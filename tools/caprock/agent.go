@@ -104,8 +104,11 @@ cgroups removed, and the allocator is told.`,
 	f.BoolVar(&o.Spaces.KeepIPC, "disallow-sharing-agent-ipc-namespace", false, "refuse containers that want to share the agent's IPC namespace")
 	f.StringVar(&hostPaths, "host-path-volume-force-creation", "", "`directories`, separated by colons, below which a HOST_PATH volume that does not exist is made")
 	f.BoolVar(&o.LimitSwap, "cgroups-limit-swap", false, "count swap within the memory limits of tasks")
-	f.BoolVar(&o.EnforceDiskQuota, "enforce-container-disk-quota", false, "end containers that take more disk space than they were given")
+	f.BoolVar(&o.EnforceDiskQuota, "enforce-container-disk-quota", false, "bound the disk space of containers: --isolation=disk/xfs makes their writes fail, disk/du ends them")
 	flags.DurationVar(f, &o.SandboxWatchInterval, "container-disk-watch-interval", 0, "how often that is measured, and the disk usage in the statistics with --isolation=disk/du (0ns: 15secs)")
+	f.StringVar(&o.ProjectRange, "xfs-project-range", "[5000-10000]", "`ids` of the projects that --isolation=disk/xfs gives to sandboxes and persistent volumes")
+	f.BoolVar(&o.KillOverQuota, "xfs-kill-containers", false, "end containers above their disk resources with --isolation=disk/xfs, instead of letting their writes fail")
+	flags.BytesVar(f, &o.QuotaHeadroom, "xfs-quota-headroom", 10<<20, "how far above its disk resources a container gets before its writes fail, with --xfs-kill-containers")
 	f.StringVar(&devices, "allowed-devices", "", "`JSON` DeviceWhitelist: devices that tasks may use beside /dev/null and the like, terminals, random numbers and tunnels")
 	f.StringVar(&o.CgroupsRoot, "cgroups-root", "", "the agent's directory in every cgroup hierarchy (default: one per work dir)")
 	f.StringVar(&o.ReconfigurationPolicy, "reconfiguration-policy", core.ReconfigureFitting,
