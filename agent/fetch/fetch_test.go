@@ -354,20 +354,3 @@ func TestLocalFilesWithTheUsersRights(t *testing.T) {
 		t.Error("a file that only root may read was fetched for nobody")
 	}
 }
-
-func FuzzTar(f *testing.F) {
-	f.Add([]byte("not a tar file"))
-	f.Add(bytes.Repeat([]byte{0}, 1024))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		b := newBox(t)
-		path := filepath.Join(t.TempDir(), "x.tar")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_ = b.fetch(Options{MaxBytes: 1 << 16, MaxEntries: 16}, uri(path))
-		outside, err := os.ReadDir(filepath.Dir(b.dir))
-		if err != nil || len(outside) != 1 {
-			t.Fatalf("beside the sandbox: %v (%v)", outside, err)
-		}
-	})
-}

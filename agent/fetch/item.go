@@ -48,7 +48,7 @@ func (o *Options) parse(uri *mesos.CommandInfo_URI) (item, error) {
 			return item{}, errors.New("URI names no file")
 		}
 	}
-	if err := checkName(it.name); err != nil || it.name == "." {
+	if err := checkName(it.name); err != nil || filepath.Clean(it.name) == "." {
 		return item{}, fmt.Errorf("output file is %s, want a relative path inside the sandbox: %w", shown(it.name), cmp.Or(err, errNoName))
 	}
 	it.name = filepath.Clean(it.name)
@@ -63,7 +63,7 @@ func (o *Options) location(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, errors.Unwrap(err) // without the URI, which the error of the fetch tells
 	case u.Scheme != "":
 		return u, nil
 	case o.Home == "":
@@ -104,7 +104,7 @@ func (f *Fetcher) open(ctx context.Context, it *item, owner sandbox.Owner) (io.R
 	default:
 		command, ok := f.opts.Plugins[scheme]
 		if !ok {
-			return nil, fmt.Errorf("scheme is %q, want file, http, https%s", scheme, f.opts.pluginNames())
+			return nil, fmt.Errorf("scheme is %s, want file, http, https%s", shown(scheme), f.opts.pluginNames())
 		}
 		return runPlugin(ctx, command, it.url.String(), owner, f.opts.StallTimeout)
 	}

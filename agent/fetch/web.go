@@ -19,6 +19,8 @@ import (
 const (
 	dialTimeout  = 30 * time.Second
 	maxRedirects = 10
+
+	maxHeaderBytes = 256 << 10
 )
 
 // web fetches over HTTP. Its transport is made at the first use and keeps no idle
@@ -44,6 +46,8 @@ func (w *web) client() *http.Client {
 				DisableCompression:    true,
 				TLSHandshakeTimeout:   dialTimeout,
 				ResponseHeaderTimeout: w.opts.StallTimeout,
+				// Servers of files say little of themselves.
+				MaxResponseHeaderBytes: maxHeaderBytes,
 			},
 			CheckRedirect: checkRedirect,
 		}
@@ -71,7 +75,29 @@ func (w *web) control(_, address string, _ syscall.RawConn) error {
 // metadata are addresses of cloud credential services beyond the link-local ones.
 var metadata = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200")}
 
+// embedded is the IPv4 address that an IPv6 address leads to through a translator
+// (NAT64 and 6to4), if it is one of those.
+func embedded(ip netip.Addr) (netip.Addr, bool) {
+	b := ip.As16()
+	switch {
+	case ip.Is4():
+		return ip, false
+	case nat64.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[12:])), true
+	case sixToFour.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[2:6])), true
+	}
+	return ip, false
+}
+
+var nat64, sixToFour = netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("2002::/16")
+
 func (o *Options) checkAddress(ip netip.Addr, port int) error {
+	if behind, ok := embedded(ip); ok {
+		if err := o.checkAddress(behind, port); err != nil {
+			return err
+		}
+	}
 	switch {
 	case ip.IsLinkLocalUnicast(), ip.IsMulticast(), slices.Contains(metadata, ip):
 		return fmt.Errorf("address %s is refused: link-local, multicast or metadata", ip)
@@ -118,7 +144,7 @@ func (w *web) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 	resp, err := w.client().Do(req)
 	if err != nil {
 		cancel(nil)
-		return nil, err
+		return nil, whereTo(err, u)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		resp.Body.Close()
@@ -128,15 +154,30 @@ func (w *web) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 	return newStallReader(ctx, cancel, resp.Body, w.opts.StallTimeout), nil
 }
 
+// whereTo makes an error of the client short: it tells the URI only if a redirect led
+// to it.
+func whereTo(err error, asked *url.URL) error {
+	e, ok := errors.AsType[*url.Error](err)
+	switch {
+	case !ok:
+		return err
+	case e.URL == asked.Redacted() || e.URL == asked.String():
+		return e.Err
+	}
+	return fmt.Errorf("redirected to %s: %w", shown(e.URL), e.Err)
+}
+
 var errStalled = errors.New("transfer stalled")
 
-// stallReader gives up on a body that brings nothing for a while.
+// stallReader gives up on a body that brings less than a byte a second for a while: the
+// rule of Mesos, without which a server holds a task for as long as it likes.
 type stallReader struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	body    io.ReadCloser
 	timeout time.Duration
 	timer   *time.Timer
+	since   int // bytes since the timer was set
 }
 
 func newStallReader(ctx context.Context, cancel context.CancelCauseFunc, body io.ReadCloser, timeout time.Duration) *stallReader {
@@ -148,11 +189,12 @@ func newStallReader(ctx context.Context, cancel context.CancelCauseFunc, body io
 
 func (r *stallReader) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
-	if n > 0 {
+	if r.since += n; r.since >= max(1, int(r.timeout.Seconds())) {
+		r.since = 0
 		r.timer.Reset(r.timeout)
 	}
 	if err != nil && err != io.EOF && context.Cause(r.ctx) == errStalled {
-		err = fmt.Errorf("%w: no byte for %s", errStalled, r.timeout)
+		err = fmt.Errorf("%w: less than a byte a second for %s", errStalled, r.timeout)
 	}
 	return n, err
 }
