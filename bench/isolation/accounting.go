@@ -101,6 +101,7 @@ func (b *bench) timePrograms(h *isolation.Host, names []string, length time.Dura
 		}
 		per := float64((after[name].Time - before[name].Time).Nanoseconds()) / float64(count)
 		b.add("BPF program "+name, per, "ns a run", "%d runs, the kernel's measuring of some 30 ns included", count)
+		b.draw("A run of each BPF program", name)
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package isolation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/caprock/caprock/bench/page"
 	"github.com/caprock/caprock/bench/world"
 )
 
@@ -26,12 +28,15 @@ type Row struct {
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
 	Note  string  `json:"note,omitempty"`
+
+	// plot and bar say where the value is drawn; "" nowhere.
+	plot, bar string
 }
 
 // Command returns "caprock bench isolation".
 func Command() *cobra.Command {
 	var o Options
-	var asJSON bool
+	var out page.Output
 	cmd := &cobra.Command{
 		Use:   "isolation",
 		Short: "Measure what cgroups, BPF and namespaces cost on this machine",
@@ -51,14 +56,31 @@ switch and packet; and whether the CPU time that BPF counts is that of the kerne
 				table = append(table, []string{r.What, fmt.Sprintf("%.4g", r.Value), r.Unit, r.Note})
 			}
 			report := world.NewReport("bench isolation", rows, fmt.Sprintf("%d launches of each kind, %s of load", o.Launches, o.Load))
-			return report.Print(cmd.OutOrStdout(), asJSON, []string{"what", "value", "unit", "note"}, table)
+			return out.Print(cmd.OutOrStdout(), report, page.Table{Columns: []string{"what", "value", "unit", "note"}, Rows: table}, plots(rows))
 		},
 	}
 	f := cmd.Flags()
 	f.IntSliceVar(&o.Groups, "groups", []int{100, 1000, 5000}, "numbers of containers to read")
 	f.IntVar(&o.Launches, "launches", 300, "launches of each kind")
 	f.DurationVar(&o.Load, "load", 10*time.Second, "how long CPU times are compared")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	out.Flags(f)
 	cmd.AddCommand(trafficCommand())
 	return cmd
+}
+
+// plots draws what belongs together side by side.
+func plots(rows []Row) []page.Plot {
+	var out []page.Plot
+	for _, r := range rows {
+		if r.plot == "" {
+			continue
+		}
+		i := slices.IndexFunc(out, func(p page.Plot) bool { return p.Title == r.plot })
+		if i < 0 {
+			i = len(out)
+			out = append(out, page.Plot{Title: r.plot, Y: r.Unit})
+		}
+		out[i].Bars = append(out[i].Bars, page.Bar{Name: r.bar, Value: r.Value})
+	}
+	return out
 }

@@ -22,7 +22,7 @@ func TestShortRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, what := range []string{"read 5 containers, CPU time by BPF", "open-read-close", "launch, cgroups, p50", "namespaces, p99", "against the kernel's"} {
+	for _, what := range []string{"read 5 containers, CPU time by BPF", "open-read-close", "every statistic", "nothing but the process, p99", "launch, cgroups, p50", "namespaces, p99", "against the kernel's"} {
 		found := false
 		for _, row := range b.rows {
 			found = found || strings.Contains(row.What, what) && row.Value >= 0 && row.Unit != ""
@@ -30,6 +30,10 @@ func TestShortRun(t *testing.T) {
 		if !found {
 			t.Errorf("%q was not measured: %+v", what, b.rows)
 		}
+	}
+	drawn := plots(b.rows)
+	if len(drawn) != 2 || len(drawn[0].Bars) != 3 || len(drawn[1].Bars) != 6 {
+		t.Errorf("got plots %+v, want ways of reading and kinds of launches", drawn)
 	}
 	if err := b.remove(); err != nil {
 		t.Fatal(err)

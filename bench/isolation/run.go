@@ -52,6 +52,12 @@ func (b *bench) add(what string, value float64, unit, note string, args ...any) 
 	b.rows = append(b.rows, Row{What: what, Value: value, Unit: unit, Note: fmt.Sprintf(note, args...)})
 }
 
+// draw says that the row added last is a bar of a plot.
+func (b *bench) draw(plot, bar string) {
+	r := &b.rows[len(b.rows)-1]
+	r.plot, r.bar = plot, bar
+}
+
 // open opens the host, with BPF or from files only.
 func (b *bench) open(withBPF bool) (*isolation.Host, error) {
 	o := isolation.Options{Root: b.root, MaxGroups: 8192, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
