@@ -221,7 +221,11 @@ func (l *loop) commit(records []core.Record) error {
 			return err
 		}
 	}
-	return l.store.Commit(batch)
+	err := l.store.Commit(batch)
+	if errors.Is(err, checkpoint.ErrTooLong) {
+		return l.store.Rotate(l.stateRecords)
+	}
+	return err
 }
 
 func (l *loop) stateRecords(yield func(checkpoint.Record) bool) {

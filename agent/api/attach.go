@@ -113,6 +113,9 @@ func (a *server) stream(c *httpd.Ctx, listener *attach.Listener, m media, after 
 	c.Stream(headers, contentType, func(out *httpd.Stream) {
 		close(opened)
 		defer finish()
+		if listener.Holds() {
+			out.Patient() // its process waits as long as it does, and ends with it
+		}
 		a.pump(out, listener, m.out)
 	})
 }

@@ -115,6 +115,9 @@ func (l *Line) drop(r *Listener) {
 	}
 }
 
+// Holds reports whether the process waits for this listener, however long it takes.
+func (r *Listener) Holds() bool { return r.holds }
+
 // Ready is signalled when Take has something to return.
 func (r *Listener) Ready() <-chan struct{} { return r.wake }
 

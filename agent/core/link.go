@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -69,23 +68,11 @@ func (c *Core) registration() *link.Register {
 		}
 		for _, t := range f.order {
 			if !t.settled() {
-				r.Tasks = append(r.Tasks, withoutData(c.taskMessage(t)))
+				r.Tasks = append(r.Tasks, c.taskMessage(t))
 			}
 		}
 	}
 	return r
-}
-
-// withoutData leaves out what statuses carry for the scheduler: it goes there once.
-func withoutData(t *mesos.Task) *mesos.Task {
-	if !slices.ContainsFunc(t.Statuses, func(s *mesos.TaskStatus) bool { return s.Data != nil }) {
-		return t
-	}
-	t = t.CloneVT()
-	for _, s := range t.Statuses {
-		s.Data = nil
-	}
-	return t
 }
 
 // AgentInfo describes the agent as frameworks and executors see it.

@@ -90,8 +90,13 @@ func (c *Core) enqueue(t *task, st *mesos.TaskStatus) {
 	}
 }
 
-// appendStatus adds st to a history: equal states in a row collapse to the latest.
+// appendStatus adds st to a history: equal states in a row collapse to the latest. What a status
+// carries for the scheduler goes there once and is not kept.
 func appendStatus(history []*mesos.TaskStatus, st *mesos.TaskStatus) []*mesos.TaskStatus {
+	if st.Data != nil {
+		st = st.CloneVT()
+		st.Data = nil
+	}
 	if n := len(history); n > 0 && history[n-1].GetState() == st.GetState() {
 		history[n-1] = st
 		return history

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -294,5 +296,89 @@ func BenchmarkCommit(b *testing.B) {
 		if err := s.Commit(batch); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A state of any size has a snapshot, and one that lacks any part of it is not taken for whole.
+func TestStateOfManyChunks(t *testing.T) {
+	for _, size := range []int{0, chunkBytes / 2, chunkBytes, 3 * chunkBytes, MaxRecord + chunkBytes} {
+		dir := t.TempDir()
+		s, _, err := OpenStore(OS, dir, func(Record) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		const value = 1 << 20
+		state := map[string]string{}
+		for i := range (size + value - 1) / value {
+			state[fmt.Sprintf("k%04d", i)] = strings.Repeat(string(rune('a'+i%26)), value)
+		}
+		if err := s.Rotate(records(state)); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]string{}
+		read := func() error {
+			clear(found)
+			_, _, err := OpenStore(OS, dir, func(r Record) error { found[r.Key] = string(r.Value); return nil })
+			return err
+		}
+		if err := read(); err != nil || !maps.Equal(found, state) {
+			t.Fatalf("%d bytes: %d records of %d were read, %v", size, len(found), len(state), err)
+		}
+		path := filepath.Join(dir, "snapshot-1")
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Cut between any two frames.
+		for at := headerSize; at < len(whole); {
+			if err := os.WriteFile(path, whole[:at], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := read(); !errors.Is(err, ErrDamaged) {
+				t.Errorf("%d bytes, cut at %d: got %v, want that it is damaged", len(whole), at, err)
+			}
+			_, n, err := nextFrame(whole[at:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			at += n
+		}
+	}
+}
+
+// What does not fit into one record of the log is refused before anything is written.
+func TestCommitThatIsTooLong(t *testing.T) {
+	state := map[string]string{}
+	dir := t.TempDir()
+	open := func() *Store {
+		s, _, err := OpenStore(OS, dir, func(r Record) error { state[r.Key] = string(r.Value); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	if err := s.Rotate(records(nil)); err != nil {
+		t.Fatal(err)
+	}
+	half := make([]byte, MaxRecord/2)
+	batch := []Record{{Key: "a", Value: half}, {Key: "b", Value: half}}
+	if err := s.Commit(batch); !errors.Is(err, ErrTooLong) {
+		t.Fatalf("got %v, want ErrTooLong", err)
+	}
+	if err := s.Rotate(slices.Values(batch)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit([]Record{{Key: "c", Value: []byte("later")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open().Close(); err != nil || len(state["a"]) != len(half) || len(state["b"]) != len(half) || state["c"] != "later" {
+		t.Errorf("read back %d records, %v", len(state), err)
 	}
 }

@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -88,9 +87,14 @@ func OpenStore(fsys FS, dir string, load func(Record) error) (*Store, Recovery, 
 func (s *Store) loadSnapshot(snaps []uint64, load func(Record) error) (uint64, error) {
 	var first error
 	for _, g := range slices.Backward(snaps) {
-		payload, err := s.readSnapshot(g)
+		batches, err := s.readSnapshot(g)
+		for _, b := range batches {
+			if err := decodeBatch(b, load); err != nil {
+				return g, err
+			}
+		}
 		if err == nil {
-			return g, decodeBatch(payload, load)
+			return g, nil
 		}
 		if first == nil {
 			first = err
@@ -99,24 +103,12 @@ func (s *Store) loadSnapshot(snaps []uint64, load func(Record) error) (uint64, e
 	return 0, first
 }
 
-func (s *Store) readSnapshot(g uint64) ([]byte, error) {
-	path := s.snapshotPath(g)
-	data, err := s.fsys.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read snapshot: %w", err)
-	}
-	body, err := checkHeader(data)
-	if err != nil {
-		return nil, fmt.Errorf("read snapshot %s: %w", path, err)
-	}
-	payload, size, err := nextFrame(body)
-	if err != nil || size != len(body) {
-		return nil, fmt.Errorf("read snapshot %s: %w: %d bytes do not hold one whole record", path, ErrDamaged, len(data))
-	}
-	return payload, nil
-}
+// ErrTooLong: the records of a Commit do not fit into one record of the log. Nothing was
+// written; Rotate can write them, with everything else.
+var ErrTooLong = errors.New("too much for one commit")
 
-// Commit makes the records durable, all or none, with one write and one sync.
+// Commit makes the records durable, all or none, with one write and one sync. After any error
+// but ErrTooLong the store is of no use any more.
 func (s *Store) Commit(records []Record) error {
 	if len(records) == 0 {
 		return nil
@@ -125,6 +117,10 @@ func (s *Store) Commit(records []Record) error {
 		return errors.New("BUG: checkpoint store committed to before its first Rotate")
 	}
 	s.buf = appendBatch(s.buf[:0], slices.Values(records))
+	if n := len(s.buf); n > MaxRecord {
+		s.buf = nil
+		return fmt.Errorf("commit %d records of %d bytes, at most %d are allowed: %w", len(records), n, MaxRecord, ErrTooLong)
+	}
 	return s.log.Append(s.buf)
 }
 
@@ -141,12 +137,9 @@ func (s *Store) Rotate(state func(yield func(Record) bool)) error {
 	if err != nil {
 		return err
 	}
-	data := appendFrame(appendHeader(nil), appendBatch(nil, state))
-	if len(data) > MaxRecord {
-		return fmt.Errorf("state for snapshot in %s has %d bytes, at most %d are allowed", s.dir, len(data), MaxRecord)
-	}
 	path := s.snapshotPath(next)
-	if err := writeSynced(s.fsys, path+tmpSuffix, data); err != nil {
+	size, err := writeSnapshot(s.fsys, path+tmpSuffix, state)
+	if err != nil {
 		return fmt.Errorf("write snapshot %s: %w", path, err)
 	}
 	if err := s.fsys.Rename(path+tmpSuffix, path); err != nil {
@@ -158,7 +151,7 @@ func (s *Store) Rotate(state func(yield func(Record) bool)) error {
 	if s.log != nil {
 		_ = s.log.Close()
 	}
-	s.gen, s.log, s.baseBytes, s.buf = next, log, int64(len(data)), nil
+	s.gen, s.log, s.baseBytes, s.buf = next, log, size, nil
 	return s.dropOld()
 }
 
@@ -236,57 +229,4 @@ func last(gens []uint64) uint64 {
 		return 0
 	}
 	return gens[len(gens)-1]
-}
-
-// A batch is a sequence of: key length, key, value length + 1 (0: deleted), value;
-// lengths are uvarints.
-func appendBatch(b []byte, records func(yield func(Record) bool)) []byte {
-	for r := range records {
-		b = binary.AppendUvarint(b, uint64(len(r.Key)))
-		b = append(b, r.Key...)
-		if r.Value == nil {
-			b = append(b, 0)
-			continue
-		}
-		b = binary.AppendUvarint(b, uint64(len(r.Value))+1)
-		b = append(b, r.Value...)
-	}
-	return b
-}
-
-// decodeBatch calls fn with each record of b; the values alias b.
-func decodeBatch(b []byte, fn func(Record) error) error {
-	for len(b) > 0 {
-		key, rest, err := takeBytes(b, 0)
-		if err != nil {
-			return err
-		}
-		value, rest, err := takeBytes(rest, 1)
-		if err != nil {
-			return err
-		}
-		if err := fn(Record{Key: string(key), Value: value}); err != nil {
-			return err
-		}
-		b = rest
-	}
-	return nil
-}
-
-// takeBytes splits a length and that many bytes off b. A stored length below bias
-// means no value at all.
-func takeBytes(b []byte, bias uint64) (value, rest []byte, err error) {
-	n, w := binary.Uvarint(b)
-	if w <= 0 {
-		return nil, nil, fmt.Errorf("%w: batch ends within a length", ErrDamaged)
-	}
-	b = b[w:]
-	if n < bias {
-		return nil, b, nil
-	}
-	n -= bias
-	if n > uint64(len(b)) {
-		return nil, nil, fmt.Errorf("%w: batch ends within a value", ErrDamaged)
-	}
-	return b[:n:n], b[n:], nil
 }

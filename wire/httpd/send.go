@@ -13,7 +13,7 @@ var chunkBuffers = sync.Pool{New: func() any { b := make([]byte, 0, copyLimit+64
 
 // Send writes b, already framed by the caller, as one chunk. It blocks while
 // the kernel's buffer is full, for StreamSendTimeout at the longest, and then
-// cuts the stream. The error says why the stream has ended. b is not kept.
+// cuts the stream, unless it is Patient. The error says why the stream has ended. b is not kept.
 func (st *Stream) Send(b []byte) error { return st.SendBatch(b) }
 
 // SendBatch writes several framed records, each as a chunk of its own, in as few
@@ -92,6 +92,9 @@ func (st *Stream) writeLocked(b []byte) error {
 // extendDeadlineLocked moves the write deadline if less than half of the time
 // is left: setting it costs a fifth of a small write, reading the clock little.
 func (st *Stream) extendDeadlineLocked() {
+	if st.write.patient {
+		return
+	}
 	clk, timeout := st.srv.opts.Clock, st.srv.opts.StreamSendTimeout
 	now := clk.Monotonic()
 	if st.write.deadline-now >= timeout/2 {

@@ -47,6 +47,8 @@ type Stream struct {
 		deadline time.Duration
 		// unframed streams answer HTTP/1.0, which knows no chunks.
 		unframed bool
+		// patient streams have no deadline.
+		patient bool
 	}
 }
 
@@ -123,6 +125,17 @@ func (st *Stream) open(head []byte) {
 		return
 	}
 	st.srv.watch.add(st)
+}
+
+// Patient lets sends wait for as long as the peer is there, reading or not: for a stream whose
+// producer waits for this one peer and for nobody else. A peer that is gone is noticed as ever, one that
+// cannot be reached while nothing can be sent to it after the kernel's own time, some 15 minutes.
+func (st *Stream) Patient() {
+	st.write.Lock()
+	defer st.write.Unlock()
+	st.write.patient = true
+	_ = st.conn.SetWriteDeadline(time.Time{})
+	waitForReader(st.conn.Conn)
 }
 
 // ID returns a number that no other stream of this process has.

@@ -399,3 +399,63 @@ func TestShutdownWaitsForAnswers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A patient stream waits for a peer that does not read, and ends with it.
+func TestPatientStreamWaits(t *testing.T) {
+	_, addr, streams := streamServer(t, Options{StreamSendTimeout: 50 * time.Millisecond, UserTimeout: 100 * time.Millisecond, StreamBufferBytes: 256 << 10})
+	slow := dialRaw(t, addr)
+	// Not less: a window below the size of a segment opens again only with the kernel's probes.
+	_ = slow.Conn.(*net.TCPConn).SetReadBuffer(256 << 10)
+	slow.say(subscribe)
+	st := receive(t, "the stream", streams)
+	st.Patient()
+	const records, size = 512, 8 << 10
+	sent := make(chan error, 1)
+	go func() {
+		for range records {
+			if err := st.Send(bytes.Repeat([]byte("x"), size)); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	select {
+	case err := <-sent:
+		t.Fatalf("a peer that does not read took everything, or was cut: %v", err)
+	case <-time.After(500 * time.Millisecond): // five times what the peer would have had
+	}
+	r, err := http.ReadResponse(slow.br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.CopyN(io.Discard, r.Body, records*size)
+	if got != records*size || err != nil {
+		t.Fatalf("read %d bytes, %v", got, err)
+	}
+	if err := <-sent; err != nil {
+		t.Errorf("the stream ended with %v", err)
+	}
+}
+
+func TestPatientStreamEndsWithItsPeer(t *testing.T) {
+	_, addr, streams := streamServer(t, Options{StreamBufferBytes: 4 << 10})
+	slow := dialRaw(t, addr)
+	_ = slow.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	slow.say(subscribe)
+	st := receive(t, "the stream", streams)
+	st.Patient()
+	sent := make(chan error, 1)
+	go func() {
+		for {
+			if err := st.Send(bytes.Repeat([]byte("x"), 8<<10)); err != nil {
+				sent <- err
+				return
+			}
+		}
+	}()
+	slow.Close()
+	if err := receive(t, "the end of the send", sent); !errors.Is(err, ErrPeerClosed) {
+		t.Errorf("got %v, want ErrPeerClosed", err)
+	}
+}

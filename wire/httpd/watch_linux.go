@@ -158,6 +158,17 @@ func tuneStream(c net.Conn, o *Options) {
 	})
 }
 
+// waitForReader undoes the bound that tuneStream sets on the time that the peer's window may be closed.
+func waitForReader(c net.Conn) {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 0) })
+	}
+}
+
 // lastRites says goodbye in order: unread bytes from the peer are discarded
 // first, as closing over them would reset the connection and could take what
 // we sent last with it.
