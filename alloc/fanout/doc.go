@@ -4,13 +4,15 @@
 //	Push(stream, event) ─► encode once ─► subscriber's buffer ─┐
 //	Broadcast(event)    ─► encode once per codec ─► copy ──────┤
 //	                                                           ▼ Flush
-//	                              a goroutine per subscriber that has data: Send
+//	                              a few writers for all subscribers that have data: SendSoon
 //
 // An event is encoded when it is pushed, framed as a RecordIO record, and
-// appended to the subscriber's buffer. At the end of a batch Flush starts a
-// writer for each subscriber that has data and no writer yet. The writer sends
-// what has gathered in large pieces until nothing is left and ends; so an idle
-// stream costs no goroutine and no buffer, and a busy one few system calls.
+// appended to the subscriber's buffer. At the end of a batch Flush hands every
+// subscriber that has data to a few writers (writers.go). One of them sends
+// what has gathered in large pieces until nothing is left; so an idle stream costs no
+// goroutine and no buffer, and a busy one few system calls. A stream that does not
+// take all at once, or begins with a snapshot to be rendered, goes on on a goroutine
+// of its own: writers wait for nobody.
 //
 // A subscriber's buffer is bounded in bytes and records. Who exceeds it does
 // not read, and is cut: its stream is aborted, the owner hears of it, and the

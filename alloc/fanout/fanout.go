@@ -22,7 +22,8 @@ type Fanout struct {
 		sync.Mutex
 		subs map[core.StreamRef]*Subscriber // guarded by mu
 	}
-	due queue // of heartbeats
+	due     queue // of heartbeats
+	writers *writers
 
 	// The releaser's own.
 	operators []*Subscriber // open operator streams, oldest first
@@ -38,7 +39,7 @@ func New(opts Options) (*Fanout, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("fanout options: %w", err)
 	}
-	f := &Fanout{opts: opts}
+	f := &Fanout{opts: opts, writers: newWriters()}
 	f.mu.subs = map[core.StreamRef]*Subscriber{}
 	f.due.wake = make(chan struct{}, 1)
 	for i, m := range []codec.Message{opts.FrameworkHeartbeat, opts.OperatorHeartbeat} {

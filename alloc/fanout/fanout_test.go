@@ -49,6 +49,18 @@ func (p *pipe) SendBatch(records ...[]byte) error {
 	return p.err
 }
 
+func (p *pipe) SendSoon(then func(error), records ...[]byte) (bool, error) {
+	p.mu.Lock()
+	stuck := p.stuck && p.err == nil
+	p.mu.Unlock()
+	if stuck {
+		go func() { then(p.SendBatch(records...)) }()
+		return false, nil
+	}
+	err := p.SendBatch(records...)
+	return err == nil, err
+}
+
 func (p *pipe) Close()           { p.Abort(io.EOF) }
 func (p *pipe) OnClose(f func()) { p.mu.Lock(); p.onClose = f; p.mu.Unlock() }
 
@@ -378,9 +390,11 @@ func TestOptionsNameTheirFaults(t *testing.T) {
 type discard struct{}
 
 func (discard) SendBatch(...[]byte) error { return nil }
-func (discard) Close()                    {}
-func (discard) Abort(error)               {}
-func (discard) OnClose(func())            {}
+
+func (discard) SendSoon(func(error), ...[]byte) (bool, error) { return true, nil }
+func (discard) Close()                                        {}
+func (discard) Abort(error)                                   {}
+func (discard) OnClose(func())                                {}
 
 func BenchmarkPush(b *testing.B) {
 	f, err := New(Options{

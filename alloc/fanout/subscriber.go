@@ -9,10 +9,13 @@ import (
 )
 
 // Conn is the stream under a subscriber; *httpd.Stream implements it.
-// SendBatch keeps records apart (each is a chunk of the body), blocks for a
-// bounded time and fails once the stream has ended.
+// Both ways to send keep records apart (each is a chunk of the body) and fail once the
+// stream has ended. SendBatch blocks for a bounded time; SendSoon does not: it reports
+// whether all was sent, and otherwise calls then with what became of it, after
+// which the records are the caller's again.
 type Conn interface {
 	SendBatch(records ...[]byte) error
+	SendSoon(then func(error), records ...[]byte) (done bool, err error)
 	Close()
 	Abort(cause error)
 	OnClose(func())
@@ -165,7 +168,7 @@ func (s *Subscriber) schedule() {
 	}
 	s.mu.writing = true
 	s.mu.Unlock()
-	go s.write()
+	s.fan.writers.add(s)
 }
 
 // work is what a writer sends next.
@@ -177,18 +180,54 @@ type work struct {
 	ends  []int                  // end here
 }
 
-// write sends until nothing is left.
+// write sends until nothing is left or it would have to wait; then it goes on elsewhere.
 func (s *Subscriber) write() {
 	for {
 		w, more := s.take()
 		if !more {
 			return
 		}
-		if w.first != nil && !s.sendFirst(w) || !s.send(w.conn, split(w.b, w.ends)...) {
-			return // closed has been called, or is about to be
+		if w.first != nil { // it may take long to render
+			go func() {
+				if s.sendFirst(w) {
+					s.sendRest(w)
+				}
+			}()
+			return
 		}
-		s.recycle(w)
+		if !s.sendSoon(w) {
+			return // closed has been called, or is about to be; or the rest is on its way
+		}
 	}
+}
+
+// sendSoon sends what was taken and reports whether it was all sent at once.
+func (s *Subscriber) sendSoon(w work) bool {
+	done, err := w.conn.SendSoon(func(err error) {
+		if err == nil {
+			s.sent(w)
+			s.write()
+		}
+	}, split(w.b, w.ends)...)
+	if done && err == nil {
+		s.sent(w)
+		return true
+	}
+	return false
+}
+
+// sendRest sends what was taken, however long it takes, and goes on.
+func (s *Subscriber) sendRest(w work) {
+	if w.conn.SendBatch(split(w.b, w.ends)...) == nil {
+		s.sent(w)
+		s.write()
+	}
+}
+
+// sent counts what was sent and keeps its buffers.
+func (s *Subscriber) sent(w work) {
+	s.fan.metrics.bytes.Add(uint64(len(w.b)))
+	s.recycle(w)
 }
 
 // take swaps the pending buffer out. If nothing is pending the writer ends,
@@ -206,7 +245,7 @@ func (s *Subscriber) take() (work, bool) {
 		ending := s.mu.ending
 		s.mu.Unlock()
 		if ending {
-			w.conn.Close() // calls closed
+			go w.conn.Close() // calls closed; may wait for the peer
 		}
 		return w, false
 	}
@@ -222,7 +261,12 @@ func (s *Subscriber) sendFirst(w work) bool {
 		w.conn.Abort(err)
 		return false
 	}
-	return s.send(w.conn, recordio.Append(nil, b), w.then)
+	framed := recordio.Append(nil, b)
+	if w.conn.SendBatch(framed, w.then) != nil {
+		return false
+	}
+	s.fan.metrics.bytes.Add(uint64(len(framed) + len(w.then)))
+	return true
 }
 
 // split cuts a buffer of records apart.
@@ -234,17 +278,6 @@ func split(b []byte, ends []int) [][]byte {
 		start = end
 	}
 	return records
-}
-
-// send sends records and reports whether the stream is still open.
-func (s *Subscriber) send(conn Conn, records ...[]byte) bool {
-	if conn.SendBatch(records...) != nil {
-		return false
-	}
-	for _, r := range records {
-		s.fan.metrics.bytes.Add(uint64(len(r)))
-	}
-	return true
 }
 
 // recycle keeps sent buffers for the next records, unless they grew large.

@@ -37,7 +37,15 @@ func (st *Stream) sendLocked(records [][]byte) error {
 	}
 	buf := chunkBuffers.Get().(*[]byte)
 	defer chunkBuffers.Put(buf)
-	b := (*buf)[:0]
+	b, err := st.frameLocked((*buf)[:0], records)
+	if err != nil {
+		return err
+	}
+	return st.writeLocked(b)
+}
+
+// frameLocked appends the chunks of records to b, and writes what goes beyond copyLimit.
+func (st *Stream) frameLocked(b []byte, records [][]byte) ([]byte, error) {
 	for _, r := range records {
 		if len(r) == 0 {
 			continue // an empty chunk would end the body
@@ -47,7 +55,7 @@ func (st *Stream) sendLocked(records [][]byte) error {
 		}
 		if len(b)+len(r) > copyLimit {
 			if err := st.piecesLocked(b, r); err != nil {
-				return err
+				return nil, err
 			}
 			b = b[:0]
 		} else {
@@ -57,7 +65,7 @@ func (st *Stream) sendLocked(records [][]byte) error {
 			b = append(b, '\r', '\n')
 		}
 	}
-	return st.writeLocked(b)
+	return b, nil
 }
 
 // piece is the most bytes of one write: the time a peer has to read applies to

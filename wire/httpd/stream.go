@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -29,6 +30,7 @@ type Header struct{ Name, Value string }
 // may be called from any goroutine. An open stream costs no goroutine.
 type Stream struct {
 	conn *conn
+	raw  syscall.RawConn // of the socket; nil if the connection is not one
 	srv  *Server
 	id   uint64
 
@@ -116,6 +118,9 @@ func (st *Stream) open(head []byte) {
 	st.conn.stream.Store(st)
 	st.srv.metrics.streams.Add(1)
 	st.srv.metrics.openStreams.Add(1)
+	if socket, ok := st.conn.Conn.(*net.TCPConn); ok {
+		st.raw, _ = socket.SyscallConn()
+	}
 	tuneStream(st.conn.Conn, &st.srv.opts)
 	st.write.Lock()
 	err := st.writeLocked(head)
