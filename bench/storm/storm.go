@@ -61,7 +61,8 @@ func Run(ctx context.Context, o Options, progress *world.Progress) (rows []Row, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
+	s.o.Allocator.Flags = append(shape.Flags(), o.Allocator.Flags...)
+	if s.allocator, err = world.StartAllocator(ctx, s.o.Allocator); err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, s.allocator.Stop()) }()

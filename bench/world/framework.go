@@ -34,6 +34,8 @@ type Framework struct {
 type Events struct {
 	Offers func(*Framework, []*mesos.Offer)
 	Update func(*Framework, *mesos.TaskStatus)
+	// Inverse has the inverse offers of machines that go into maintenance.
+	Inverse func(*Framework, []*mesos.InverseOffer)
 	// Record sees every event's encoded form first; Offers and Update are not
 	// called for those it takes.
 	Record func(*Framework, []byte) bool
@@ -127,6 +129,10 @@ func (f *Framework) read(t codec.Type, on Events) error {
 		case scheduler.Event_OFFERS:
 			if on.Offers != nil {
 				on.Offers(f, event.GetOffers().GetOffers())
+			}
+		case scheduler.Event_INVERSE_OFFERS:
+			if on.Inverse != nil {
+				on.Inverse(f, event.GetInverseOffers().GetInverseOffers())
 			}
 		case scheduler.Event_UPDATE:
 			if on.Update != nil {

@@ -65,19 +65,11 @@ func TasksThatFit(o *mesos.Offer, most int) int {
 	return (&Task{CPUs: taskCPUs, MemMiB: taskMemMiB}).ThatFit(o, most)
 }
 
-// ThatFit is how many of these tasks an offer has room for, at most most.
+// ThatFit is how many of these tasks an offer has room for, at most most, beside what
+// it holds of reservations.
 func (t *Task) ThatFit(o *mesos.Offer, most int) int {
-	var cpus, mem float64
-	for _, r := range o.GetResources() {
-		switch r.GetName() {
-		case "cpus":
-			cpus += r.GetScalar().GetValue()
-		case "mem":
-			mem += r.GetScalar().GetValue()
-		}
-	}
-	const slack = 1e-4 // sums of decimal fractions are not exact
-	return max(0, min(most, int(cpus/t.CPUs+slack), int(mem/t.MemMiB+slack)))
+	free := RoomOf(o).Free
+	return max(0, min(most, int(free.CPUs/t.CPUs+slack), int(free.MemMiB/t.MemMiB+slack)))
 }
 
 // calls encodes a framework's calls. Messages are made once and reused; only
@@ -90,6 +82,7 @@ type calls struct {
 	tasks     []*mesos.TaskInfo
 	launched  uint64
 	prefix    string // of task ids
+	demands   demands
 	buf       []byte
 }
 
@@ -123,16 +116,7 @@ func (c *calls) accept(offer *mesos.OfferID, agent *mesos.AgentID, n int) ([]byt
 		t.TaskId.Value, t.AgentId = &id, agent
 		t.Command = c.commands[c.launched%uint64(len(c.commands))]
 	}
-	return c.encode(&scheduler.Call{
-		Type: scheduler.Call_ACCEPT.Enum(),
-		Accept: &scheduler.Call_Accept{
-			OfferIds: []*mesos.OfferID{offer},
-			Operations: []*mesos.Offer_Operation{{
-				Type: mesos.Offer_Operation_LAUNCH.Enum(), Launch: &mesos.Offer_Operation_Launch{TaskInfos: c.tasks[:n]},
-			}},
-			Filters: &mesos.Filters{RefuseSeconds: noRefusal},
-		},
-	})
+	return c.encode(acceptCall(offer, c.tasks[:n]))
 }
 
 func (c *calls) decline(offer *mesos.OfferID, refuse *float64) ([]byte, error) {
