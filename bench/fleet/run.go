@@ -2,201 +2,265 @@ package fleet
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
+	"sync"
 	"time"
 
+	"github.com/caprock/caprock/bench/workload"
 	"github.com/caprock/caprock/bench/world"
-	"github.com/caprock/caprock/wire/codec"
+	"github.com/caprock/caprock/wire/resource"
 )
 
 // Options of a run.
 type Options struct {
-	Agents, Links int
-	// Frameworks of each kind.
-	Frameworks int
-	// TaskTime is the mean length of tasks; they last half of it to one and a half times.
-	TaskTime time.Duration
-	// WarmUp is not counted, Window is.
-	WarmUp, Window time.Duration
-	Allocator      world.AllocatorOptions
-}
-
-// Latency is a distribution.
-type Latency struct {
-	P50 time.Duration `json:"p50_ns"`
-	P99 time.Duration `json:"p99_ns"`
-	Max time.Duration `json:"max_ns"`
-}
-
-// Row is what one kind of framework did and got in the window.
-type Row struct {
-	Kind       string `json:"kind"`
-	Frameworks int    `json:"frameworks"`
-	Offers     uint64 `json:"offers"`
-	Declined   uint64 `json:"declined"`
-	// Refused are tasks that ended without having run.
-	Refused        uint64  `json:"refused,omitempty"`
-	Tasks          uint64  `json:"tasks"`
-	TasksPerSecond float64 `json:"tasks_per_s"`
-	// Running tasks and DominantShare are means over the window.
-	Running       float64 `json:"running"`
-	DominantShare float64 `json:"dominant_share"`
-	Accept        Latency `json:"accept"`
+	// Workload to play, filled and checked.
+	Workload *workload.Workload
+	// Replay, if not nil, is what arrives, instead of what the groups would want.
+	Replay    *Replay
+	Allocator world.AllocatorOptions
 }
 
 // Result is a run.
 type Result struct {
 	Rows         []Row
-	Seconds      float64
+	Agents       int
+	Seconds      float64 // of all phases
 	AllocatorCPU float64
 	LoadCPU      float64
-	RSS          int64
-	Timeline     *world.Timeline // warm-up included
+	RSS          int64           // at most
+	Timeline     *world.Timeline // of all phases
 }
 
 // run is one under way.
 type run struct {
 	o         Options
+	agents    int
+	total     world.Amount
+	limits    map[string]world.Amount // of roles with a quota's limit, +Inf where it says nothing
 	allocator *world.Allocator
 	fleet     *world.Fleet
 	parties   []*party
 	progress  *world.Progress
+	result    Result
+
+	shares shares
 }
 
-// Run measures.
+// Run plays the workload.
 func Run(ctx context.Context, o Options, progress *world.Progress) (result *Result, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute+o.WarmUp+o.Window)
+	limit := 5 * time.Minute
+	for _, p := range o.Workload.Phases {
+		limit += time.Duration(p.Time) + time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	r := &run{o: o, progress: progress}
-	shape, err := world.ShapeNamed("plain")
+	r := &run{o: o, progress: progress, limits: map[string]world.Amount{}}
+	shape, agents, err := o.Workload.Shape()
 	if err != nil {
 		return nil, err
 	}
-	if r.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
+	r.agents, r.total, r.result.Agents = agents, shape.Total(agents), agents
+	for i := range o.Workload.Groups {
+		r.parties = append(r.parties, newParty(&o.Workload.Groups[i], i, o.Workload.Seed, o.Replay != nil))
+	}
+	r.o.Allocator.Flags = append(shape.Flags(), o.Allocator.Flags...)
+	if r.allocator, err = world.StartAllocator(ctx, r.o.Allocator); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.allocator.Stop()) }()
-	r.fleet = world.NewFleet(world.FleetOptions{Agents: o.Agents, Links: o.Links, Shape: shape, Behaviour: world.Sleeping})
+	r.fleet = world.NewFleet(world.FleetOptions{Agents: agents, Links: o.Workload.Fleet.Links, Shape: shape, Behaviour: world.Sleeping})
 	defer r.fleet.Close()
 	defer r.leave()
-	for i := range kinds {
-		if err := r.subscribe(ctx, &kinds[i]); err != nil {
-			return nil, err
-		}
+	if err := r.play(ctx); err != nil {
+		return nil, err
+	}
+	return &r.result, nil
+}
+
+// play brings everybody on and goes through the phases.
+func (r *run) play(ctx context.Context) error {
+	if err := r.roles(ctx); err != nil {
+		return err
+	}
+	if err := r.enter(ctx, &r.o.Workload.Phases[0]); err != nil {
+		return err
+	}
+	r.progress.Show("registering %d agents", r.agents)
+	if err := r.connect(ctx); err != nil {
+		return err
 	}
 	sampler := r.sampler()
-	progress.Show("registering %d agents", o.Agents)
-	if err := r.fleet.Connect(ctx, r.allocator.URL()); err != nil {
-		return nil, err
-	}
-	if err := r.fleet.WaitRegistered(ctx, o.Agents); err != nil {
-		return nil, err
-	}
 	sampler.Start()
-	result, err = r.window(ctx)
-	timeline := sampler.Stop()
+	began, used, own := time.Now(), r.allocator.Usage(), world.OwnCPU()
+	var err error
+	for i := range r.o.Workload.Phases {
+		if err = r.phase(ctx, &r.o.Workload.Phases[i]); err != nil {
+			err = fmt.Errorf("phase %q: %w", r.o.Workload.Phases[i].Name, err)
+			break
+		}
+	}
+	now := r.allocator.Usage()
+	r.result.Timeline = sampler.Stop()
+	r.result.Seconds = time.Since(began).Seconds()
+	r.result.AllocatorCPU, r.result.LoadCPU, r.result.RSS = (now.CPU - used.CPU).Seconds(), (world.OwnCPU() - own).Seconds(), now.PeakRSS
+	return err
+}
+
+func (r *run) connect(ctx context.Context) error {
+	if err := r.fleet.Connect(ctx, r.allocator.URL()); err != nil {
+		return err
+	}
+	return r.fleet.WaitRegistered(ctx, r.agents)
+}
+
+// roles sets weights and quotas.
+func (r *run) roles(ctx context.Context) error {
+	type weight struct {
+		Role   string  `json:"role"`
+		Weight float64 `json:"weight"`
+	}
+	var weights []weight
+	for _, role := range r.o.Workload.Roles {
+		if role.Weight > 0 {
+			weights = append(weights, weight{role.Name, role.Weight})
+		}
+		if role.Guarantee == "" && role.Limit == "" {
+			continue
+		}
+		config := map[string]any{"role": role.Name}
+		for field, text := range map[string]string{"guarantees": role.Guarantee, "limits": role.Limit} {
+			if text == "" {
+				continue
+			}
+			amounts, err := quantities(text)
+			if err != nil {
+				return err
+			}
+			config[field] = amounts
+			if field == "limits" {
+				r.limits[role.Name] = limitOf(amounts)
+			}
+		}
+		err := operate(ctx, r.allocator.URL(), "UPDATE_QUOTA", map[string]any{"force": true, "quota_configs": []any{config}})
+		if err != nil {
+			return err
+		}
+	}
+	if len(weights) == 0 {
+		return nil
+	}
+	return operate(ctx, r.allocator.URL(), "UPDATE_WEIGHTS", map[string]any{"weight_infos": weights})
+}
+
+// quantities are amounts as operators' calls have them.
+func quantities(text string) (map[string]scalar, error) {
+	qs, err := resource.ParseQuantities(text)
 	if err != nil {
 		return nil, err
 	}
-	result.Timeline = timeline
-	return result, nil
+	amounts := map[string]scalar{}
+	for _, q := range qs {
+		amounts[q.Name] = scalar{float64(q.Milli) / 1000}
+	}
+	return amounts, nil
 }
 
-func (r *run) subscribe(ctx context.Context, k *kind) (err error) {
-	r.progress.Show("subscribing frameworks that are %s", k.name)
-	p := newParty(k, r.o.Agents, r.o.TaskTime)
-	p.frameworks, err = world.Subscribe(ctx, r.allocator.URL(), world.FrameworksOptions{
-		Count: r.o.Frameworks, Role: k.name, Codec: codec.Protobuf, Task: p.tasks,
-		Events: world.Events{Offers: p.desks.Offers, Update: p.update},
-	})
-	if err == nil {
-		r.parties = append(r.parties, p)
+// scalar is a number as operators' calls have it.
+type scalar struct {
+	Value float64 `json:"value"`
+}
+
+func limitOf(amounts map[string]scalar) world.Amount {
+	of := func(name string) float64 {
+		if s, ok := amounts[name]; ok {
+			return s.Value
+		}
+		return math.Inf(1)
 	}
-	return err
+	return world.Amount{CPUs: of("cpus"), MemMiB: of("mem"), GPUs: of("gpus")}
+}
+
+// operate makes a call whose body has the name of its type in lower case.
+func operate(ctx context.Context, url, call string, body any) error {
+	lower := []byte(call)
+	for i, c := range lower {
+		if c >= 'A' && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	text, err := json.Marshal(map[string]any{"type": call, string(lower): body})
+	if err != nil {
+		return err
+	}
+	return world.Operate(ctx, url, string(text))
+}
+
+// enter brings on the frameworks of a phase and takes off the others.
+func (r *run) enter(ctx context.Context, ph *workload.Phase) error {
+	for _, p := range r.parties {
+		switch in := p.In(ph.Name); {
+		case in && !p.present():
+			r.progress.Show("subscribing %s", p.Name)
+			if err := p.subscribe(ctx, r.allocator.URL()); err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+		case !in && p.present():
+			p.leave(true)
+		}
+	}
+	return nil
+}
+
+// phase plays one.
+func (r *run) phase(ctx context.Context, ph *workload.Phase) error {
+	if err := r.enter(ctx, ph); err != nil {
+		return err
+	}
+	if ph.Maintenance > 0 {
+		machines := int(math.Ceil(ph.Maintenance * float64(r.agents)))
+		if err := r.fleet.Maintain(ctx, r.allocator.URL(), machines, time.Duration(ph.Time)); err != nil {
+			return err
+		}
+	}
+	if ph.Vanish > 0 {
+		r.fleet.Cut(int(math.Ceil(ph.Vanish * float64(r.fleet.Links()))))
+		r.fleet.Forgive()
+	}
+	arriving, stop := context.WithCancel(ctx)
+	var arrivals sync.WaitGroup
+	for _, p := range r.parties {
+		if p.present() && r.o.Replay == nil {
+			arrivals.Go(func() { p.arrivals(arriving, *ph.Load) })
+		}
+	}
+	if r.o.Replay != nil {
+		arrivals.Go(func() { r.o.Replay.play(arriving, r.parties) })
+	}
+	err := r.look(ctx, ph)
+	stop()
+	arrivals.Wait()
+	if err != nil {
+		return err
+	}
+	if ph.Maintenance > 0 {
+		if err := r.fleet.Maintain(ctx, r.allocator.URL(), 0, 0); err != nil {
+			return err
+		}
+	}
+	if ph.Vanish > 0 {
+		return r.connect(ctx)
+	}
+	return nil
 }
 
 // leave ends the frameworks.
 func (r *run) leave() {
 	for _, p := range r.parties {
-		p.desks.Close()
-		if !r.allocator.Ours() {
-			p.frameworks.Leave()
+		if p.present() {
+			p.leave(!r.allocator.Ours())
 		}
-		p.frameworks.Close()
-	}
-}
-
-func (r *run) sampler() *world.Sampler {
-	s := world.NewSampler(time.Second, r.allocator)
-	for _, p := range r.parties {
-		s.Gauge("dominant share, percent", p.name, func() float64 { return 100 * p.share(p.running.Load(), r.o.Agents) })
-	}
-	for _, p := range r.parties {
-		s.Rate("tasks launched per s", p.name, func() float64 { return float64(p.launched.Load()) })
-	}
-	return s
-}
-
-// window counts after the warm-up.
-func (r *run) window(ctx context.Context) (*Result, error) {
-	if err := r.watch(ctx, r.o.WarmUp, "warming up", func() {}); err != nil {
-		return nil, err
-	}
-	result := &Result{Rows: make([]Row, len(r.parties))}
-	for i, p := range r.parties {
-		result.Rows[i] = Row{Offers: p.offers.Load(), Declined: p.declined.Load(), Tasks: p.launched.Load(), Refused: p.refused.Load()}
-		p.accept.Reset()
-	}
-	began, used, own := time.Now(), r.allocator.Usage(), world.OwnCPU()
-	running, looks := make([]int64, len(r.parties)), 0
-	err := r.watch(ctx, r.o.Window, "measuring", func() {
-		looks++
-		for i, p := range r.parties {
-			running[i] += p.running.Load()
-		}
-	})
-	now := r.allocator.Usage()
-	result.Seconds = time.Since(began).Seconds()
-	result.AllocatorCPU, result.LoadCPU, result.RSS = (now.CPU - used.CPU).Seconds(), (world.OwnCPU() - own).Seconds(), now.RSS
-	for i, p := range r.parties {
-		row, h := &result.Rows[i], p.accept.Total()
-		row.Kind, row.Frameworks = p.name, r.o.Frameworks
-		row.Offers, row.Declined = p.offers.Load()-row.Offers, p.declined.Load()-row.Declined
-		row.Tasks, row.Refused = p.launched.Load()-row.Tasks, p.refused.Load()-row.Refused
-		row.TasksPerSecond = float64(row.Tasks) / result.Seconds
-		row.Running = float64(running[i]) / float64(max(1, looks))
-		row.DominantShare = p.share(running[i], r.o.Agents) / float64(max(1, looks))
-		row.Accept = Latency{h.Quantile(.5), h.Quantile(.99), h.Max()}
-	}
-	return result, err
-}
-
-// lookEvery is how often running tasks are counted for the means.
-const lookEvery = 50 * time.Millisecond
-
-func (r *run) watch(ctx context.Context, d time.Duration, doing string, look func()) error {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	end := time.NewTimer(d)
-	defer end.Stop()
-	for {
-		select {
-		case <-end.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-		look()
-		err := r.fleet.Err()
-		var running int64
-		for _, p := range r.parties {
-			err = errors.Join(err, p.frameworks.Err(), p.desks.Err())
-			running += p.running.Load()
-		}
-		if err != nil {
-			return err
-		}
-		r.progress.Show("%s: %d tasks run, %d have ended", doing, running, r.fleet.Finished())
 	}
 }

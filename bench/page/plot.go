@@ -21,6 +21,8 @@ type Plot struct {
 type Line struct {
 	Name string
 	X, Y []float64
+	// Reference lines are drawn dashed, in the colour of the line before them.
+	Reference bool
 }
 
 // Bar is a named value.
@@ -37,7 +39,7 @@ func OfTimeline(name string, t *world.Timeline) (plots []Plot) {
 			i = len(plots)
 			plots = append(plots, Plot{Title: joined(name, c.Plot), X: "seconds", Y: c.Plot})
 		}
-		line := Line{Name: c.Name, Y: c.Values}
+		line := Line{Name: c.Name, Y: c.Values, Reference: c.Reference}
 		for n := range c.Values {
 			line.X = append(line.X, float64(n+1)*t.EverySeconds)
 		}
@@ -51,6 +53,19 @@ func joined(name, plot string) string {
 		return plot
 	}
 	return name + ": " + plot
+}
+
+// colours are the variables of the lines' colours.
+func (p *Plot) colours() []string {
+	all := make([]string, len(p.Lines))
+	n := -1
+	for i, l := range p.Lines {
+		if !l.Reference || n < 0 {
+			n++
+		}
+		all[i] = fmt.Sprintf("--c%d", n%colours)
+	}
+	return all
 }
 
 // table is the plot's numbers: of lines the least, median, greatest and last value.

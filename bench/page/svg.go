@@ -12,11 +12,8 @@ const (
 	left, right, top, bottom = 64, 16, 12, 40
 	barHeight, barGap        = 18, 8
 	barLabel                 = 290
-	colours                  = 6 // --c0 and on, in page.go
+	colours                  = 8 // --c0 and on, in page.go
 )
-
-// colour is the variable of curve i.
-func colour(i int) string { return fmt.Sprintf("--c%d", i%colours) }
 
 // svg draws the plot.
 func (p *Plot) svg() string {
@@ -55,8 +52,13 @@ func (p *Plot) lines() string {
 		text(&b, toX(v), height-bottom+16, "middle", number(v))
 	}
 	text(&b, (left+width-right)/2, height-6, "middle", p.X)
+	colours := p.colours()
 	for i, l := range p.Lines {
-		fmt.Fprintf(&b, `<polyline class="line" style="stroke:var(%s)" points="`, colour(i))
+		class := "line"
+		if l.Reference {
+			class = "line reference"
+		}
+		fmt.Fprintf(&b, `<polyline class="%s" style="stroke:var(%s)" points="`, class, colours[i])
 		for n := range l.X {
 			fmt.Fprintf(&b, "%.1f,%.1f ", toX(l.X[n]), toY(max(0, l.Y[n])))
 		}

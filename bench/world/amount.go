@@ -1,6 +1,10 @@
 package world
 
-import "github.com/caprock/caprock/wire/mesos"
+import (
+	"math"
+
+	"github.com/caprock/caprock/wire/mesos"
+)
 
 // Amount is what tasks need and agents have of the resources that shares are counted in.
 type Amount struct {
@@ -30,6 +34,17 @@ const slack = 1e-4
 // Holds says whether b fits into a.
 func (a Amount) Holds(b Amount) bool {
 	return b.CPUs <= a.CPUs+slack && b.MemMiB <= a.MemMiB+slack && b.GPUs <= a.GPUs+slack
+}
+
+// Times is how often b fits into a; fractions count.
+func (a Amount) Times(b Amount) float64 {
+	times := math.Inf(1)
+	for _, r := range [][2]float64{{a.CPUs, b.CPUs}, {a.MemMiB, b.MemMiB}, {a.GPUs, b.GPUs}} {
+		if r[1] > 0 {
+			times = min(times, r[0]/r[1])
+		}
+	}
+	return times
 }
 
 // DominantShare is the largest part that a is of any resource of a total.

@@ -43,8 +43,8 @@ func (d *Desks) of(f *Framework) *desk {
 				}
 			}
 			return nil
-		}, d.fail),
-		acks: NewAcknowledger(f, d.fail),
+		}, d.Fail),
+		acks: NewAcknowledger(f, d.Fail),
 	})
 	return got.(*desk)
 }
@@ -55,7 +55,8 @@ func (d *Desks) Offers(f *Framework, offers []*mesos.Offer) { d.of(f).offers.Put
 // Update acknowledges an update, as Events.Update.
 func (d *Desks) Update(f *Framework, s *mesos.TaskStatus) { d.of(f).acks.Put(s) }
 
-func (d *Desks) fail(err error) {
+// Fail notes a failure of a framework.
+func (d *Desks) Fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {

@@ -109,7 +109,7 @@ func (p *Pacer) Run(ctx context.Context, perSecond int) {
 		workers.Go(func() {
 			for d := range queue {
 				if err := p.launch(d.of, d.offer, d.at); err != nil {
-					p.fail(err)
+					p.Fail(err)
 				}
 				p.done(d.of)
 			}

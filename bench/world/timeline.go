@@ -58,6 +58,8 @@ type Curve struct {
 	Plot   string    `json:"plot"`
 	Name   string    `json:"name"`
 	Values []float64 `json:"values"`
+	// Reference curves are what the curve before them is compared with.
+	Reference bool `json:"reference,omitempty"`
 }
 
 // Sampler fills a Timeline.
@@ -88,6 +90,11 @@ func (s *Sampler) add(column func(passed float64) []float64, curves ...Curve) {
 // Gauge adds a curve of what f returns.
 func (s *Sampler) Gauge(plot, name string, f func() float64) {
 	s.add(func(float64) []float64 { return []float64{f()} }, Curve{Plot: plot, Name: name})
+}
+
+// Reference adds a curve that the one before it is compared with.
+func (s *Sampler) Reference(plot, name string, f func() float64) {
+	s.add(func(float64) []float64 { return []float64{f()} }, Curve{Plot: plot, Name: name, Reference: true})
 }
 
 // Rate adds a curve of how much the total that f returns grows in a second. A total
