@@ -20,6 +20,7 @@ type flags struct {
 	shape, workload           string
 	seed                      int64
 	print                     bool
+	trace                     TraceOptions
 	taskTime, warmUp, window  time.Duration
 	allocator                 world.AllocatorOptions
 }
@@ -38,17 +39,18 @@ seven roles of weight 1 compete for the fleet, one for each kind of framework:
 
 --workload says what the world is made of and what happens in it: a file (see docs/bench.md), or one of the
 examples ` + strings.Join(workload.ExampleNames(), ", ") + `. --print-workload prints what would be played and
-ends, as a file to start from. Prints for each group of frameworks and phase the dominant share of its role beside what
+ends, as a file to start from. --trace replays what arrived at a cluster, when, and for how long, on machines like its own. Prints for each group of frameworks and phase the dominant share of its role beside what
 dominant resource fairness would give it, its tasks, and how long its ACCEPTs wait.`,
 		Example: `  caprock bench fleet --agents=5000 --frameworks=50 --html=fleet.html
   caprock bench fleet --print-workload > mine.toml; caprock bench fleet --workload=./mine.toml
-  caprock bench fleet --seed=42 --agents=2000 --frameworks=100`,
+  caprock bench fleet --seed=42 --agents=2000 --frameworks=100
+  caprock bench fleet --trace=google2019:/data/cell-a --speed=60 --scale=0.01`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.validate(cmd); err != nil {
 				return err
 			}
-			w, err := o.load()
+			w, replay, notes, err := o.load()
 			if err != nil {
 				return err
 			}
@@ -56,12 +58,14 @@ dominant resource fairness would give it, its tasks, and how long its ACCEPTs wa
 				return printWorkload(cmd.OutOrStdout(), w)
 			}
 			progress := world.NewProgress(cmd.ErrOrStderr())
-			r, err := Run(cmd.Context(), Options{Workload: w, Allocator: o.allocator}, progress)
+			r, err := Run(cmd.Context(), Options{Workload: w, Replay: replay, Allocator: o.allocator}, progress)
 			progress.Clear()
 			if err != nil {
 				return err
 			}
-			return out.Print(cmd.OutOrStdout(), Report("bench fleet", w, r, o.allocator.Flags), Table(r), Plots(r))
+			report := Report("bench fleet", w, r, o.allocator.Flags)
+			report.Notes = append(report.Notes, notes...)
+			return out.Print(cmd.OutOrStdout(), report, Table(r), Plots(r))
 		},
 	}
 	f := cmd.Flags()
@@ -74,6 +78,14 @@ dominant resource fairness would give it, its tasks, and how long its ACCEPTs wa
 	f.DurationVar(&o.window, "window", time.Minute, "time that is counted")
 	f.StringVar(&o.workload, "workload", "", "`file` with a workload, or the name of an example, instead of the flags above")
 	f.Int64Var(&o.seed, "seed", 0, "make a workload of --agents and --frameworks from this seed, which is not 0: machines and frameworks at random")
+	f.StringVar(&o.trace.Name, "trace", "", "replay a trace, `FORMAT:DIR`: google2019 or alibaba2018, and the directory with its CSV files, plain, .gz or .zst")
+	f.Float64Var(&o.trace.Speed, "speed", 60, "how much faster than it happened a trace is replayed")
+	f.Float64Var(&o.trace.Part, "scale", 0.01, "`part` of a trace's machines and jobs to play, at most 1")
+	f.DurationVar(&o.trace.From, "trace-from", 0, "where in the trace to begin")
+	f.DurationVar(&o.trace.For, "trace-for", time.Hour, "how much of the trace to play, in its own time")
+	f.IntVar(&o.trace.Roles, "trace-roles", 10, "users, or kinds of jobs, that get a role of their own; the others share one")
+	f.Float64Var(&o.trace.Largest.CPUs, "trace-cpus", 64, "CPUs of the largest machine: traces tell sizes as parts of it")
+	f.Float64Var(&o.trace.Largest.MemMiB, "trace-mem", 262144, "memory of the largest machine, in MiB")
 	f.BoolVar(&o.print, "print-workload", false, "print the workload as a file and end")
 	f.StringVar(&o.allocator.URL, "allocator", "", "`URL` of a running allocator, instead of a fresh one")
 	f.StringVar(&o.allocator.Dir, "dir", "", "`directory` for the allocator's state (default: the temporary one)")
@@ -82,6 +94,9 @@ dominant resource fairness would give it, its tasks, and how long its ACCEPTs wa
 	out.Flags(f)
 	return cmd
 }
+
+// ofTrace are the flags that only a trace has.
+var ofTrace = []string{"speed", "scale", "trace-from", "trace-for", "trace-roles", "trace-cpus", "trace-mem"}
 
 // ofWorkload are the flags that a workload's file replaces.
 var ofWorkload = []string{"agents", "shape", "links", "frameworks", "task-time", "warm-up", "window", "seed"}
@@ -92,6 +107,19 @@ func (o *flags) validate(cmd *cobra.Command) error {
 		if o.workload != "" && cmd.Flags().Changed(name) {
 			err = errors.Join(err, fmt.Errorf("got --%s beside --workload, want it in the workload", name))
 		}
+	}
+	for _, name := range ofTrace {
+		if o.trace.Name == "" && cmd.Flags().Changed(name) {
+			err = errors.Join(err, fmt.Errorf("got --%s without --trace", name))
+		}
+	}
+	for _, name := range append([]string{"workload"}, ofWorkload...) {
+		if o.trace.Name != "" && name != "frameworks" && name != "links" && cmd.Flags().Changed(name) {
+			err = errors.Join(err, fmt.Errorf("got --%s beside --trace, which says that itself", name))
+		}
+	}
+	if o.trace.Speed <= 0 || o.trace.Speed > 1e6 {
+		err = errors.Join(err, fmt.Errorf("got --speed=%v, want more than 0 and at most 1e6", o.trace.Speed))
 	}
 	if o.seed < 0 {
 		err = errors.Join(err, fmt.Errorf("got --seed=%d, want 1 or more", o.seed))
@@ -107,11 +135,27 @@ func (o *flags) validate(cmd *cobra.Command) error {
 		most /= len(workload.KindNames())
 	}
 	return errors.Join(err, world.Between("agents", o.agents, 1, world.MaxAgents), world.Between("links", o.links, 0, 1000),
-		world.Between("frameworks", o.frameworks, 1, most))
+		world.Between("frameworks", o.frameworks, 1, most), world.Between("trace-roles", o.trace.Roles, 1, 1000))
 }
 
-// load returns the workload that the flags ask for.
-func (o *flags) load() (*workload.Workload, error) {
+// load returns the workload that the flags ask for, and what arrives if that is a
+// trace, of which the notes tell.
+func (o *flags) load() (*workload.Workload, *Replay, []string, error) {
+	if o.trace.Name == "" {
+		w, err := o.made()
+		return w, nil, nil, err
+	}
+	o.trace.Links, o.trace.Frameworks = o.links, o.frameworks
+	w, r, stats, err := FromTrace(o.trace)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return w, r, []string{fmt.Sprintf("trace %s: %v from %v on, %g times as fast, %g of it: %d tasks; %v",
+		o.trace.Name, o.trace.For, o.trace.From, o.trace.Speed, o.trace.Part, len(r.Arrivals), stats)}, nil
+}
+
+// made is the workload of a file, a seed, or the flags.
+func (o *flags) made() (*workload.Workload, error) {
 	if o.workload != "" {
 		return workload.Load(o.workload)
 	}
