@@ -46,10 +46,11 @@ func TestPickyFrameworksTakeTheSameAgentsEachTime(t *testing.T) {
 	taken := 0
 	for i := range 1000 {
 		agent := time.Duration(i).String()
-		if p.wants(agent) != p.wants(agent) {
+		wanted := p.wants(agent)
+		if p.wants(agent) != wanted {
 			t.Fatal("an agent is wanted and then not")
 		}
-		if p.wants(agent) {
+		if wanted {
 			taken++
 		}
 	}
@@ -71,7 +72,7 @@ func TestTheSameSeedGivesTheSameLengths(t *testing.T) {
 		}
 		return all
 	}
-	if lengths(1) != lengths(1) || lengths(1) == lengths(2) {
+	if first := lengths(1); lengths(1) != first || lengths(2) == first {
 		t.Error("want the same lengths of the same seed and others of another")
 	}
 }
