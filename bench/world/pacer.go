@@ -117,14 +117,14 @@ func (p *Pacer) Run(ctx context.Context, perSecond int) {
 	}
 	clock, err := NewMetronome(time.Second / time.Duration(perSecond))
 	if err != nil {
-		p.fail(err)
+		p.Fail(err)
 		return
 	}
 	defer clock.Close()
 	for ctx.Err() == nil && p.Err() == nil {
 		at, err := clock.Wait()
 		if err != nil {
-			p.fail(err)
+			p.Fail(err)
 			return
 		}
 		of, offer := p.next()
