@@ -8,7 +8,8 @@
 // A handler checks what needs no state, turns a call into a command for the
 // loop, and waits until the effect that answers it is performed, which is when
 // its consequences are on the disk. Read calls never enter the loop: they are
-// answered from a snapshot of the view.
+// answered from a snapshot of the view, one at a time on a thread that gives way to
+// calls, once for all who ask for the same while they wait (rendering.go).
 //
 // Server is also the loop's Sink: it publishes changed entities to the view and
 // hands each effect to whom it concerns: the waiting handler (waiters.go), the
@@ -20,7 +21,8 @@
 //   - request.go: what both v1 endpoints check, in Mesos' order;
 //   - scheduler.go, operator.go, operator_reads.go: the v1 endpoints;
 //   - links.go: agents;
-//   - sums.go: joins and sums over a snapshot, shared by all that show state;
+//   - rendering.go, quiet.go: who makes the answers to reads, and when;
+//   - cluster.go, sums.go: joins and sums over a snapshot, shared by all that show state;
 //   - framework_state.go, explain*.go, addresses.go: what Mesos does not have;
 //   - legacy_*.go, help.go: the unversioned endpoints with their hand-made JSON;
 //   - metrics.go: /metrics/snapshot and GET_METRICS.

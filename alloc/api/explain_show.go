@@ -25,7 +25,7 @@ func (e *explained) addQuotas(snap *view.Snapshot) {
 		return
 	}
 	byName := map[string]*role{}
-	for _, r := range rolesOf(snap, add(snap)) {
+	for _, r := range rolesOf(snap, clusterOf(snap).add()) {
 		if r.rec.GetQuota() == nil {
 			continue
 		}

@@ -55,13 +55,12 @@ var fixedScalars = [...]string{"disk", "mem", "gpus", "cpus"}
 
 func appendResourceMembers(b []byte, rs resource.Resources, fixed bool) []byte {
 	var milli [len(fixedScalars)]int64
-	var others []resource.Resource
-	for _, r := range rs {
-		i := slices.Index(fixedScalars[:], r.Name())
-		if i >= 0 && r.Type() == mesos.Value_SCALAR && !r.IsRevocable() {
-			milli[i] += r.ScalarMilli()
+	others, other := 0, 0
+	for i := range rs {
+		if f := fixedScalar(rs[i]); f >= 0 {
+			milli[f] += rs[i].ScalarMilli()
 		} else {
-			others = append(others, r)
+			others, other = others+1, i
 		}
 	}
 	for i, name := range fixedScalars {
@@ -69,10 +68,30 @@ func appendResourceMembers(b []byte, rs resource.Resources, fixed bool) []byte {
 			b = appendMilli(b, name, milli[i])
 		}
 	}
-	if len(others) > 0 {
-		b = appendOthers(b, others)
+	switch others {
+	case 0:
+		return b
+	case 1: // ports, mostly; nothing to merge
+		r := rs[other]
+		return appendOther(b, shownName(r), r.Type(), r.ScalarMilli(), r.Ranges(), r.Items())
 	}
-	return b
+	return appendOthers(b, rs.Filter(func(r resource.Resource) bool { return fixedScalar(r) < 0 }))
+}
+
+// fixedScalar is which of fixedScalars an entry adds to; -1 if none.
+func fixedScalar(r resource.Resource) int {
+	if r.Type() != mesos.Value_SCALAR || r.IsRevocable() {
+		return -1
+	}
+	return slices.Index(fixedScalars[:], r.Name())
+}
+
+// shownName is the name under which an entry is shown.
+func shownName(r resource.Resource) string {
+	if r.IsRevocable() {
+		return r.Name() + "_revocable"
+	}
+	return r.Name()
 }
 
 func appendMilli(b []byte, name string, milli int64) []byte {
@@ -81,16 +100,10 @@ func appendMilli(b []byte, name string, milli int64) []byte {
 }
 
 // appendOthers merges entries of one name, whatever their reservations.
-func appendOthers(b []byte, entries []resource.Resource) []byte {
+func appendOthers(b []byte, entries resource.Resources) []byte {
 	names := []string{}
-	name := func(r resource.Resource) string {
-		if r.IsRevocable() {
-			return r.Name() + "_revocable"
-		}
-		return r.Name()
-	}
 	for _, r := range entries {
-		if n := name(r); !slices.Contains(names, n) {
+		if n := shownName(r); !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}
@@ -100,7 +113,7 @@ func appendOthers(b []byte, entries []resource.Resource) []byte {
 		var items []string
 		var kind mesos.Value_Type
 		for _, r := range entries {
-			if name(r) != n {
+			if shownName(r) != n {
 				continue
 			}
 			kind = r.Type()
@@ -108,16 +121,21 @@ func appendOthers(b []byte, entries []resource.Resource) []byte {
 			ranges = ranges.Plus(r.Ranges())
 			items = append(items, r.Items()...)
 		}
-		switch kind {
-		case mesos.Value_SCALAR:
-			b = appendMilli(b, n, milli)
-		case mesos.Value_RANGES:
-			b = append(json.AppendString(b, n), ':')
-			b = append(json.AppendString(b, ranges.String()), ',')
-		case mesos.Value_SET:
-			b = append(json.AppendString(b, n), ':')
-			b = append(json.AppendString(b, setText(items)), ',')
-		}
+		b = appendOther(b, n, kind, milli, ranges, items)
+	}
+	return b
+}
+
+func appendOther(b []byte, name string, kind mesos.Value_Type, milli int64, ranges resource.Ranges, items []string) []byte {
+	switch kind {
+	case mesos.Value_SCALAR:
+		b = appendMilli(b, name, milli)
+	case mesos.Value_RANGES:
+		b = append(json.AppendString(b, name), `:"`...)
+		b = append(ranges.AppendString(b), `",`...)
+	case mesos.Value_SET:
+		b = append(json.AppendString(b, name), ':')
+		b = append(json.AppendString(b, setText(items)), ',')
 	}
 	return b
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
-	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/resource"
 )
 
@@ -59,15 +58,17 @@ func (s *Server) legacyHandlers() map[string]httpd.Handler {
 }
 
 // stateSummary is /state-summary: agents and frameworks with counts of tasks.
-func (s *Server) stateSummary(c *httpd.Ctx) {
-	all := join(s.view.Snapshot())
-	agents, frameworks := all.tally()
-	b := json.String(append(s.sizes.summary.buffer(), '{'), `"hostname":`, s.opts.MasterInfo.GetHostname())
+func (s *Server) stateSummary(c *httpd.Ctx) { s.replyRendered(c, "/state-summary", s.appendSummary) }
+
+func (s *Server) appendSummary(all *cluster, b []byte) []byte {
+	all.join()
+	all.tally()
+	b = json.String(append(b, '{'), `"hostname":`, s.opts.MasterInfo.GetHostname())
 	if s.opts.Cluster != "" {
 		b = json.String(b, `"cluster":`, s.opts.Cluster)
 	}
 	b = all.appendSlaves(b, func(b []byte, a *core.Agent) []byte {
-		t := agents[a.ID()]
+		t := &all.sums.agent(a.ID()).tally
 		return appendStrings(appendTally(b, t), `"framework_ids":`, t.peers())
 	})
 	b = list(b, `"frameworks":`, func(b []byte) []byte {
@@ -75,121 +76,55 @@ func (s *Server) stateSummary(c *httpd.Ctx) {
 			if f.Completed() {
 				continue
 			}
-			t := frameworks[f.ID()]
+			t := &all.sums.framework(f.ID()).tally
 			b = append(b, '{')
 			b = appendTally(all.appendFrameworkSummary(b, f), t)
 			b = json.EndMap(appendStrings(b, `"slave_ids":`, t.peers()))
 		}
 		return b
 	})
-	b = json.End(b)
-	s.sizes.summary.note(len(b))
-	c.ReplyJSON(200, b)
+	return json.End(b)
 }
 
-// tally counts an agent's or a framework's tasks by state, and with whom.
-type tally struct {
-	states map[mesos.TaskState]int64
-	with   map[string]bool
-}
-
+// peers are the others by their ids, which are sorted in place.
 func (t *tally) peers() []string {
-	if t == nil {
-		return nil
-	}
-	ids := make([]string, 0, len(t.with))
-	for id := range t.with {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-func (c *cluster) tally() (agents, frameworks map[string]*tally) {
-	agents, frameworks = map[string]*tally{}, map[string]*tally{}
-	note := func(m map[string]*tally, id, with string) *tally {
-		t := m[id]
-		if t == nil {
-			t = &tally{states: map[mesos.TaskState]int64{}, with: map[string]bool{}}
-			m[id] = t
-		}
-		t.with[with] = true
-		return t
-	}
-	// As in Mesos, what is over with its framework does not count.
-	over := map[string]bool{}
-	for f := range c.snap.Frameworks.All() {
-		over[f.ID()] = f.Completed()
-	}
-	for _, of := range []map[string][]*core.Task{c.tasks, c.unreachable, c.completed} {
-		for framework, tasks := range of {
-			if over[framework] {
-				continue
-			}
-			for _, t := range tasks {
-				agent, state := t.Info().GetAgentId().GetValue(), t.Info().GetState()
-				if t.Rec.GetUnreachable() {
-					state = mesos.TaskState_TASK_UNREACHABLE
-				}
-				note(agents, agent, framework).states[state]++
-				note(frameworks, framework, agent).states[state]++
-			}
-		}
-	}
-	for framework, executors := range c.executors {
-		for _, e := range executors {
-			note(agents, e.Rec.GetAgentId(), framework)
-			note(frameworks, framework, e.Rec.GetAgentId())
-		}
-	}
-	return agents, frameworks
-}
-
-// talliedStates are what /state-summary shows, in its order.
-var talliedStates = [...]mesos.TaskState{
-	mesos.TaskState_TASK_STAGING, mesos.TaskState_TASK_STARTING, mesos.TaskState_TASK_RUNNING,
-	mesos.TaskState_TASK_KILLING, mesos.TaskState_TASK_FINISHED, mesos.TaskState_TASK_KILLED,
-	mesos.TaskState_TASK_FAILED, mesos.TaskState_TASK_LOST, mesos.TaskState_TASK_ERROR,
-	mesos.TaskState_TASK_UNREACHABLE,
+	slices.Sort(t.with)
+	return t.with
 }
 
 func appendTally(b []byte, t *tally) []byte {
-	for _, state := range talliedStates {
-		var n int64
-		if t != nil {
-			n = t.states[state]
-		}
-		b = json.Int(append(json.AppendString(b, state.String()), ':'), "", n)
+	for i, state := range talliedStates {
+		b = json.Int(append(json.AppendString(b, state.String()), ':'), "", t.states[i])
 	}
 	return b
 }
 
 // slaves is /slaves?slave_id=.
 func (s *Server) slaves(c *httpd.Ctx) {
-	all := join(s.view.Snapshot())
 	id := string(c.Query("slave_id"))
-	b := list(append(s.sizes.slaves.buffer(), '{'), `"slaves":`, func(b []byte) []byte {
-		for a := range all.snap.Agents.All() {
-			if a.Registered() && !a.Recovered && (id == "" || a.ID() == id) {
-				b = append(b, '{')
-				b = json.EndMap(all.appendSlaveFull(all.appendSlave(b, a), a))
+	s.replyRendered(c, "/slaves", func(all *cluster, b []byte) []byte {
+		all.add()
+		b = list(append(b, '{'), `"slaves":`, func(b []byte) []byte {
+			for a := range all.snap.Agents.All() {
+				if a.Registered() && !a.Recovered && (id == "" || a.ID() == id) {
+					b = append(b, '{')
+					b = json.EndMap(all.appendSlaveFull(all.appendSlave(b, a), a))
+				}
 			}
-		}
-		return b
+			return b
+		})
+		return json.End(all.appendRecovered(b))
 	})
-	b = json.End(all.appendRecovered(b))
-	s.sizes.slaves.note(len(b))
-	c.ReplyJSON(200, b)
 }
 
 // frameworks is /frameworks?framework_id=.
 func (s *Server) frameworks(c *httpd.Ctx) {
 	id := string(c.Query("framework_id"))
-	all := join(s.view.Snapshot())
-	b := all.appendFrameworks(append(s.sizes.frameworks.buffer(), '{'), func(f *core.Framework) bool { return id == "" || f.ID() == id })
-	b = json.End(append(b, `"unregistered_frameworks":[],`...))
-	s.sizes.frameworks.note(len(b))
-	c.ReplyJSON(200, b)
+	s.replyRendered(c, "/frameworks", func(all *cluster, b []byte) []byte {
+		all.join()
+		b = all.appendFrameworks(append(b, '{'), func(f *core.Framework) bool { return id == "" || f.ID() == id })
+		return json.End(append(b, `"unregistered_frameworks":[],`...))
+	})
 }
 
 // tasks is /tasks?limit=&offset=&order=&framework_id=&task_id=.
@@ -207,40 +142,40 @@ func (s *Server) tasks(c *httpd.Ctx) {
 		}
 	}
 	framework, task := string(c.Query("framework_id")), string(c.Query("task_id"))
-	var found []*core.Task
-	snap := s.view.Snapshot()
-	for _, all := range []func(func(*core.Task) bool){snap.Tasks.All(), snap.Completed.All()} {
-		for t := range all {
-			if (framework == "" || t.Info().GetFrameworkId().GetValue() == framework) && (task == "" || t.ID() == task) {
-				found = append(found, t)
+	ascending := string(c.Query("order")) == "asc"
+	s.replyRendered(c, "/tasks", func(all *cluster, b []byte) []byte {
+		var found []*core.Task
+		for _, some := range []func(func(*core.Task) bool){all.snap.Tasks.All(), all.snap.Completed.All()} {
+			for t := range some {
+				if (framework == "" || t.Info().GetFrameworkId().GetValue() == framework) && (task == "" || t.ID() == task) {
+					found = append(found, t)
+				}
 			}
 		}
-	}
-	sortTasks(found, string(c.Query("order")) == "asc")
-	found = found[min(offset, len(found)):]
-	found = found[:min(limit, len(found))]
-	b := list([]byte{'{'}, `"tasks":`, func(b []byte) []byte {
-		for _, t := range found {
-			b = append(b, '{')
-			b = json.EndMap(appendTask(b, t))
-		}
-		return b
+		sortTasks(found, ascending)
+		found = found[min(offset, len(found)):]
+		found = found[:min(limit, len(found))]
+		return json.End(list(append(b, '{'), `"tasks":`, func(b []byte) []byte {
+			for _, t := range found {
+				b = append(b, '{')
+				b = json.EndMap(appendTask(b, t))
+			}
+			return b
+		}))
 	})
-	c.ReplyJSON(200, json.End(b))
 }
 
 // roles is /roles.
 func (s *Server) roles(c *httpd.Ctx) {
-	snap := s.view.Snapshot()
-	known := rolesOf(snap, add(snap))
-	b := list([]byte{'{'}, `"roles":`, func(b []byte) []byte {
-		for _, r := range known {
-			b = append(b, '{')
-			b = json.EndMap(appendRole(b, r))
-		}
-		return b
+	s.replyRendered(c, "/roles", func(all *cluster, b []byte) []byte {
+		return json.End(list(append(b, '{'), `"roles":`, func(b []byte) []byte {
+			for _, r := range rolesOf(all.snap, all.add()) {
+				b = append(b, '{')
+				b = json.EndMap(appendRole(b, r))
+			}
+			return b
+		}))
 	})
-	c.ReplyJSON(200, json.End(b))
 }
 
 func appendRole(b []byte, r *role) []byte {

@@ -14,49 +14,12 @@ import (
 	"github.com/caprock/caprock/wire/mesos"
 )
 
-// cluster is a snapshot with the joins that the old endpoints show.
-type cluster struct {
-	snap *view.Snapshot
-	sums *sums
-	// By framework.
-	tasks, unreachable, completed map[string][]*core.Task
-	offers                        map[string][]*core.Offer
-	executors                     map[string][]*core.Executor
-}
-
-func join(snap *view.Snapshot) *cluster {
-	c := &cluster{
-		snap: snap, sums: add(snap),
-		tasks: map[string][]*core.Task{}, unreachable: map[string][]*core.Task{}, completed: map[string][]*core.Task{},
-		offers: map[string][]*core.Offer{}, executors: map[string][]*core.Executor{},
-	}
-	put := func(m map[string][]*core.Task, t *core.Task) {
-		id := t.Info().GetFrameworkId().GetValue()
-		m[id] = append(m[id], t)
-	}
-	for t := range snap.Tasks.All() {
-		if t.Rec.GetUnreachable() {
-			put(c.unreachable, t)
-		} else {
-			put(c.tasks, t)
-		}
-	}
-	for t := range snap.Completed.All() {
-		put(c.completed, t)
-	}
-	for o := range snap.Offers.All() {
-		c.offers[o.FrameworkID()] = append(c.offers[o.FrameworkID()], o)
-	}
-	for e := range snap.Executors.All() {
-		c.executors[e.Rec.GetFrameworkId()] = append(c.executors[e.Rec.GetFrameworkId()], e)
-	}
-	return c
-}
-
 // state is /state: everything, in one body.
-func (s *Server) state(c *httpd.Ctx) {
-	all := join(s.view.Snapshot())
-	b := s.appendAbout(append(s.sizes.state.buffer(), '{'))
+func (s *Server) state(c *httpd.Ctx) { s.replyRendered(c, "/state", s.appendState) }
+
+func (s *Server) appendState(all *cluster, b []byte) []byte {
+	all.join()
+	b = s.appendAbout(append(b, '{'))
 	b = s.appendAgentCounts(b, all.snap)
 	info := s.opts.MasterInfo
 	b = json.String(b, `"leader":`, info.GetPid())
@@ -76,9 +39,7 @@ func (s *Server) state(c *httpd.Ctx) {
 	b = all.appendSlaves(b, func(b []byte, _ *core.Agent) []byte { return b })
 	b = all.appendRecovered(b)
 	b = all.appendFrameworks(b, func(*core.Framework) bool { return true })
-	b = json.End(append(b, `"orphan_tasks":[],"unregistered_frameworks":[],`...))
-	s.sizes.state.note(len(b))
-	c.ReplyJSON(200, b)
+	return json.End(append(b, `"orphan_tasks":[],"unregistered_frameworks":[],`...))
 }
 
 // appendAbout says who this is and since when.
@@ -145,7 +106,7 @@ func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
 	if info.Domain != nil {
 		b = message(b, `"domain":`, info.Domain)
 	}
-	b = json.String(b, `"pid":`, agentPID(a))
+	b = appendAgentPID(b, a)
 	b = json.Double(b, `"registered_time":`, secondsOf(a.Rec.GetRegisteredNanos()))
 	if again := a.Rec.GetReregisteredNanos(); again != 0 {
 		b = json.Double(b, `"reregistered_time":`, secondsOf(again))
@@ -156,7 +117,8 @@ func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
 	b = appendResources(b, `"offered_resources":`, use.offered)
 	b = object(b, `"reserved_resources":`, func(b []byte) []byte {
 		for _, role := range total.ReservationRoles() {
-			b = appendResources(b, string(json.AppendString(nil, role))+":", total.ReservedTo(role))
+			b = append(json.AppendString(b, role), ':')
+			b = appendResources(b, "", total.ReservedTo(role))
 		}
 		return b
 	})
@@ -179,13 +141,30 @@ func (c *cluster) appendSlave(b []byte, a *core.Agent) []byte {
 	return b
 }
 
-// agentPID is the agent's actor address; tools find its endpoints through it.
-func agentPID(a *core.Agent) string {
+// appendAgentPID appends the agent's actor address; tools find its endpoints through it.
+func appendAgentPID(b []byte, a *core.Agent) []byte {
 	port := a.Rec.GetAddress().GetPort()
 	if port == 0 {
 		port = a.Info().GetPort()
 	}
-	return "slave(1)@" + net.JoinHostPort(a.Rec.GetAddress().GetIp(), strconv.Itoa(int(port)))
+	ip := a.Rec.GetAddress().GetIp()
+	if !plainHost(ip) {
+		return json.String(b, `"pid":`, "slave(1)@"+net.JoinHostPort(ip, strconv.Itoa(int(port))))
+	}
+	b = append(append(b, `"pid":"slave(1)@`...), ip...)
+	b = strconv.AppendInt(append(b, ':'), int64(port), 10)
+	return append(b, `",`...)
+}
+
+// plainHost says that neither JSON nor an address with a port writes a host in a
+// special way, as is so for IPv4.
+func plainHost(host string) bool {
+	for i := range len(host) {
+		if c := host[i]; c != '.' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
 }
 
 // appendSlaveFull adds what /slaves shows beyond /state: resources as messages.
@@ -193,7 +172,8 @@ func (c *cluster) appendSlaveFull(b []byte, a *core.Agent) []byte {
 	total, use := a.Total(), c.sums.agent(a.ID())
 	b = object(b, `"reserved_resources_full":`, func(b []byte) []byte {
 		for _, role := range total.ReservationRoles() {
-			b = appendFull(b, string(json.AppendString(nil, role))+":", total.ReservedTo(role))
+			b = append(json.AppendString(b, role), ':')
+			b = appendFull(b, "", total.ReservedTo(role))
 		}
 		return b
 	})
@@ -276,26 +256,27 @@ func (c *cluster) appendFramework(b []byte, f *core.Framework) []byte {
 	} else {
 		b = json.String(b, `"role":`, frameworkRoles(info)[0])
 	}
-	tasks := func(of map[string][]*core.Task) func([]byte) []byte {
+	own := c.of(f.ID())
+	tasks := func(of []*core.Task) func([]byte) []byte {
 		return func(b []byte) []byte {
-			for _, t := range of[f.ID()] {
+			for _, t := range of {
 				b = append(b, '{')
 				b = json.EndMap(appendTask(b, t))
 			}
 			return b
 		}
 	}
-	b = list(b, `"tasks":`, tasks(c.tasks))
-	b = list(b, `"unreachable_tasks":`, tasks(c.unreachable))
-	b = list(b, `"completed_tasks":`, tasks(c.completed))
+	b = list(b, `"tasks":`, tasks(own.tasks))
+	b = list(b, `"unreachable_tasks":`, tasks(own.unreachable))
+	b = list(b, `"completed_tasks":`, tasks(own.completed))
 	b = list(b, `"offers":`, func(b []byte) []byte {
-		for _, o := range c.offers[f.ID()] {
+		for _, o := range own.offers {
 			b = appendOffer(b, o)
 		}
 		return b
 	})
 	b = list(b, `"executors":`, func(b []byte) []byte {
-		for _, e := range c.executors[f.ID()] {
+		for _, e := range own.executors {
 			b = appendExecutor(b, e)
 		}
 		return b

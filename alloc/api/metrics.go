@@ -21,22 +21,23 @@ type metric struct {
 	value float64
 }
 
-// metrics collects everything, sorted by name. Gauges come from one snapshot.
-func (s *Server) metrics() []metric {
+// metrics collects everything, sorted by name. Gauges come from one snapshot, the numbers of filters from
+// activeFilters.
+func (s *Server) metrics(all *cluster, filters map[string]int) []metric {
 	var list []metric
 	put := func(name string, value float64) { list = append(list, metric{name, value}) }
 	now := s.opts.Clock.Now()
 	put("master/uptime_secs", now.Sub(s.startTime).Seconds())
 	put("master/elected", 1)
-	snap := s.view.Snapshot()
+	snap := all.snap
 	agentMetrics(snap, put)
 	frameworkMetrics(snap, put)
 	taskMetrics(snap, put)
-	total, sum := clusterTotal(snap), add(snap)
+	total, sum := clusterTotal(snap), all.add()
 	resourceMetrics(total, sum, put)
 	put("master/outstanding_offers", float64(snap.Offers.Len()))
 	operationMetrics(snap, put)
-	s.roleMetrics(snap, total, sum, put)
+	s.roleMetrics(snap, total, sum, filters, put)
 	daemon.SystemMetrics(put)
 	s.counts.put(put)
 	if !s.opts.NoFrameworkMetrics {
@@ -50,6 +51,7 @@ func (s *Server) metrics() []metric {
 	put("caprock/streams/events", float64(f.Records))
 	put("caprock/links", float64(s.links.count()))
 	s.relays.put(put)
+	s.renderings.put(put)
 	if s.opts.Internals != nil {
 		s.opts.Internals(put)
 	}
@@ -281,8 +283,8 @@ func (n *counts) put(put func(string, float64)) {
 
 func (n *counts) state(s mesos.TaskState) float64 { return float64(n.states[s].Load()) }
 
-func (s *Server) getMetrics() *master.Response_GetMetrics {
-	list := s.metrics()
+func (s *Server) getMetrics(all *cluster, filters map[string]int) *master.Response_GetMetrics {
+	list := s.metrics(all, filters)
 	r := &master.Response_GetMetrics{Metrics: make([]*mesos.Metric, len(list))}
 	for i := range list {
 		r.Metrics[i] = &mesos.Metric{Name: &list[i].name, Value: &list[i].value}
@@ -292,11 +294,14 @@ func (s *Server) getMetrics() *master.Response_GetMetrics {
 
 // metricsSnapshot is /metrics/snapshot: one flat object.
 func (s *Server) metricsSnapshot(c *httpd.Ctx) {
-	b := []byte{'{'}
-	for _, m := range s.metrics() {
-		b = json.AppendString(b, m.name)
-		b = append(b, ':')
-		b = append(json.AppendDouble(b, m.value), ',')
-	}
-	c.ReplyJSON(200, json.End(b))
+	filters := s.activeFilters()
+	s.replyRendered(c, "/metrics/snapshot", func(all *cluster, b []byte) []byte {
+		b = append(b, '{')
+		for _, m := range s.metrics(all, filters) {
+			b = json.AppendString(b, m.name)
+			b = append(b, ':')
+			b = append(json.AppendDouble(b, m.value), ',')
+		}
+		return json.End(b)
+	})
 }

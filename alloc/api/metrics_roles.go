@@ -43,7 +43,7 @@ func (s *Server) activeFilters() map[string]int {
 
 // roleMetrics shows how much of the cluster is taken, each role's share, and what
 // becomes of quotas and filters.
-func (s *Server) roleMetrics(snap *view.Snapshot, total map[string]int64, sum *sums, put func(string, float64)) {
+func (s *Server) roleMetrics(snap *view.Snapshot, total map[string]int64, sum *sums, filters map[string]int, put func(string, float64)) {
 	taken := map[string]int64{}
 	for _, use := range sum.agents {
 		addScalars(taken, use.allocated)
@@ -53,7 +53,6 @@ func (s *Server) roleMetrics(snap *view.Snapshot, total map[string]int64, sum *s
 		put("allocator/mesos/resources/"+name+"/total", float64(total[name])/1000)
 		put("allocator/mesos/resources/"+name+"/offered_or_allocated", float64(taken[name])/1000)
 	}
-	filters := s.activeFilters()
 	var everybody resource.Quantities
 	for _, r := range rolesOf(snap, sum) {
 		put("allocator/mesos/roles/"+r.name+"/shares/dominant", r.share(total, s.opts.ExcludeNames))

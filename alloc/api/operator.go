@@ -1,8 +1,6 @@
 package api
 
 import (
-	"sync/atomic"
-
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpd"
@@ -38,7 +36,18 @@ func (s *Server) operator(c *httpd.Ctx) {
 		s.listFiles(c, t, call.GetListFiles())
 	case master.Call_READ_FILE:
 		s.readFile(c, t, call.GetReadFile())
+	case master.Call_GET_METRICS:
+		filters := s.activeFilters()
+		s.respondRendered(c, t.ContentType(), "GET_METRICS", t.ContentType(), func(all *cluster, b []byte) ([]byte, error) {
+			return t.Append(b, &master.Response{Type: master.Response_GET_METRICS.Enum(), GetMetrics: s.getMetrics(all, filters)})
+		})
 	default:
+		if what := call.GetType(); readsState(what) {
+			s.respondRendered(c, t.ContentType(), what.String(), t.ContentType(), func(all *cluster, b []byte) ([]byte, error) {
+				return t.Append(b, readState(what, all))
+			})
+			return
+		}
 		if response := s.read(call); response != nil {
 			s.respond(c, t, response)
 			return
@@ -64,32 +73,10 @@ func (s *Server) operatorSubscribe(c *httpd.Ctx, t codec.Type) {
 
 // respond answers a read call.
 func (s *Server) respond(c *httpd.Ctx, t codec.Type, m codec.Message) {
-	b := []byte(nil)
-	size := &s.sizes.other
-	if r, ok := m.(*master.Response); ok && r.GetState != nil {
-		size = &s.sizes.getState
-	}
-	if t == codec.JSON { // protobuf knows its size
-		b = size.buffer()
-	}
-	b, err := t.Append(b, m)
+	b, err := t.Append(nil, m)
 	if err != nil {
 		c.ReplyText(500, err.Error())
 		return
 	}
-	if t == codec.JSON {
-		size.note(len(b))
-	}
 	c.Reply(200, t.ContentType(), b)
 }
-
-// sizeHint remembers how long a kind of answer was the last time, so that the
-// next one is not copied over and over while it grows.
-type sizeHint struct{ last atomic.Int64 }
-
-func (h *sizeHint) buffer() []byte {
-	last := h.last.Load()
-	return make([]byte, 0, last+last/16+1024)
-}
-
-func (h *sizeHint) note(n int) { h.last.Store(int64(n)) }

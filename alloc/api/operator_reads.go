@@ -25,58 +25,66 @@ func (s *Server) read(call *master.Call) *master.Response {
 		r.Type, r.GetFlags = master.Response_GET_FLAGS.Enum(), s.getFlags()
 	case master.Call_GET_VERSION:
 		r.Type, r.GetVersion = master.Response_GET_VERSION.Enum(), &master.Response_GetVersion{VersionInfo: s.versionInfo()}
-	case master.Call_GET_METRICS:
-		r.Type, r.GetMetrics = master.Response_GET_METRICS.Enum(), s.getMetrics()
 	case master.Call_GET_LOGGING_LEVEL:
 		r.Type, r.GetLoggingLevel = master.Response_GET_LOGGING_LEVEL.Enum(), &master.Response_GetLoggingLevel{Level: ptr(s.verbosity.Get())}
 	case master.Call_GET_MASTER:
 		r.Type, r.GetMaster = master.Response_GET_MASTER.Enum(), s.master
-	default:
-		return readState(call.GetType(), r, s.view.Snapshot)
-	}
-	return r
-}
-
-// readState answers what needs a snapshot, which is taken only then.
-func readState(t master.Call_Type, r *master.Response, snapshot func() *view.Snapshot) *master.Response {
-	switch t {
-	case master.Call_GET_STATE:
-		r.Type, r.GetState = master.Response_GET_STATE.Enum(), getState(snapshot())
-	case master.Call_GET_AGENTS:
-		snap := snapshot()
-		r.Type, r.GetAgents = master.Response_GET_AGENTS.Enum(), getAgents(snap, add(snap))
-	case master.Call_GET_FRAMEWORKS:
-		snap := snapshot()
-		r.Type, r.GetFrameworks = master.Response_GET_FRAMEWORKS.Enum(), getFrameworks(snap, add(snap))
-	case master.Call_GET_EXECUTORS:
-		r.Type, r.GetExecutors = master.Response_GET_EXECUTORS.Enum(), getExecutors(snapshot())
-	case master.Call_GET_OPERATIONS:
-		r.Type, r.GetOperations = master.Response_GET_OPERATIONS.Enum(), getOperations(snapshot())
-	case master.Call_GET_TASKS:
-		r.Type, r.GetTasks = master.Response_GET_TASKS.Enum(), getTasks(snapshot())
-	case master.Call_GET_ROLES:
-		r.Type, r.GetRoles = master.Response_GET_ROLES.Enum(), getRoles(snapshot())
-	case master.Call_GET_WEIGHTS:
-		if w := getWeights(snapshot()); len(w.WeightInfos) > 0 {
-			r.GetWeights = w
-		}
-		r.Type = master.Response_GET_WEIGHTS.Enum()
-	case master.Call_GET_QUOTA:
-		r.Type, r.GetQuota = master.Response_GET_QUOTA.Enum(), &master.Response_GetQuota{Status: quotaStatus(snapshot())}
-	case master.Call_GET_MAINTENANCE_SCHEDULE:
-		r.Type, r.GetMaintenanceSchedule = master.Response_GET_MAINTENANCE_SCHEDULE.Enum(),
-			&master.Response_GetMaintenanceSchedule{Schedule: snapshot().Maintenance.Schedule()}
-	case master.Call_GET_MAINTENANCE_STATUS:
-		r.Type, r.GetMaintenanceStatus = master.Response_GET_MAINTENANCE_STATUS.Enum(),
-			&master.Response_GetMaintenanceStatus{Status: clusterStatus(snapshot())}
 	default:
 		return nil
 	}
 	return r
 }
 
-func getState(snap *view.Snapshot) *master.Response_GetState {
-	total := add(snap)
+// readsState says that readState answers the call.
+func readsState(t master.Call_Type) bool {
+	switch t {
+	case master.Call_GET_STATE, master.Call_GET_AGENTS, master.Call_GET_FRAMEWORKS, master.Call_GET_EXECUTORS,
+		master.Call_GET_OPERATIONS, master.Call_GET_TASKS, master.Call_GET_ROLES, master.Call_GET_WEIGHTS, master.Call_GET_QUOTA,
+		master.Call_GET_MAINTENANCE_SCHEDULE, master.Call_GET_MAINTENANCE_STATUS:
+		return true
+	}
+	return false
+}
+
+// readState answers a call that needs the state and nothing else.
+func readState(t master.Call_Type, all *cluster) *master.Response {
+	r, snap := &master.Response{}, all.snap
+	switch t {
+	case master.Call_GET_STATE:
+		r.Type, r.GetState = master.Response_GET_STATE.Enum(), getState(all)
+	case master.Call_GET_AGENTS:
+		r.Type, r.GetAgents = master.Response_GET_AGENTS.Enum(), getAgents(snap, all.add())
+	case master.Call_GET_FRAMEWORKS:
+		r.Type, r.GetFrameworks = master.Response_GET_FRAMEWORKS.Enum(), getFrameworks(snap, all.add())
+	case master.Call_GET_EXECUTORS:
+		r.Type, r.GetExecutors = master.Response_GET_EXECUTORS.Enum(), getExecutors(snap)
+	case master.Call_GET_OPERATIONS:
+		r.Type, r.GetOperations = master.Response_GET_OPERATIONS.Enum(), getOperations(snap)
+	case master.Call_GET_TASKS:
+		r.Type, r.GetTasks = master.Response_GET_TASKS.Enum(), getTasks(snap)
+	case master.Call_GET_ROLES:
+		r.Type, r.GetRoles = master.Response_GET_ROLES.Enum(), getRoles(snap, all.add())
+	case master.Call_GET_WEIGHTS:
+		if w := getWeights(snap); len(w.WeightInfos) > 0 {
+			r.GetWeights = w
+		}
+		r.Type = master.Response_GET_WEIGHTS.Enum()
+	case master.Call_GET_QUOTA:
+		r.Type, r.GetQuota = master.Response_GET_QUOTA.Enum(), &master.Response_GetQuota{Status: quotaStatus(snap)}
+	case master.Call_GET_MAINTENANCE_SCHEDULE:
+		r.Type, r.GetMaintenanceSchedule = master.Response_GET_MAINTENANCE_SCHEDULE.Enum(),
+			&master.Response_GetMaintenanceSchedule{Schedule: snap.Maintenance.Schedule()}
+	case master.Call_GET_MAINTENANCE_STATUS:
+		r.Type, r.GetMaintenanceStatus = master.Response_GET_MAINTENANCE_STATUS.Enum(),
+			&master.Response_GetMaintenanceStatus{Status: clusterStatus(snap)}
+	default:
+		panic("BUG: " + t.String() + " does not read the state")
+	}
+	return r
+}
+
+func getState(all *cluster) *master.Response_GetState {
+	snap, total := all.snap, all.add()
 	return &master.Response_GetState{
 		GetTasks:      getTasks(snap),
 		GetExecutors:  getExecutors(snap),
@@ -163,9 +171,9 @@ func getAgents(snap *view.Snapshot, total *sums) *master.Response_GetAgents {
 	return r
 }
 
-func getRoles(snap *view.Snapshot) *master.Response_GetRoles {
+func getRoles(snap *view.Snapshot, total *sums) *master.Response_GetRoles {
 	r := &master.Response_GetRoles{}
-	for _, known := range rolesOf(snap, add(snap)) {
+	for _, known := range rolesOf(snap, total) {
 		m := &mesos.Role{Name: &known.name, Weight: &known.weight}
 		for _, id := range known.frameworks {
 			m.Frameworks = append(m.Frameworks, frameworkID(id))

@@ -63,15 +63,15 @@ type Options struct {
 // Server answers requests and performs effects. Make it with New, give it its
 // loop with Start, and register its endpoints with Routes.
 type Server struct {
-	opts      Options
-	loop      Loop
-	view      view.View
-	fan       *fanout.Fanout
-	waiters   waiters
-	links     links
-	counts    counts
-	verbosity *daemon.Verbosity
-	sizes     struct{ state, summary, slaves, frameworks, getState, other sizeHint }
+	opts       Options
+	loop       Loop
+	view       view.View
+	fan        *fanout.Fanout
+	waiters    waiters
+	links      links
+	counts     counts
+	verbosity  *daemon.Verbosity
+	renderings *renderings
 
 	explaining atomic.Int32 // explanations under way
 	relays     relays
@@ -101,6 +101,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s := &Server{opts: opts, startTime: opts.Clock.Now(), loaded: make(chan struct{})}
 	s.links.term = opts.Term
+	s.renderings = newRenderings(s.view.Snapshot, opts.Clock)
 	s.verbosity = daemon.NewVerbosity(opts.Clock, opts.LogLevel)
 	s.counts.frameworks.clock = opts.Clock
 	s.master = &master.Response_GetMaster{

@@ -105,7 +105,7 @@ func subscribedEvent(snap *view.Snapshot) *master.Event {
 	return &master.Event{
 		Type: master.Event_SUBSCRIBED.Enum(),
 		Subscribed: &master.Event_Subscribed{
-			GetState:                 getState(snap),
+			GetState:                 getState(clusterOf(snap)),
 			HeartbeatIntervalSeconds: ptr(core.HeartbeatInterval.Seconds()),
 		},
 	}

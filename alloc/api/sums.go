@@ -16,8 +16,12 @@ type sums struct {
 	agents, frameworks map[string]*usage
 }
 
-// usage is what an agent or a framework has allocated and been offered.
-type usage struct{ allocated, offered resource.Resources }
+// usage is what an agent or a framework has allocated and been offered, and the tasks of
+// /state-summary.
+type usage struct {
+	allocated, offered resource.Resources
+	tally
+}
 
 var noUsage = &usage{}
 
@@ -31,40 +35,55 @@ func orNone(u *usage) *usage {
 	return u
 }
 
-func entry(m map[string]*usage, id string) *usage {
-	u := m[id]
+func (s *sums) entry(m *map[string]*usage, id string) *usage {
+	u := (*m)[id]
 	if u == nil {
 		u = &usage{}
-		m[id] = u
+		if *m == nil {
+			*m = map[string]*usage{}
+		}
+		(*m)[id] = u
 	}
 	return u
 }
 
 // add sums a snapshot up. Terminal tasks hold no resources any more, nor do
 // those whose agent is unreachable.
-func add(snap *view.Snapshot) *sums {
-	s := &sums{
-		agents:     make(map[string]*usage, snap.Agents.Len()),
-		frameworks: make(map[string]*usage, snap.Frameworks.Len()),
-	}
-	use := func(agent, framework string, r resource.Resources) {
-		entry(s.agents, agent).allocated.AddInPlace(r)
-		entry(s.frameworks, framework).allocated.AddInPlace(r)
-	}
+func (s *sums) add(snap *view.Snapshot) {
 	for t := range snap.Tasks.All() {
-		info := t.Info()
 		if holdsResources(t) {
-			use(info.GetAgentId().GetValue(), info.GetFrameworkId().GetValue(), t.Resources())
+			info := t.Info()
+			s.use(info.GetAgentId().GetValue(), info.GetFrameworkId().GetValue(), t.Resources())
 		}
 	}
 	for e := range snap.Executors.All() {
-		use(e.Rec.GetAgentId(), e.Rec.GetFrameworkId(), e.Resources())
+		s.use(e.Rec.GetAgentId(), e.Rec.GetFrameworkId(), e.Resources())
 	}
 	for o := range snap.Offers.All() {
-		entry(s.agents, o.AgentID()).offered.AddInPlace(o.Resources())
-		entry(s.frameworks, o.FrameworkID()).offered.AddInPlace(o.Resources())
+		s.entry(&s.agents, o.AgentID()).offered.AddInPlace(o.Resources())
+		s.entry(&s.frameworks, o.FrameworkID()).offered.AddInPlace(o.Resources())
 	}
-	return s
+}
+
+func (s *sums) use(agent, framework string, r resource.Resources) {
+	s.entry(&s.agents, agent).allocated.AddInPlace(r)
+	s.entry(&s.frameworks, framework).allocated.AddInPlace(r)
+}
+
+// forget empties the sums and keeps their memory, but for those of which nothing was left.
+func (s *sums) forget() {
+	for _, m := range []map[string]*usage{s.agents, s.frameworks} {
+		for id, u := range m {
+			if len(u.allocated)+len(u.offered)+len(u.with) == 0 {
+				delete(m, id)
+				continue
+			}
+			clear(u.allocated)
+			clear(u.offered)
+			clear(u.with)
+			*u = usage{u.allocated[:0], u.offered[:0], tally{with: u.with[:0]}}
+		}
+	}
 }
 
 func holdsResources(t *core.Task) bool {

@@ -2,13 +2,16 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/caprock/caprock/bench/world"
-	"github.com/caprock/caprock/wire/httpc"
 )
 
 // endpoint is something that readers poll.
@@ -35,11 +38,15 @@ func endpointNamed(name string) (endpoint, error) {
 	return endpoint{}, fmt.Errorf("got --endpoints=%s, want /state, /state-summary, GET_AGENTS or GET_TASKS", name)
 }
 
-func (e *endpoint) request(url string) *httpc.Request {
+func (e *endpoint) request(ctx context.Context, url string) (*http.Request, error) {
 	if e.call == "" {
-		return &httpc.Request{Method: "GET", URL: url + e.path}
+		return http.NewRequestWithContext(ctx, http.MethodGet, url+e.path, nil)
 	}
-	return &httpc.Request{URL: url + e.path, ContentType: "application/json", Body: []byte(e.call)}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+e.path, strings.NewReader(e.call))
+	if err == nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r, err
 }
 
 // readers poll one endpoint.
@@ -59,10 +66,12 @@ func read(ctx context.Context, url string, e endpoint, count int, pause time.Dur
 	ctx, r.cancel = context.WithCancel(ctx)
 	for range count {
 		r.all.Go(func() {
-			client := httpc.New(httpc.Options{})
-			defer client.Close()
+			// One connection, and bodies as they are sent: inflating would be the readers' work.
+			client := &http.Transport{DisableCompression: true}
+			defer client.CloseIdleConnections()
+			buffer := make([]byte, readBufferBytes)
 			for ctx.Err() == nil {
-				if err := r.once(ctx, client, e.request(url)); err != nil && ctx.Err() == nil {
+				if err := r.once(ctx, client, e, url, buffer); err != nil && ctx.Err() == nil {
 					r.fail(fmt.Errorf("reading %s: %w", e.name, err))
 					return
 				}
@@ -76,18 +85,36 @@ func read(ctx context.Context, url string, e endpoint, count int, pause time.Dur
 	return r
 }
 
-func (r *readers) once(ctx context.Context, client *httpc.Client, request *httpc.Request) error {
+// readBufferBytes is what a reader reads into. It keeps nothing: a body of tens of megabytes would
+// make the load generator collect garbage in the middle of the calls that it measures.
+const readBufferBytes = 256 << 10
+
+func (r *readers) once(ctx context.Context, client *http.Transport, e endpoint, url string, buffer []byte) error {
 	began := time.Now()
-	answer, err := client.Do(ctx, request)
+	request, err := e.request(ctx, url)
 	if err != nil {
 		return err
 	}
-	if answer.Status != 200 {
-		return &world.CallError{Status: answer.Status, Text: string(answer.Body)}
+	answer, err := client.RoundTrip(request)
+	if err != nil {
+		return err
 	}
-	r.record(time.Since(began))
-	r.bytes.Add(int64(len(answer.Body)))
-	return nil
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
+		return &world.CallError{Status: answer.StatusCode, Text: string(text)}
+	}
+	for {
+		n, err := answer.Body.Read(buffer)
+		r.bytes.Add(int64(n))
+		switch {
+		case errors.Is(err, io.EOF):
+			r.record(time.Since(began))
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 func (r *readers) fail(err error) {

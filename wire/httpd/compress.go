@@ -11,10 +11,11 @@ import (
 // minCompressBytes is Mesos' threshold: shorter bodies are sent as they are.
 const minCompressBytes = 1024
 
-type encoding uint8
+// Encoding is a Content-Encoding; the zero value is none.
+type Encoding uint8
 
 const (
-	identity encoding = iota
+	identity Encoding = iota
 	gzipped
 	zstandard
 )
@@ -25,22 +26,14 @@ func (c *Ctx) compress(body []byte) {
 		c.Response.SetBody(body)
 		return
 	}
-	switch chooseEncoding(c.Request.Header.Peek("Accept-Encoding")) {
-	case gzipped:
-		c.markEncoded("gzip")
-		w := gzipWriters.Get().(*gzip.Writer)
-		w.Reset(c.Response.BodyWriter())
-		_, _ = w.Write(body) // into memory: cannot fail
-		_ = w.Close()
-		gzipWriters.Put(w)
-	case zstandard:
-		c.markEncoded("zstd")
-		w := zstdWriters.Get().(*zstd.Encoder)
-		c.Response.SetBodyRaw(w.EncodeAll(body, make([]byte, 0, len(body)/4)))
-		zstdWriters.Put(w)
-	default:
+	e := c.Encoding()
+	if e.Plain() {
 		c.Response.SetBody(body)
+		return
 	}
+	c.markEncoded(e.name())
+	encoded, _ := e.Append(make([]byte, 0, len(body)/4), body)
+	c.Response.SetBodyRaw(encoded)
 }
 
 func (c *Ctx) compressString(body string) {
@@ -76,7 +69,7 @@ var zstdWriters = sync.Pool{New: func() any {
 // chooseEncoding reads Accept-Encoding. gzip is used if it or "*" is there with
 // a q above 0. zstd, which costs a third, is used if the client names it and
 // does not rank it below gzip.
-func chooseEncoding(accept []byte) encoding {
+func chooseEncoding(accept []byte) Encoding {
 	if len(accept) == 0 {
 		return identity
 	}

@@ -19,6 +19,7 @@
 //	  - ctx.go and reply.go are what a handler works with. A handler may block
 //	    until its answer is known; each connection has its own goroutine, and
 //	    the answers of one connection keep their order.
+//	  - shared.go sends one body to several requests, compress.go compresses.
 //	  - stream.go turns a connection into an endless chunked response. The stream
 //	    costs no goroutine: one watcher (watch_linux.go) notices when peers
 //	    close. upgrade.go turns a connection into a two-way byte channel.

@@ -3,6 +3,7 @@ package httpd
 import (
 	"bytes"
 	"errors"
+	"os"
 	"sync"
 
 	"github.com/valyala/fasthttp"
@@ -79,6 +80,10 @@ func (c *conn) readCalls(p []byte) (int, error) {
 		}
 		n, readErr := c.Conn.Read(p[have:])
 		have += n
+		if !first && have == 0 && errors.Is(readErr, os.ErrDeadlineExceeded) {
+			_ = c.closeNow() // or fasthttp, which saw no request, would tell an idle client that it is late
+			return 0, readErr
+		}
 		used, v, err := c.serveCalls(p[:have])
 		if err != nil {
 			_ = c.closeNow() // or fasthttp would answer

@@ -221,6 +221,20 @@ func TestLaneHangsUp(t *testing.T) {
 	}
 }
 
+// What the server says to a client that asked nothing would be read as the answer to its next call.
+func TestIdleLaneIsClosedSilently(t *testing.T) {
+	_, addr := start(t, Options{IdleTimeout: 50 * time.Millisecond}, func(s *Server) {
+		s.Handle("/calls", func(c *Ctx) {})
+		s.HandleCalls("/calls", "X-Stream", func(*Call) Pending { return &laneAnswer{&laneWorld{}, ""} })
+	})
+	c := dialRaw(t, addr)
+	c.say(laneCall("a"))
+	checkAnswer(t, c, 202, "")
+	if status, _, text := c.answer(); status != 0 {
+		t.Errorf("got %d %q on an idle connection, want its end", status, text)
+	}
+}
+
 // FuzzLane compares what the lane finds with what the framer lets pass: a call on the
 // lane is one whole request to the framer as well.
 func FuzzLane(f *testing.F) {

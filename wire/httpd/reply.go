@@ -43,13 +43,12 @@ func (c *Ctx) Reply(status int, contentType string, body []byte) {
 // (?jsonp=fn) the document comes wrapped in a call of it, for the unversioned
 // endpoints that web pages read.
 func (c *Ctx) ReplyJSON(status int, body []byte) {
-	fn := c.Query("jsonp")
-	if len(fn) == 0 {
-		c.Reply(status, jsonType, body)
+	fn, ok := c.JSONP()
+	if !ok {
 		return
 	}
-	if !isFunctionName(fn) {
-		c.ReplyError(Refusef(400, "got jsonp=%q, wanted the name of a function", clip(fn)))
+	if fn == nil {
+		c.Reply(status, jsonType, body)
 		return
 	}
 	wrapped := make([]byte, 0, len(fn)+len(body)+2)
@@ -58,6 +57,20 @@ func (c *Ctx) ReplyJSON(status int, body []byte) {
 	wrapped = append(wrapped, body...)
 	wrapped = append(wrapped, ')')
 	c.Reply(status, textJavaScript, wrapped)
+}
+
+// JSONP returns the name of the function that the query wants the document wrapped
+// in, nil if none, or answers for one that is no name and returns false.
+func (c *Ctx) JSONP() (fn []byte, ok bool) {
+	fn = c.Query("jsonp")
+	switch {
+	case len(fn) == 0:
+		return nil, true
+	case !isFunctionName(fn):
+		c.ReplyError(Refusef(400, "got jsonp=%q, wanted the name of a function", clip(fn)))
+		return nil, false
+	}
+	return fn, true
 }
 
 // isFunctionName keeps a reflected name from being a program of its own.

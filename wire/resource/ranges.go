@@ -176,4 +176,7 @@ func (r Ranges) appendTo(b []byte, sep string) []byte {
 }
 
 // String returns the form in which Mesos prints ranges: "[1-5, 7-9]".
-func (r Ranges) String() string { return string(r.appendTo(nil, ", ")) }
+func (r Ranges) String() string { return string(r.AppendString(nil)) }
+
+// AppendString appends what String returns: digits, signs and blanks.
+func (r Ranges) AppendString(b []byte) []byte { return r.appendTo(b, ", ") }
