@@ -1,0 +1,28 @@
+package work
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/caprock/caprock/bench/world"
+)
+
+// Watch measures what placing took.
+type Watch struct {
+	began    time.Time
+	beganCPU time.Duration
+	// Seconds of wall time, and of CPU time of all that took part.
+	Seconds, CPUSeconds float64
+}
+
+// Start begins, after a collection of what the setup left.
+func (w *Watch) Start() {
+	runtime.GC()
+	w.began, w.beganCPU = time.Now(), world.OwnCPU()
+}
+
+// Stop ends; elsewhere is the CPU time that other processes have spent on the work.
+func (w *Watch) Stop(elsewhere time.Duration) {
+	w.Seconds = time.Since(w.began).Seconds()
+	w.CPUSeconds = (world.OwnCPU() - w.beganCPU + elsewhere).Seconds()
+}
