@@ -1,9 +1,0 @@
-package kube
-
-import (
-	"testing"
-
-	"github.com/caprock/caprock/bench/peers/work"
-)
-
-func TestPlacesEveryTaskOnANodeWithRoom(t *testing.T) { work.Test(t, Place) }

@@ -1,9 +1,0 @@
-package yunikorn
-
-import (
-	"testing"
-
-	"github.com/caprock/caprock/bench/peers/work"
-)
-
-func TestPlacesEveryTaskOnANodeWithRoom(t *testing.T) { work.Test(t, Place) }
