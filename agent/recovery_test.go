@@ -3,12 +3,14 @@ package agent_test
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/caprock/caprock/agent"
+	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
 )
@@ -70,7 +72,9 @@ func TestDamagedRecord(t *testing.T) {
 	alloc.await("after", mesos.TaskState_TASK_RUNNING)
 	alloc.allApplied()
 	n.halt()
-	damage(t, filepath.Join(n.dir, "meta", "state"), "victim")
+	if !damage(t, filepath.Join(n.dir, "meta", "state"), "victim") {
+		t.Fatal("no record has the victim in it")
+	}
 	err := runOnce(t, n, func(o *agent.Options) { o.Strict = true })
 	if err == nil || !strings.Contains(err.Error(), "records lost: 1") {
 		t.Fatalf("strict: got %v, want that a record is lost", err)
@@ -99,8 +103,70 @@ func TestDamagedRecord(t *testing.T) {
 	alloc.await("victim", mesos.TaskState_TASK_LOST)
 }
 
-// damage flips a bit in the first record of the newest log in dir that text is in.
-func damage(t *testing.T, dir, text string) {
+// The process of a member of a group, or of a container nested in a task, that nobody answers for
+// any more ends, although what it is in lives on. Groups that tasks made are left alone.
+func TestLostContainerInALiveOne(t *testing.T) {
+	if os.Geteuid() != 0 || isolationForTest() != runner.Auto {
+		t.Skip("SKIP-ENV: needs cgroups")
+	}
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, nil)
+	line := "echo $$ > pid; exec sleep 1000"
+	for i, id := range []string{"kept", "lost"} {
+		alloc.pod("p", i == 0, shell(id, line))
+		alloc.await(id, mesos.TaskState_TASK_RUNNING)
+		n.eventually("its pid", func() bool { return n.podFile(id, "pid") != "" })
+	}
+	root := running(t, alloc, shell("t", line))
+	n.launched("LAUNCH_CONTAINER", idJSON(root, "gone"), command(line))
+	alloc.allApplied()
+	nested := filepath.Join("containers", "gone", "pid")
+	n.eventually("its pid", func() bool { return n.exists("t", nested) })
+	theirs := makeGroupBelow(t, n.read("t", "pid"))
+	n.halt()
+	damage(t, filepath.Join(n.dir, "meta", "state"), "fw/lost")
+	for damage(t, filepath.Join(n.dir, "meta", "state"), ".gone") {
+	}
+	n.start()
+	alive := func(pid string) bool {
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(pid) + "/stat")
+		return err == nil && !strings.Contains(string(stat), ") Z ")
+	}
+	for _, pid := range []string{n.podFile("lost", "pid"), n.read("t", nested)} {
+		n.eventually("the end of what nobody knows", func() bool { return !alive(pid) })
+	}
+	if !alive(n.podFile("kept", "pid")) || !alive(n.read("t", "pid")) {
+		t.Error("what is known was ended too")
+	}
+	if _, err := os.Stat(theirs); err != nil {
+		t.Errorf("the group that a task made: %v", err)
+	}
+}
+
+// makeGroupBelow makes a cgroup below that of a process, as the process itself might.
+func makeGroupBelow(t *testing.T, pid string) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/" + strings.TrimSpace(pid) + "/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		at, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
+		if !ok {
+			continue
+		}
+		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+			if dir := mount + at + "/theirs"; os.Mkdir(dir, 0o755) == nil {
+				return dir
+			}
+		}
+	}
+	t.Skip("SKIP-ENV: no unified hierarchy")
+	return ""
+}
+
+// damage flips a bit in the first whole record of the logs in dir that text is in; false if there is none.
+func damage(t *testing.T, dir, text string) bool {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(dir, "log-*"))
 	if err != nil || len(logs) == 0 {
@@ -114,17 +180,18 @@ func damage(t *testing.T, dir, text string) {
 		}
 		for at := fileHeader; at < len(b); {
 			size := frameHeader + int(binary.LittleEndian.Uint32(b[at:]))
-			if bytes.Contains(b[at:at+size], []byte(text)) {
+			sum := crc32.Checksum(append(b[at:at+4:at+4], b[at+frameHeader:at+size]...), crc32.MakeTable(crc32.Castagnoli))
+			if sum == binary.LittleEndian.Uint32(b[at+4:]) && bytes.Contains(b[at:at+size], []byte(text)) {
 				b[at+size-1] ^= 1
 				if err := os.WriteFile(log, b, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				return
+				return true
 			}
 			at += size
 		}
 	}
-	t.Fatalf("no record has %q in it", text)
+	return false
 }
 
 // Options that contradict the words that there are.

@@ -195,6 +195,9 @@ func (h *Host) wrap(cg *cgroup.Group, used time.Duration, late bool) *Group {
 // List names all groups below our root, sorted.
 func (h *Host) List() ([]string, error) { return h.tree.List() }
 
+// ListBelow names the groups that CreateBelow made inside of a group, at any depth; see cgroup.Tree.ListBelow.
+func (h *Host) ListBelow(id string) ([]string, error) { return h.tree.ListBelow(id) }
+
 // Start launches s inside g. An error that matches *LaunchError comes from the
 // Spec (no such program, not permitted); no process is left after any error.
 //

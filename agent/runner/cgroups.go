@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -118,7 +120,20 @@ func (k *cgroupKernel) Find(id string) (int, uint64, bool) {
 	return pid, ticks, true
 }
 
-func (k *cgroupKernel) List() ([]string, error) { return k.host.List() }
+func (k *cgroupKernel) List() ([]string, error) {
+	ids, err := k.host.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, top := range slices.Clone(ids) {
+		below, err := k.host.ListBelow(top)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it ended meanwhile, or is in some hierarchies only
+			return nil, err
+		}
+		ids = append(ids, below...)
+	}
+	return ids, nil
+}
 
 func (k *cgroupKernel) Resize(id string, limits core.Limits) error {
 	g, err := k.group(id)

@@ -30,7 +30,7 @@ type Kernel interface {
 	// Find reports whether container id exists, and the process in it that
 	// started first, alive or not; pid is 0 if there is no trace of any.
 	Find(id string) (pid int, startTicks uint64, exists bool)
-	// List names every container that exists.
+	// List names every container that exists, those below others too.
 	List() ([]string, error)
 	Resize(id string, limits core.Limits) error
 	// Signal reaches every process in the container, KillAll surely.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,6 +45,18 @@ func TestGroupBelow(t *testing.T) {
 		}
 		if names, err := tree.List(); err != nil || len(names) != 1 {
 			t.Errorf("listed %v, %v; want the group at the top alone", names, err)
+		}
+		// What the processes in a group make there is theirs.
+		for _, dir := range []string{parent.dir(tree.core), inner.dir(tree.core)} {
+			if err := os.MkdirAll(dir+"/theirs/two", 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ids, err := tree.ListBelow("parent"); err != nil || !slices.Equal(ids, []string{"parent/one", "parent/two", "parent/two/inner"}) {
+			t.Errorf("listed %v, %v below parent; want one, two and inner", ids, err)
+		}
+		if ids, err := tree.ListBelow("nobody"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("listed %v, %v below nobody", ids, err)
 		}
 		again, err := tree.Reopen("parent/one")
 		if err != nil {
