@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/caprock/caprock/agent/core"
@@ -20,7 +21,13 @@ import (
 //	GET /tasks/files?framework_id=&task_id=[&path=]             what is in its sandbox
 //	GET /tasks/file?framework_id=&task_id=&path=[&offset=][&follow=true]   one file, raw
 //
+// The header Caprock-Offset says where in the file the answer begins.
+//
 // A task is found until its sandbox is collected.
+
+// offsetHeader tells where in the file the answer begins, in bytes: a reader that was
+// cut off can ask for what follows.
+const offsetHeader = "Caprock-Offset"
 
 const (
 	// maxFollowers bounds the files that are read as they grow.
@@ -134,7 +141,10 @@ func (a *server) taskFile(c *httpd.Ctx) {
 		return
 	}
 	// What a task wrote must not become a page of this origin.
-	headers := []httpd.Header{{Name: "X-Content-Type-Options", Value: "nosniff"}, {Name: "Cache-Control", Value: "no-store"}}
+	headers := []httpd.Header{
+		{Name: "X-Content-Type-Options", Value: "nosniff"}, {Name: "Cache-Control", Value: "no-store"},
+		{Name: offsetHeader, Value: strconv.FormatInt(offset, 10)},
+	}
 	const kind = "text/plain; charset=utf-8"
 	if string(c.Query("follow")) != "true" {
 		a.sendFile(c, f, offset, kind, headers)
@@ -166,7 +176,7 @@ func (a *server) start(c *httpd.Ctx, f *os.File) (int64, error) {
 		return 0, refuseFile(err)
 	}
 	if !info.Mode().IsRegular() {
-		return 0, httpd.Refusef(400, "%s is a %s, want a regular file", filepath.Base(f.Name()), modeText(info.Mode())[:1])
+		return 0, httpd.Refusef(400, "got path %q, which is %s, want that of a regular file", c.Query("path"), kindOf(info.Mode()))
 	}
 	offset, err := signedNumber(c, "offset")
 	if err != nil {
@@ -176,6 +186,19 @@ func (a *server) start(c *httpd.Ctx, f *os.File) (int64, error) {
 		return max(0, info.Size()+offset), nil
 	}
 	return min(offset, info.Size()), nil
+}
+
+// kindOf names what is no regular file.
+func kindOf(mode os.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a directory"
+	case mode&os.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&os.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
 }
 
 // sendFile answers with the rest of the file as long as it is now.

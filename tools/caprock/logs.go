@@ -26,8 +26,19 @@ func (t *taskFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&t.framework, "framework", "", "`ID` of the task's framework, if several have a task of that id")
 }
 
+// refusedError is an answer that is not 200.
+type refusedError struct {
+	allocator string
+	status    int
+	text      []byte
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("%s answers %d: %s", e.allocator, e.status, e.text)
+}
+
 // get asks for files of a task. The answer's body is the caller's to close.
-func (t *taskFlags) get(ctx context.Context, path, task string, more url.Values) (io.ReadCloser, error) {
+func (t *taskFlags) get(ctx context.Context, path, task string, more url.Values) (*http.Response, error) {
 	more.Set("task_id", task)
 	if t.framework != "" {
 		more.Set("framework_id", t.framework)
@@ -46,9 +57,9 @@ func (t *taskFlags) get(ctx context.Context, path, task string, more url.Values)
 		if text = bytes.TrimSpace(text); len(text) == 0 {
 			text = []byte("no such file")
 		}
-		return nil, fmt.Errorf("%s answers %d: %s", t.allocator, resp.StatusCode, text)
+		return nil, &refusedError{t.allocator, resp.StatusCode, text}
 	}
-	return resp.Body, nil
+	return resp, nil
 }
 
 func logsCommand() *cobra.Command {
@@ -83,12 +94,7 @@ on, so the agents need not be reachable from here.`,
 					q.Set("offset", strconv.FormatInt(1<<62, 10)) // only what comes from now on
 				}
 			}
-			body, err := t.get(cmd.Context(), "/tasks/file", args[0], q)
-			if err != nil {
-				return err
-			}
-			defer body.Close()
-			_, err = io.Copy(cmd.OutOrStdout(), body)
+			err := t.copyFile(cmd, args[0], q, follow)
 			if errors.Is(err, context.Canceled) {
 				return nil // interrupted by who had read enough
 			}
@@ -97,12 +103,58 @@ on, so the agents need not be reachable from here.`,
 	}
 	f := cmd.Flags()
 	t.flags(f)
-	f.BoolVarP(&follow, "follow", "f", false, "go on until the task is over")
+	f.BoolVarP(&follow, "follow", "f", false, "go on until the task is over, through restarts of its agent")
 	f.BoolVar(&stderr, "stderr", false, "show stderr instead of stdout")
 	f.Int64Var(&tail, "tail", 0, "begin that many `bytes` before the end (default: at the beginning)")
 	f.StringVar(&file, "file", "stdout", "`path` of another file in the sandbox")
 	cmd.MarkFlagsMutuallyExclusive("stderr", "file")
 	return cmd
+}
+
+const (
+	// followAgain is how long a follower waits before it asks again, and followFor how
+	// long it tries: agents and the allocator are restarted in less.
+	followAgain = time.Second
+	followFor   = 2 * time.Minute
+)
+
+// copyFile prints a file. One that is followed goes on where it was when the agent or the
+// allocator was restarted.
+func (t *taskFlags) copyFile(cmd *cobra.Command, task string, q url.Values, follow bool) error {
+	ctx := cmd.Context()
+	begun, last := false, time.Now()
+	for {
+		resp, err := t.get(ctx, "/tasks/file", task, q)
+		if err == nil {
+			begun = true
+			var n int64
+			n, err = io.Copy(cmd.OutOrStdout(), resp.Body)
+			resp.Body.Close()
+			at, told := strconv.ParseInt(resp.Header.Get("Caprock-Offset"), 10, 64)
+			q.Set("offset", strconv.FormatInt(at+n, 10))
+			if told != nil {
+				return err
+			}
+			if n > 0 {
+				last = time.Now()
+			}
+		}
+		if err == nil || !follow || !begun || ctx.Err() != nil || !passing(err) || time.Since(last) > followFor {
+			return err
+		}
+		select {
+		case <-time.After(followAgain):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// passing reports whether an error may be gone in a while: a connection that broke, an
+// agent or allocator that is being restarted. A task that nobody knows stays unknown.
+func passing(err error) bool {
+	refused, ok := errors.AsType[*refusedError](err)
+	return !ok || refused.status >= http.StatusBadGateway
 }
 
 func filesCommand() *cobra.Command {
@@ -118,17 +170,17 @@ The beginning of the task's id is enough if no other task's begins so.`,
 			if len(args) > 1 {
 				q.Set("path", args[1])
 			}
-			body, err := t.get(cmd.Context(), "/tasks/files", args[0], q)
+			resp, err := t.get(cmd.Context(), "/tasks/files", args[0], q)
 			if err != nil {
 				return err
 			}
-			defer body.Close()
+			defer resp.Body.Close()
 			var files []struct {
 				Mode, UID, GID, Path string
 				Size                 int64
 				MTime                float64
 			}
-			if err := json.NewDecoder(body).Decode(&files); err != nil {
+			if err := json.NewDecoder(resp.Body).Decode(&files); err != nil {
 				return fmt.Errorf("%s answers no list of files: %w", t.allocator, err)
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

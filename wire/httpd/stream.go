@@ -87,9 +87,9 @@ func (c *Ctx) Stream(headers []Header, contentType string, fn func(*Stream)) {
 func (s *Server) appendStreamHead(b []byte, headers []Header, contentType string, unframed bool) []byte {
 	b = append(b, "HTTP/1.1 200 OK\r\nDate: "...)
 	b = fasthttp.AppendHTTPDate(b, s.opts.Clock.Now())
-	if unframed {
-		b = append(b, "\r\nConnection: close"...)
-	} else {
+	// The end of the stream is that of the connection, which RFC 9112 §9.6 wants told.
+	b = append(b, "\r\nConnection: close"...)
+	if !unframed {
 		b = append(b, "\r\nTransfer-Encoding: chunked"...)
 	}
 	b = append(b, "\r\nContent-Type: "...)

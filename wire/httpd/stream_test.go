@@ -49,7 +49,7 @@ func TestStreamDeliversAtOnceAndEndsInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.Header.Get("Mesos-Stream-Id") != "id-1" || r.Header.Get("Content-Type") != "application/json" ||
-		len(r.TransferEncoding) != 1 || r.TransferEncoding[0] != "chunked" || r.Header.Get("Date") == "" {
+		len(r.TransferEncoding) != 1 || r.TransferEncoding[0] != "chunked" || r.Header.Get("Date") == "" || !r.Close {
 		t.Fatalf("got header %v %v", r.Header, r.TransferEncoding)
 	}
 	big := bytes.Repeat([]byte("b"), 100<<10)
