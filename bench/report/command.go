@@ -83,6 +83,11 @@ func Render(history string) ([]byte, error) {
 			writeAgent(&b, run.Rows)
 			b.WriteString(agentLimits)
 		}),
+		section(history, "peers", func(run loadRun[peersRow], _ string) {
+			run.head(&b, "Peers")
+			writePeers(&b, run.Rows)
+			b.WriteString(peersLimits)
+		}),
 	)
 	return b.Bytes(), err
 }

@@ -40,6 +40,10 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 		"idle":{"rss_bytes":20971520},"agent":{"rss_bytes":31457280,"anonymous_bytes":10485760},"helpers":{"rss_bytes":419430400,
 		"pss_bytes":52428800,"anonymous_bytes":41943040},"per_task_bytes":5242880,"agent_cpu":0.001,"helpers_cpu":0.003,
 		"launch":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},"launch_cpu_s":0.02}]}`)
+	write(t, dir, "peers-2026-02-01.json", `{"command":"bench peers","rows":[
+		{"kind":"measured","system":"kube","shape":"10 on 2 nodes","value":5,"tasks":10,"cpu_s":0.01,"of_fastest_peer":0.5,
+		"peak_rss_bytes":2097152,"runs":[{"seconds":1},{"seconds":2},{"seconds":5}]},
+		{"kind":"published","system":"Hydra","shape":"containers","value":40000,"unit":"tasks/s","source":"a paper"}]}`)
 	text, err := Render(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -24,11 +24,12 @@ func benchCommand() *cobra.Command {
 
 cycle runs in process. calls, fleet, launch, storm, fanout and state start an allocator in the temporary directory (or load the one
 of --allocator) and play a fleet of agents and frameworks against it, over the real protocols. agent does the reverse: it starts an
-agent and plays its allocator. isolation measures this machine, replay compares with histories of Mesos' allocator, and report writes BENCHMARKS.md from kept runs.
+agent and plays its allocator. isolation measures this machine, peers compares with other schedulers, replay with histories of
+Mesos' allocator, and report writes BENCHMARKS.md from kept runs.
 
 Each prints a table, --json the whole report, and --html=FILE writes a page with plots.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(agents.Command(), calls.Command(), cycle.Command(), fanout.Command(), fleet.Command(), isolation.Command(), launch.Command(), replay.Command(), report.Command(), state.Command(), storm.Command())
+	cmd.AddCommand(agents.Command(), calls.Command(), cycle.Command(), fanout.Command(), fleet.Command(), isolation.Command(), launch.Command(), peersCommand(), replay.Command(), report.Command(), state.Command(), storm.Command())
 	return cmd
 }

@@ -167,3 +167,22 @@ func TestBenchAgentCountsHelpersToo(t *testing.T) {
 		t.Errorf("three helpers have %+v, of which a task counts %v", h, rows[1].PerTask)
 	}
 }
+
+func TestBenchPeersIsFoundInACheckoutOnly(t *testing.T) {
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := filepath.Join(checkout, "bench", "peers")
+	for _, from := range []string{checkout, want, filepath.Join(checkout, "tools", "caprock")} {
+		if got := peersModule(from); got != want {
+			t.Errorf("from %s: got %q, want %s", from, got, want)
+		}
+	}
+	t.Chdir(t.TempDir())
+	cmd := root()
+	cmd.SetArgs([]string{"bench", "peers", "--quick"})
+	if err := cmd.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "want a directory in a checkout") {
+		t.Errorf("outside a checkout: got %v", err)
+	}
+}

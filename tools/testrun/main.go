@@ -38,6 +38,7 @@ var steps = []step{
 		return goTest(t, append([]string{"-tags=invariants", "-timeout=15m"}, checked...)...)
 	}},
 	{"race", func(t *tally) error { return goTest(t, append([]string{"-race", "-timeout=15m"}, racy...)...) }},
+	{"peers", peers},
 	{"conform", command("go", "run", "./tools/conform", "clients")},
 	// The part of the recorded exchanges that is played in a minute: an empty master,
 	// faulty calls, and failures of both services.

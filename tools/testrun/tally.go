@@ -47,8 +47,12 @@ type event struct {
 
 // goTest runs `go test` and counts every top-level test. The output of a test is shown
 // only if it failed; that of a skipped one is kept as its reason.
-func goTest(t *tally, args ...string) error {
+func goTest(t *tally, args ...string) error { return goTestIn(t, ".", args...) }
+
+// goTestIn does that in the module of a directory.
+func goTestIn(t *tally, dir string, args ...string) error {
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
