@@ -17,8 +17,9 @@ type Options struct {
 	Sizes                    []int
 	Links, Frameworks, Roles int
 	// TaskTime is the mean length of the tasks that keep the fleet busy; they last
-	// half of it to one and a half times.
+	// from (1 - Spread) to (1 + Spread) times that.
 	TaskTime time.Duration
+	Spread   float64
 	// Probes of each size, and the least time from one to the next.
 	Probes int
 	Every  time.Duration
@@ -93,7 +94,7 @@ func Run(ctx context.Context, o Options, agents int, progress *world.Progress) (
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	r := &run{o: o, agents: agents, progress: progress,
-		task: world.Task{CPUs: taskCPUs, MemMiB: taskMemMiB, Sleep: o.TaskTime, Spread: .5}}
+		task: world.Task{CPUs: taskCPUs, MemMiB: taskMemMiB, Sleep: o.TaskTime, Spread: o.Spread}}
 	row.Agents, row.Frameworks = agents, o.Frameworks
 	if r.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
 		return row, err

@@ -10,6 +10,7 @@ import (
 	"github.com/caprock/caprock/bench/fleet"
 	"github.com/caprock/caprock/bench/isolation"
 	"github.com/caprock/caprock/bench/launch"
+	"github.com/caprock/caprock/bench/paper"
 	"github.com/caprock/caprock/bench/replay"
 	"github.com/caprock/caprock/bench/report"
 	"github.com/caprock/caprock/bench/state"
@@ -30,6 +31,7 @@ Mesos' allocator, and report writes BENCHMARKS.md from kept runs.
 Each prints a table, --json the whole report, and --html=FILE writes a page with plots.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(agents.Command(), calls.Command(), cycle.Command(), fanout.Command(), fleet.Command(), isolation.Command(), launch.Command(), peersCommand(), replay.Command(), report.Command(), state.Command(), storm.Command())
+	cmd.AddCommand(agents.Command(), calls.Command(), cycle.Command(), fanout.Command(), fleet.Command(), isolation.Command(), launch.Command(),
+		paper.Command(), peersCommand(), replay.Command(), report.Command(), state.Command(), storm.Command())
 	return cmd
 }
