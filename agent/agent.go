@@ -202,6 +202,7 @@ func (l *loop) open(meta string, resources []*mesos.Resource) (err error) {
 	}
 	l.kernel, err = runner.OpenKernel(runner.KernelOptions{
 		Isolation: o.Isolation, Rights: o.Rights, Spaces: o.Spaces, Devices: o.Devices, LimitSwap: o.LimitSwap,
+		NetClasses: o.NetClasses, Perf: o.Perf,
 		CgroupsRoot: o.CgroupsRoot, BPFPinDir: pins, Logger: o.Logger,
 	})
 	if err != nil {
@@ -234,7 +235,7 @@ func (l *loop) open(meta string, resources []*mesos.Resource) (err error) {
 	})
 	l.server.Handle(executor.Path, l.gateway.Serve)
 	api.Register(l.server, api.Options{
-		Read: l.read, Recovering: l.awaiting.Load, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, Disk: l.diskUsed, Source: l.kernel.Source(), BlockSource: l.kernel.BlockSource(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
+		Read: l.read, Recovering: l.awaiting.Load, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, NetClass: l.kernel.NetClass, Disk: l.diskUsed, Source: l.kernel.Source(), BlockSource: l.kernel.BlockSource(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),
 		IP: l.ip, Port: l.port, Release: o.Release, LogFile: o.LogFile,
 		Verbosity: daemon.NewVerbosity(o.Clock, o.LogLevel), WorkDir: o.WorkDir, StartedAt: o.Clock.Now(),
 		Clock: o.Clock,

@@ -78,6 +78,10 @@ type Options struct {
 	HostPathParents []string
 	// LimitSwap counts swap within the memory limits of tasks.
 	LimitSwap bool
+	// NetClasses of containers, with the isolator cgroups/net_cls.
+	NetClasses runner.NetClasses
+	// Perf events that are counted, with the isolator cgroups/perf_event.
+	Perf runner.Perf
 	// Devices that tasks may use beside those that programs usually need.
 	Devices []isolation.DeviceRule
 	// CgroupsRoot is the agent's directory in every cgroup hierarchy; default
@@ -268,7 +272,7 @@ func (o *Options) Validate() error {
 		}
 	}
 	_, badRange := disk.ParseRange(o.ProjectRange)
-	errs = append(errs, runner.CheckIsolation(o.Isolation), o.Rights.Validate(), badRange)
+	errs = append(errs, runner.CheckIsolation(o.Isolation), o.NetClasses.Validate(), o.Perf.Validate(), o.Rights.Validate(), badRange)
 	if o.Recover != Reconnect && o.Recover != Cleanup {
 		errs = append(errs, fmt.Errorf("recover: got %q, want %s or %s", o.Recover, Reconnect, Cleanup))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caprock/caprock/isolation/bpf"
 	"github.com/caprock/caprock/isolation/cgroup"
+	"github.com/caprock/caprock/isolation/perf"
 )
 
 // Where a Usage comes from.
@@ -38,6 +39,8 @@ type Usage struct {
 	Network    Network
 	// Pressure is nil where the kernel counts none.
 	Pressure *Pressures
+	// Perf is nil if no events are counted, or not yet.
+	Perf *perf.Count
 }
 
 // Scheduling is what the kernel's scheduler did for a group since it was made.

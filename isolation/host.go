@@ -192,6 +192,9 @@ func (h *Host) wrap(cg *cgroup.Group, used time.Duration, late bool) *Group {
 	return g
 }
 
+// PerfDir is the parent of all groups where performance events are counted.
+func (h *Host) PerfDir() string { return h.tree.PerfDir() }
+
 // List names all groups below our root, sorted.
 func (h *Host) List() ([]string, error) { return h.tree.List() }
 

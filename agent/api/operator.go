@@ -298,7 +298,7 @@ func (a *server) getContainers(r *agent.Response, call *agent.Call_GetContainers
 		st := a.measure(b).statistics()
 		out := &agent.Response_GetContainers_Container{
 			// The parents of a nested one are in its status only, as in Mesos.
-			ContainerId: &mesos.ContainerID{Value: &b.id}, ContainerStatus: b.status(), ResourceStatistics: st,
+			ContainerId: &mesos.ContainerID{Value: &b.id}, ContainerStatus: a.status(b), ResourceStatistics: st,
 		}
 		if b.framework != "" {
 			out.FrameworkId = &mesos.FrameworkID{Value: &b.framework}

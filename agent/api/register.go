@@ -27,6 +27,8 @@ type Options struct {
 	Containers *Containers
 	// Usage reads what a container uses.
 	Usage func(containerID string) (isolation.Usage, error)
+	// NetClass of the packets of a container; 0 for none.
+	NetClass func(containerID string) uint32
 	// Disk is what was measured of a container that belongs to no other.
 	Disk func(containerID string) (disk.Usage, bool)
 	// Source says where CPU times come from: "bpf", "cgroup" or "".

@@ -87,7 +87,7 @@ func (m *measurement) add(u *isolation.Usage) {
 	for b, n := range u.Scheduling.WaitHist {
 		sum.Scheduling.WaitHist[b] += n
 	}
-	sum.Pressure = u.Pressure
+	sum.Pressure, sum.Perf = u.Pressure, u.Perf
 	if e := u.Events; e != nil {
 		if sum.Events == nil {
 			sum.Events = &isolation.MemoryEvents{}
@@ -122,6 +122,9 @@ func (m *measurement) statistics() *mesos.ResourceStatistics {
 		st.CpusThrottledTimeSecs = new(u.Throttled.Seconds())
 	}
 	st.BlkioStatistics = blockStatistics(u.Block)
+	if m.parts == 1 {
+		st.Perf = perfStatistics(u.Perf)
+	}
 	if n := &u.Network; u.Source == isolation.SourceBPF {
 		st.NetRxPackets, st.NetRxBytes = &n.RxPackets, &n.RxBytes
 		st.NetTxPackets, st.NetTxBytes = &n.TxPackets, &n.TxBytes

@@ -119,13 +119,16 @@ func (a *server) appendBox(b []byte, x *box, status bool) []byte {
 	members := m.statistics().AppendJSON(nil)
 	b = append(append(b, members[1:]...), ',')
 	if status {
-		b = append(x.status().AppendJSON(json.Key(b, "status")), ',')
+		b = append(a.status(x).AppendJSON(json.Key(b, "status")), ',')
 	}
 	return json.End(b)
 }
 
-func (b *box) status() *mesos.ContainerStatus {
+func (a *server) status(b *box) *mesos.ContainerStatus {
 	cs := &mesos.ContainerStatus{ContainerId: b.containerID()}
+	if class := a.NetClass(b.kernelID()); class != 0 {
+		cs.CgroupInfo = &mesos.CgroupInfo{NetCls: &mesos.CgroupInfo_NetCls{Classid: &class}}
+	}
 	if b.pid > 0 {
 		cs.ExecutorPid = new(uint32(b.pid))
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ type cgroupKernel struct {
 	// mostPids is how many processes and threads a container may have, half of what
 	// the host can: no task needs that many, and none may take the last. 0: no bound.
 	mostPids int64
+	// classes of traffic and sampler of events are nil unless they are asked for.
+	classes *netClasses
+	sampler *sampler
 
 	mu     sync.Mutex
 	groups map[string]*isolation.Group // guarded by mu
@@ -47,6 +51,17 @@ func (k *cgroupKernel) group(id string) (*isolation.Group, error) {
 		k.groups[id] = g
 	}
 	return g, err
+}
+
+// limitsOf a container, with its class of traffic, which it is given now if it has none.
+func (k *cgroupKernel) limitsOf(id string, l core.Limits) (isolation.Limits, error) {
+	out := k.toLimits(l)
+	if k.classes == nil {
+		return out, nil
+	}
+	var err error
+	out.NetClassID, err = k.classes.take(id)
+	return out, err
 }
 
 func (k *cgroupKernel) toLimits(l core.Limits) isolation.Limits {
@@ -70,11 +85,24 @@ func (k *cgroupKernel) Start(id string, limits core.Limits, prog Program) (*isol
 		return nil, err
 	}
 	defer done()
-	g, err := k.host.Create(id, k.toLimits(limits))
+	g, err := k.create(id, limits)
 	if err != nil {
 		return nil, err
 	}
 	return k.startIn(id, g, prog.Spec)
+}
+
+// create makes a group with its limits; after an error nothing is left of a new one.
+func (k *cgroupKernel) create(id string, l core.Limits) (*isolation.Group, error) {
+	limits, err := k.limitsOf(id, l)
+	if err != nil {
+		return nil, err
+	}
+	g, err := k.host.Create(id, limits)
+	if err != nil && !errors.Is(err, fs.ErrExist) && k.classes != nil {
+		k.classes.drop(id)
+	}
+	return g, err
 }
 
 // startIn starts a process in a group that was just made, which goes if that fails.
@@ -140,7 +168,11 @@ func (k *cgroupKernel) Resize(id string, limits core.Limits) error {
 	if err != nil {
 		return err
 	}
-	return g.Update(k.toLimits(limits))
+	l, err := k.limitsOf(id, limits)
+	if err != nil {
+		return err
+	}
+	return g.Update(l)
 }
 
 func (k *cgroupKernel) Signal(id string, sig syscall.Signal) error {
@@ -167,6 +199,9 @@ func (k *cgroupKernel) Destroy(id string) error {
 	}
 	if err := g.Destroy(); err != nil {
 		return err
+	}
+	if k.classes != nil {
+		k.classes.drop(id)
 	}
 	k.mu.Lock()
 	delete(k.groups, id)
@@ -201,13 +236,44 @@ func (k *cgroupKernel) Usage(id string) (isolation.Usage, error) {
 	if err != nil {
 		return isolation.Usage{}, err
 	}
-	return g.Usage()
+	u, err := g.Usage()
+	u.Perf = k.sampler.of(id)
+	return u, err
+}
+
+func (k *cgroupKernel) NetClass(id string) uint32 {
+	if k.classes == nil {
+		return 0
+	}
+	return k.classes.get(id)
+}
+
+// perfDirs are the directories of all containers with limits of their own, by which events
+// are counted, and their ids.
+func (k *cgroupKernel) perfDirs() map[string]string {
+	ids, err := k.host.List()
+	if err != nil {
+		k.log.Warn("containers cannot be listed", "err", err)
+	}
+	dirs := make(map[string]string, len(ids))
+	for _, id := range ids {
+		dirs[filepath.Join(k.host.PerfDir(), id)] = id
+	}
+	return dirs
 }
 
 func (k *cgroupKernel) Source() string      { return k.host.Source() }
 func (k *cgroupKernel) BlockSource() string { return k.host.BlockSource() }
-func (k *cgroupKernel) Close() error        { return k.host.Close() }
-func (k *cgroupKernel) Remove() error       { return k.host.Remove() }
+
+func (k *cgroupKernel) Close() error {
+	k.sampler.close()
+	return k.host.Close()
+}
+
+func (k *cgroupKernel) Remove() error {
+	k.sampler.close()
+	return k.host.Remove()
+}
 
 func mostPids() int64 {
 	if !probe.Host().Cgroups.Has("pids") {

@@ -23,11 +23,14 @@ type isolators struct {
 var controllersOf = map[string][]string{
 	"cgroups/cpu": {"cpu"}, "cgroups/mem": {"memory"}, "cgroups/pids": {"pids"}, "cgroups/blkio": {"blkio"},
 	"cgroups/cpuset": {"cpuset"}, "cgroups/devices": {}, "cgroups/hugetlb": {"hugetlb"}, "cgroups/net_cls": {"net_cls"},
-	"cgroups/net_prio": {"net_prio"}, "cgroups/perf_event": {"perf_event"},
-	allControllers: {"cpu", "memory", "pids", "blkio", "cpuset", "hugetlb", "net_cls", "net_prio", "perf_event"},
+	"cgroups/net_prio": {"net_prio"}, "cgroups/perf_event": {perfEvent},
+	allControllers: {"cpu", "memory", "pids", "blkio", "cpuset", "hugetlb", "net_cls", "net_prio", perfEvent},
 }
 
-const allControllers = "cgroups/all"
+const (
+	allControllers = "cgroups/all"
+	perfEvent      = "perf_event"
+)
 
 // always are isolators that are on whether they are named or not, or that only
 // measure, which is done as far as it can be, or that are not this package's.
@@ -57,12 +60,25 @@ func WantsDiskQuota(list string) bool {
 // first need the first, as in Mesos.
 var separating = []string{"filesystem/linux", "namespaces/ipc", "namespaces/pid", "volume/host_path"}
 
-// absent are Mesos' other isolators, none of which this program has.
-var absent = []string{
-	"appc/runtime", "docker/runtime", "docker/volume", "environment_secret",
-	"filesystem/shared", "gpu/nvidia", "linux/devices", "network/cni", "network/port_mapping", "network/ports",
-	"volume/csi", "volume/image", "volume/secret",
+// absent are Mesos' other isolators, none of which this program has, and why.
+var absent = map[string]string{
+	"appc/runtime": noImages, "docker/runtime": noImages, "volume/image": noImages,
+	"docker/volume": noDrivers, "volume/csi": noDrivers,
+	"environment_secret": noSecrets, "volume/secret": noSecrets,
+	"network/cni": noNetworks, "network/port_mapping": noNetworks, "network/ports": noNetworks,
+	"filesystem/shared":  "a private /tmp takes a volume of type SANDBOX_PATH, with filesystem/linux",
+	"linux/devices":      "device nodes are for containers with images, and this release runs no images; --allowed-devices opens those of the host",
+	"gpu/nvidia":         "this release does not hand out GPUs",
+	"filesystem/windows": noWindows, "windows/cpu": noWindows, "windows/mem": noWindows,
 }
+
+const (
+	noImages   = "this release runs no images"
+	noDrivers  = "this release drives no volume plugins"
+	noSecrets  = "this release resolves no secrets"
+	noNetworks = "this release gives containers no networks of their own: they use the host's"
+	noWindows  = "this program is for Linux"
+)
 
 // CheckIsolation reports every fault of a list of isolators, without looking at
 // the machine.
@@ -121,8 +137,8 @@ func (is *isolators) add(name string) error {
 		is.names = append(is.names, diskUsage)
 	case controllersOf[name] != nil || slices.Contains(always, name) || slices.Contains(separating, name):
 		is.names = append(is.names, name)
-	case slices.Contains(absent, name):
-		return fmt.Errorf("isolation: %q is an isolator of Mesos that Caprock does not have", name)
+	case absent[name] != "":
+		return fmt.Errorf("isolation: %q is an isolator of Mesos that Caprock does not have: %s", name, absent[name])
 	default:
 		return fmt.Errorf("isolation: got %q, want %s, %s, %s or a list of %s, %s, %s",
 			name, Auto, Cgroups, Posix, strings.Join(slices.Sorted(maps.Keys(controllersOf)), ", "), strings.Join(separating, ", "), strings.Join(always, ", "))
@@ -171,12 +187,15 @@ func (is *isolators) missing(host *probe.Report) error {
 		if name == "namespaces/pid" && host.Cgroups.Mode() == probe.ModeNone {
 			faults = append(faults, fmt.Errorf("isolation: %s needs cgroups, and this host has none mounted", name))
 		}
+		if (name == allControllers || name == "cgroups/devices") && host.Cgroups.Mode() == probe.ModeNone {
+			faults = append(faults, fmt.Errorf("isolation: %s: this host has no cgroups mounted", name))
+		}
 		if name == allControllers {
 			// All that there are.
 			continue
 		}
 		for _, controller := range controllersOf[name] {
-			if !host.Cgroups.Has(controller) {
+			if !host.Cgroups.Has(controller) && (controller != perfEvent || !host.Cgroups.PerfOnV2) {
 				faults = append(faults, fmt.Errorf("isolation: %s needs the cgroup controller %q, which this host has mounted in no hierarchy", name, controller))
 			}
 		}
@@ -194,17 +213,53 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 	if err := is.missing(&report); err != nil {
 		return nil, err
 	}
+	if slices.Contains(is.names, allControllers) {
+		for _, controller := range controllersOf[allControllers] {
+			if !report.Cgroups.Has(controller) && (controller != perfEvent || !report.Cgroups.PerfOnV2) {
+				o.Logger.Warn("cgroups/all leaves out a controller that this host has mounted in no hierarchy", "controller", controller)
+			}
+		}
+	}
 	host, err := is.openHost(&o, &report)
 	switch {
 	case err == nil:
 		k := newCgroups(host, o.Logger)
 		k.limited, k.limitSwap = limited, o.LimitSwap
+		if err := errors.Join(is.classify(k, &o), is.sample(k, &o)); err != nil {
+			return nil, errors.Join(err, k.Close())
+		}
 		return k, nil
 	case is.word == Cgroups || len(limited) > 0 || slices.Contains(is.names, "namespaces/pid"):
 		return nil, fmt.Errorf("open cgroups: %w", err)
 	}
 	o.Logger.Warn("no cgroups: tasks run without limits and accounting", "err", err)
 	return newPosix(), nil
+}
+
+// classify gives containers classes of traffic, if the list says so.
+func (is *isolators) classify(k *cgroupKernel, o *KernelOptions) error {
+	if !slices.Contains(is.names, "cgroups/net_cls") && !slices.Contains(is.names, allControllers) {
+		return nil
+	}
+	k.classes = newNetClasses(o.NetClasses)
+	ids, err := k.host.List()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if g, err := k.group(id); err == nil {
+			k.classes.found(id, g.NetClassID())
+		}
+	}
+	return nil
+}
+
+// sample has performance events counted, if the list says so.
+func (is *isolators) sample(k *cgroupKernel, o *KernelOptions) (err error) {
+	if slices.Contains(is.names, "cgroups/perf_event") || slices.Contains(is.names, allControllers) {
+		k.sampler, err = startSampler(o.Perf, k.host.PerfDir(), k.perfDirs, o.Logger)
+	}
+	return err
 }
 
 // openHost opens the cgroups with the controllers that are asked for. Devices are

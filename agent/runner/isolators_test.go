@@ -87,3 +87,81 @@ func TestCapabilityMask(t *testing.T) {
 		t.Error("UNKNOWN was taken")
 	}
 }
+
+// Every name that Mesos knows is taken, or refused with what is missing.
+func TestEveryIsolatorOfMesosHasAnAnswer(t *testing.T) {
+	host := probe.Report{Root: true, Cgroups: probe.Cgroups{V2: "/u", V1: map[string]string{"cpu": "/c", "cpuacct": "/c", "memory": "/m", "pids": "/p",
+		"blkio": "/b", "cpuset": "/s", "devices": "/d", "hugetlb": "/h", "net_cls": "/n", "net_prio": "/n", "perf_event": "/e"}}}
+	bare := probe.Report{Cgroups: probe.Cgroups{}}
+	for name, want := range map[string]struct {
+		with     string // what it needs beside it
+		absent   string // why there is none
+		onNobody string // what a host without root and cgroups lacks
+	}{
+		"posix/cpu": {}, "posix/mem": {}, "posix/disk": {}, "posix/rlimits": {}, "disk/du": {}, "disk/xfs": {}, "process": {}, "cgroups": {}, "auto": {}, "posix": {},
+		"cgroups/cpu":        {onNobody: `controller "cpu"`},
+		"cgroups/mem":        {onNobody: `controller "memory"`},
+		"cgroups/blkio":      {onNobody: `controller "blkio"`},
+		"cgroups/cpuset":     {onNobody: `controller "cpuset"`},
+		"cgroups/hugetlb":    {onNobody: `controller "hugetlb"`},
+		"cgroups/net_cls":    {onNobody: `controller "net_cls"`},
+		"cgroups/net_prio":   {onNobody: `controller "net_prio"`},
+		"cgroups/perf_event": {onNobody: `controller "perf_event"`},
+		"cgroups/pids":       {onNobody: `controller "pids"`},
+		"cgroups/devices":    {onNobody: "this host has no cgroups mounted"},
+		"cgroups/all":        {onNobody: "this host has no cgroups mounted"},
+		"filesystem/posix":   {},
+		"filesystem/linux":   {onNobody: "needs root"},
+		"linux/capabilities": {}, "linux/nnp": {}, "linux/seccomp": {}, "volume/sandbox_path": {},
+		"volume/host_path":     {with: "filesystem/linux", onNobody: "needs root"},
+		"namespaces/pid":       {with: "filesystem/linux", onNobody: "needs cgroups"},
+		"namespaces/ipc":       {with: "filesystem/linux", onNobody: "needs root"},
+		"appc/runtime":         {absent: "no images"},
+		"docker/runtime":       {absent: "no images"},
+		"volume/image":         {absent: "no images"},
+		"docker/volume":        {absent: "no volume plugins"},
+		"volume/csi":           {absent: "no volume plugins"},
+		"volume/secret":        {absent: "no secrets"},
+		"environment_secret":   {absent: "no secrets"},
+		"network/cni":          {absent: "no networks"},
+		"network/port_mapping": {absent: "no networks"},
+		"network/ports":        {absent: "no networks"},
+		"filesystem/shared":    {absent: "SANDBOX_PATH"},
+		"filesystem/windows":   {absent: "for Linux"},
+		"windows/cpu":          {absent: "for Linux"},
+		"windows/mem":          {absent: "for Linux"},
+		"gpu/nvidia":           {absent: "GPUs"},
+		"linux/devices":        {absent: "--allowed-devices"},
+	} {
+		list := name
+		if want.with != "" {
+			if err := CheckIsolation(name); err == nil || !strings.Contains(err.Error(), want.with) {
+				t.Errorf("%s alone: got %v, want that it needs %s", name, err, want.with)
+			}
+			list = want.with + "," + name
+		}
+		is, err := parseIsolation(list)
+		if want.absent != "" {
+			if err == nil || !strings.Contains(err.Error(), want.absent) || !strings.Contains(err.Error(), `"`+name+`"`) {
+				t.Errorf("%s: got %v, want %q", name, err, want.absent)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err := is.missing(&host); err != nil {
+			t.Errorf("%s on a host with everything: %v", name, err)
+		}
+		err = is.missing(&bare)
+		if (err == nil) != (want.onNobody == "") || err != nil && !strings.Contains(err.Error(), want.onNobody) {
+			t.Errorf("%s on a bare host: got %v, want %q", name, err, want.onNobody)
+		}
+	}
+	// Counted by the unified hierarchy alone, events need no controller.
+	is, _ := parseIsolation("cgroups/perf_event")
+	if err := is.missing(&probe.Report{Root: true, Cgroups: probe.Cgroups{V2: "/u", PerfOnV2: true}}); err != nil {
+		t.Error(err)
+	}
+}

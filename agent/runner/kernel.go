@@ -44,6 +44,8 @@ type Kernel interface {
 	OOMKilled(id string) bool
 	// Usage is what container id uses.
 	Usage(id string) (isolation.Usage, error)
+	// NetClass of the packets of container id; 0 for none.
+	NetClass(id string) uint32
 	// Source says where CPU times come from: "bpf", "cgroup" or "".
 	Source() string
 	// BlockSource says where block transfers come from, likewise.
@@ -88,6 +90,10 @@ type KernelOptions struct {
 	LimitSwap bool
 	// Devices that tasks may use beside isolation.DefaultDevices.
 	Devices []isolation.DeviceRule
+	// NetClasses of containers, with cgroups/net_cls.
+	NetClasses NetClasses
+	// Perf events that are counted, with cgroups/perf_event.
+	Perf Perf
 	// CgroupsRoot is the agent's directory in each cgroup hierarchy.
 	CgroupsRoot string
 	// BPFPinDir keeps BPF programs and maps between agents; "" for none.
@@ -102,7 +108,7 @@ func OpenKernel(o KernelOptions) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.Rights.Validate(); err != nil {
+	if err := errors.Join(o.Rights.Validate(), o.NetClasses.Validate(), o.Perf.Validate()); err != nil {
 		return nil, err
 	}
 	k, err := is.open(o)

@@ -124,7 +124,7 @@ func limitsOf(id string) string {
 }
 
 func (k *cgroupKernel) Hold(id string, limits core.Limits, p Program) error {
-	g, err := k.host.Create(id, k.toLimits(limits))
+	g, err := k.create(id, limits)
 	switch {
 	case err == nil:
 		k.mu.Lock()
@@ -136,7 +136,7 @@ func (k *cgroupKernel) Hold(id string, limits core.Limits, p Program) error {
 		if g, err = k.group(id); err != nil {
 			return err
 		}
-		if err := g.Update(k.toLimits(limits)); err != nil && !errors.Is(err, syscall.EBUSY) {
+		if err := k.Resize(id, limits); err != nil && !errors.Is(err, syscall.EBUSY) {
 			return err
 		}
 	}

@@ -75,6 +75,7 @@ func (k *posixKernel) List() ([]string, error)          { return nil, nil }
 func (k *posixKernel) Resize(string, core.Limits) error { return nil }
 func (k *posixKernel) OOM(string) <-chan struct{}       { return nil }
 func (k *posixKernel) OOMKilled(string) bool            { return false }
+func (k *posixKernel) NetClass(string) uint32           { return 0 }
 func (k *posixKernel) Source() string                   { return "" }
 func (k *posixKernel) BlockSource() string              { return "" }
 func (k *posixKernel) Close() error                     { return nil }

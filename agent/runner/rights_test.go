@@ -25,6 +25,8 @@ import (
 // runs starts containers through a Runner, as the agent does.
 type runs struct {
 	dir     string
+	root    string
+	kernel  runner.Kernel
 	runner  *runner.Runner
 	reports chan core.Command
 }
@@ -56,6 +58,7 @@ func newRunsWith(t testing.TB, o runner.KernelOptions) *runs {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.root, r.kernel = o.CgroupsRoot, k
 	r.runner = runner.New(runner.Options{HostPathParents: parents, Lines: attach.New(attach.Options{Clock: clock.Real(), Logger: slog.Default()}), Kernel: k, Tree: tree, Fetcher: fetch.New(fetch.Options{}), Logger: log,
 		Report: func(c core.Command) { r.reports <- c }})
 	t.Cleanup(func() {

@@ -233,6 +233,19 @@ func (g *Group) apply(s setting, old, l Limits) error {
 	return err
 }
 
+// NetClassID is the class of the group's packets as the kernel has it; 0 for none.
+func (g *Group) NetClassID() uint32 {
+	path := g.path("net_cls", "net_cls.classid")
+	if path == "" {
+		return 0
+	}
+	n, err := readUint(path)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
+}
+
 // OwnPids lists the processes in the group, without those below it.
 func (g *Group) OwnPids() ([]int, error) {
 	text, err := read(g.coreFile("cgroup.procs"))

@@ -27,6 +27,8 @@ type Limits struct {
 	// BlockWeight is the relative share of a disk under contention, 1 to 1000; it
 	// needs the blkio or io controller, and a disk scheduler that knows weights.
 	BlockWeight int64
+	// NetClassID marks packets for tc, on v1 with the net_cls controller.
+	NetClassID uint32
 	// Block bounds transfers from and to single devices; it needs the same.
 	Block []BlockLimit
 }
@@ -94,6 +96,9 @@ func (l Limits) settingsV1(old Limits) []setting {
 	}
 	if l.PidsMax != old.PidsMax {
 		add("pids", "pids.max", orMax(l.PidsMax))
+	}
+	if l.NetClassID != old.NetClassID {
+		add("net_cls", "net_cls.classid", l.NetClassID)
 	}
 	s = append(s, l.memoryV1(old)...)
 	s = append(s, l.blockV1(old)...)

@@ -203,6 +203,16 @@ func (t *Tree) step(what string) {
 // Mode tells how the host's controllers are spread.
 func (t *Tree) Mode() probe.Mode { return t.opts.Cgroups.Mode() }
 
+// PerfDir is our root where performance events are counted.
+func (t *Tree) PerfDir() string {
+	for _, h := range t.hiers {
+		if slices.Contains(h.controllers, "perf_event") {
+			return h.dir
+		}
+	}
+	return t.hiers[t.core].dir
+}
+
 // CountsBlocks reports whether a controller that counts block transfers is in use.
 func (t *Tree) CountsBlocks() bool {
 	return slices.ContainsFunc(t.hiers, func(h hierarchy) bool {

@@ -213,6 +213,8 @@ func (g *Group) watchOOM() error {
 	if g.hier("memory") < 0 {
 		return nil
 	}
+	// Not in the loop, which may begin when another group has the name.
+	born := inode(g.path("memory", ""))
 	var w watch
 	if g.hasV2("memory") {
 		if w = g.tree.watch.file(g.path("memory", "memory.events")); w.ch == nil {
@@ -229,7 +231,7 @@ func (g *Group) watchOOM() error {
 		}
 	}
 	g.watched = append(g.watched, w)
-	go g.oomLoop(w)
+	go g.oomLoop(w, born)
 	return nil
 }
 
@@ -247,9 +249,11 @@ func (g *Group) registerV1(eventFD int32) error {
 // any counter of the file, so the count of kills decides. v1 notifies before it
 // kills, and otherwise only when the group is removed: an event of a group that
 // is still there is an OOM, whatever the counter says yet.
-func (g *Group) oomLoop(w watch) {
-	born := inode(g.path("memory", ""))
+func (g *Group) oomLoop(w watch, born uint64) {
 	kills, err := g.oomKills()
+	if inode(g.path("memory", "")) != born {
+		return
+	}
 	for err == nil && kills == 0 {
 		select {
 		case <-w.ch:

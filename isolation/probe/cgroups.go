@@ -34,6 +34,9 @@ type Cgroups struct {
 	// V1 maps a controller to the mount point of its hierarchy; controllers
 	// mounted together share one.
 	V1 map[string]string
+	// PerfOnV2: performance events are counted by groups of the unified hierarchy,
+	// which takes no controller there.
+	PerfOnV2 bool
 }
 
 // Mode tells which of the arrangements this is.
@@ -92,7 +95,23 @@ func FindCgroups() (Cgroups, error) {
 		return c, fmt.Errorf("probe: %w", err)
 	}
 	c.V2Controllers = strings.Fields(string(b))
+	c.PerfOnV2 = c.V1["perf_event"] == "" && inUnified("perf_event")
 	return c, nil
+}
+
+// inUnified reports whether a controller that this kernel has is in no hierarchy of v1.
+func inUnified(controller string) bool {
+	b, err := os.ReadFile("/proc/cgroups")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(b)) {
+		// name, hierarchy, number of groups, enabled
+		if f := strings.Fields(line); len(f) == 4 && f[0] == controller {
+			return f[1] == "0" && f[3] == "1"
+		}
+	}
+	return false
 }
 
 // v1Options are super options of a v1 mount that name no controller.

@@ -25,6 +25,7 @@ func agentCommand() *cobra.Command {
 	var environment, devices, hostPaths string
 	var shm int64
 	var rights rightsFlags
+	var classes netClassFlags
 	var fetcher fetcherFlags
 	var logs logsFlags
 	cmd := &cobra.Command{
@@ -52,6 +53,9 @@ cgroups removed, and the allocator is told.`,
 				return err
 			}
 			if o.Rights, err = rights.rights(); err != nil {
+				return err
+			}
+			if o.NetClasses, err = classes.classes(); err != nil {
 				return err
 			}
 			if o.Fetcher, err = fetcher.options(); err != nil {
@@ -99,6 +103,10 @@ cgroups removed, and the allocator is told.`,
 	f.StringVar(&o.AdvertiseIP, "advertise-ip", "", "`IP` told to others instead of the one listened on")
 	f.StringVar(&o.Isolation, "isolation", "auto", "auto, cgroups, posix, or a list of Mesos' isolators such as cgroups/cpu,cgroups/mem")
 	rights.flags(f)
+	classes.flags(f)
+	f.StringVar(&o.Perf.Events, "perf-events", "", "`events` counted in each container with --isolation=cgroups/perf_event, such as cycles,task-clock")
+	flags.DurationVar(f, &o.Perf.Interval, "perf-interval", 0, "how often they are counted (0ns: 1mins)")
+	flags.DurationVar(f, &o.Perf.Duration, "perf-duration", 0, "for how long each time (0ns: 10secs)")
 	flags.BytesVar(f, &shm, "default-container-shm-size", 0, "size of /dev/shm in containers that have their own and name none (0B: half of the memory)")
 	f.BoolVar(&o.Spaces.KeepPIDs, "disallow-sharing-agent-pid-namespace", false, "refuse containers that want to share the agent's pid namespace")
 	f.BoolVar(&o.Spaces.KeepIPC, "disallow-sharing-agent-ipc-namespace", false, "refuse containers that want to share the agent's IPC namespace")
