@@ -171,18 +171,18 @@ func TestContainersAskForNamespaces(t *testing.T) {
 		want   string
 		fails  string
 	}{
-		"nobody asks":            {runner.Auto, runner.Spaces{}, nil, "", ""},
+		"nobody asks":            {runner.Auto, runner.Spaces{}, nil, "mnt ", ""},
 		"private ipc":            {runner.Auto, runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: private}), "ipc mnt ", ""},
-		"shared ipc":             {runner.Auto, runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: shared}), "", ""},
+		"shared ipc":             {runner.Auto, runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: shared}), "mnt ", ""},
 		"private ipc, posix":     {runner.Posix, runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: private}), "ipc mnt ", ""},
 		"own pids":               {runner.Auto, runner.Spaces{}, linux(&mesos.LinuxInfo{SharePidNamespace: new(false)}), "mnt pid ", ""},
 		"own pids, posix":        {runner.Posix, runner.Spaces{}, linux(&mesos.LinuxInfo{SharePidNamespace: new(false)}), "", "needs an agent that uses cgroups"},
-		"hostname":               {runner.Auto, runner.Spaces{}, host, "uts ", ""},
+		"hostname":               {runner.Auto, runner.Spaces{}, host, "mnt uts ", ""},
 		"everyone":               {everyone, runner.Spaces{}, nil, "ipc mnt pid ", ""},
 		"everyone but who asks":  {everyone, runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: shared, SharePidNamespace: new(true)}), "mnt ", ""},
 		"pids are not shared":    {everyone, runner.Spaces{KeepPIDs: true}, linux(&mesos.LinuxInfo{SharePidNamespace: new(true)}), "", "does not share its pid namespace"},
 		"ipc is not shared":      {everyone, runner.Spaces{KeepIPC: true}, linux(&mesos.LinuxInfo{IpcMode: shared}), "", "does not share its IPC namespace"},
-		"nobody gets":            {"cgroups/cpu", runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: private, SharePidNamespace: new(false)}), "", ""},
+		"nobody gets":            {"cgroups/cpu", runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: private, SharePidNamespace: new(false)}), "mnt ", ""},
 		"size of what is shared": {runner.Auto, runner.Spaces{}, linux(&mesos.LinuxInfo{ShmSize: new(uint32(8))}), "", "want ipc_mode PRIVATE"},
 		"unknown mode":           {runner.Auto, runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: mesos.LinuxInfo_UNKNOWN.Enum()}), "", "got UNKNOWN"},
 	} {

@@ -89,8 +89,13 @@ func TestLessons(t *testing.T) {
 		"agent's program": fmt.Sprintf("(: <>/proc/%d/exe) 2>/dev/null && echo -n open; :", os.Getpid()),
 		"agent's files":   fmt.Sprintf("for f in /proc/%d/fd/*; do readlink $f; (: <$f) && echo -n open; done 2>/dev/null; :", os.Getpid()),
 		"host's kernel":   "(echo 1 >/proc/sysrq-trigger) 2>/dev/null && echo -n wrote; :",
-		"rights":          "sed -n 's/^\\(NoNewPrivs\\|Seccomp\\):\\t//p' /proc/self/status | tr '\\n' ' '",
-		"set-user-ID":     "cp $(command -v id) . 2>/dev/null && chmod u+s id && su -s /bin/sh nobody -c './id -u' 2>/dev/null | grep -c '^0$'; :",
+		// A name there is a program that the kernel runs, as root of the host.
+		"core pattern": "(: >>/proc/sys/kernel/core_pattern) 2>/dev/null && echo -n open; :",
+		// Whoever may write there takes what others were given.
+		"own limits": "d=$(sed -n 's,^0::,,p' /proc/self/cgroup); for r in /sys/fs/cgroup /sys/fs/cgroup/unified; do " +
+			"[ -e $r$d/cgroup.freeze ] && (echo 0 >$r$d/cgroup.freeze) 2>/dev/null && echo -n wrote; done; :",
+		"rights":      "sed -n 's/^\\(NoNewPrivs\\|Seccomp\\):\\t//p' /proc/self/status | tr '\\n' ' '",
+		"set-user-ID": "cp $(command -v id) . 2>/dev/null && chmod u+s id && su -s /bin/sh nobody -c './id -u' 2>/dev/null | grep -c '^0$'; :",
 	}
 	want := map[string]string{"descriptors": "0 1 2 3 ", "rights": "1 2 ", "set-user-ID": "0\n"}
 	for _, mode := range modes {

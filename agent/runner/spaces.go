@@ -62,6 +62,7 @@ func (c *confined) separate(p *Program) error {
 	if name := p.Container.GetHostname(); name != "" && os.Geteuid() == 0 {
 		p.Namespaces.UTS, p.Hostname = true, name
 	}
+	c.shield(p)
 	if len(p.Mounts) > 0 || c.reach.mounts == everyone {
 		p.Namespaces.Mount = true
 	}

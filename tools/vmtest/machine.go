@@ -31,7 +31,7 @@ var programs = map[string]string{
 const exitMark = "VMTEST-EXIT:"
 
 // modules that are loaded before the test runs, if the kernel has them.
-var modules = []string{"virtio_pci", "virtio_blk", "overlay", "loop", "veth", "bridge", "xfs"}
+var modules = []string{"virtio_pci", "virtio_blk", "overlay", "loop", "veth", "bridge", "xfs", "fuse"}
 
 // initScript is process 1 of the machine. It takes the arguments of the test.
 const initScript = `#!/bin/busybox sh
