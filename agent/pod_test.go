@@ -118,17 +118,26 @@ func limitIn(t *testing.T, pid string) int64 {
 	}
 	for line := range strings.Lines(string(b)) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		for _, file := range []string{
-			filepath.Join("/sys/fs/cgroup/memory", parts[2], "memory.limit_in_bytes"), filepath.Join("/sys/fs/cgroup", parts[2], "memory.max"),
-		} {
-			v, err := os.ReadFile(file)
-			if err != nil || parts[1] != "memory" && parts[0] != "0" {
-				continue
+		if parts[1] != "memory" && parts[0] != "0" {
+			continue
+		}
+		// With v2 a member that shares the limits of its pod has no file of its own.
+		for dir := parts[2]; ; dir = filepath.Dir(dir) {
+			for _, file := range []string{
+				filepath.Join("/sys/fs/cgroup/memory", dir, "memory.limit_in_bytes"), filepath.Join("/sys/fs/cgroup", dir, "memory.max"),
+			} {
+				v, err := os.ReadFile(file)
+				if err != nil {
+					continue
+				}
+				if limit, err := strconv.ParseInt(strings.TrimSpace(string(v)), 10, 64); err == nil && limit < 1<<50 {
+					return limit >> 20
+				}
+				return 0
 			}
-			if limit, err := strconv.ParseInt(strings.TrimSpace(string(v)), 10, 64); err == nil && limit < 1<<50 {
-				return limit >> 20
+			if dir == "/" {
+				break
 			}
-			return 0
 		}
 	}
 	t.Fatalf("no memory cgroup among %s", b)

@@ -63,7 +63,7 @@ func TestUsage(t *testing.T) {
 				if u, err = r.runner.Usage("busy"); err != nil {
 					t.Fatal(err)
 				}
-				return u.User >= 50*time.Millisecond
+				return u.User >= 50*time.Millisecond && u.Processes == 2
 			})
 			if u.Processes != 2 || u.Threads != 2 || u.RSSBytes < 4096 || u.CPU == 0 {
 				t.Errorf("got %+v, want 2 processes and threads, memory and CPU time", u)

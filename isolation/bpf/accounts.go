@@ -147,6 +147,10 @@ func (a *Accounts) loadSlots() error {
 func (a *Accounts) Register(cgroupID uint64, used time.Duration, late bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.mu.slots == nil {
+		// Those who watch processes look after their groups until the very end.
+		return errors.New("bpf: the accounts are closed")
+	}
 	if _, ok := a.mu.slots[cgroupID]; ok {
 		return nil
 	}

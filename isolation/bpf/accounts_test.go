@@ -293,6 +293,18 @@ func TestSlotsAreFreedAndBounded(t *testing.T) {
 	}
 }
 
+// Who still looks after a group while the agent stops gets an error.
+func TestClosedAccountsTakeNoGroup(t *testing.T) {
+	b := newKernelBench(t)
+	b.a.release()
+	if err := b.a.Register(b.id, 0, false); err == nil {
+		t.Error("closed accounts took a group")
+	}
+	if _, ok := b.a.CPU(b.id); ok {
+		t.Error("closed accounts know a group")
+	}
+}
+
 func TestPercentile(t *testing.T) {
 	var h WaitHistogram
 	if h.Percentile(0.99) != 0 {
