@@ -151,7 +151,7 @@ func (n *node) read(executor, file string) string {
 // eventually waits for something outside of the allocator's sight.
 func (n *node) eventually(what string, ok func() bool) {
 	n.t.Helper()
-	for range 500 {
+	for range 2000 {
 		if ok() {
 			return
 		}

@@ -435,12 +435,3 @@ func unsupported(box *mesos.ContainerInfo) string {
 	}
 	return ""
 }
-
-// knownVolume reports whether v is a path of the host or of a sandbox.
-func knownVolume(v *mesos.Volume) bool {
-	if v.Source == nil {
-		return v.HostPath != nil && v.Image == nil
-	}
-	t := v.Source.GetType()
-	return t == mesos.Volume_Source_HOST_PATH || t == mesos.Volume_Source_SANDBOX_PATH
-}

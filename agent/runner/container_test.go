@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -245,6 +246,12 @@ func sandboxPath(kind mesos.Volume_Source_SandboxPath_Type, source, target strin
 		SandboxPath: &mesos.Volume_Source_SandboxPath{Type: kind.Enum(), Path: &source}}}
 }
 
+func memory(options, target string, mode mesos.Volume_Mode) *mesos.Volume {
+	return &mesos.Volume{ContainerPath: &target, Mode: mode.Enum(), Source: &mesos.Volume_Source{Type: mesos.Volume_Source_DOCKER_VOLUME.Enum(),
+		DockerVolume: &mesos.Volume_Source_DockerVolume{Driver: new("local"), Name: new("scratch"), DriverOptions: &mesos.Parameters{Parameter: []*mesos.Parameter{
+			{Key: new("type"), Value: new("tmpfs")}, {Key: new("o"), Value: &options}}}}}}
+}
+
 func TestVolumes(t *testing.T) {
 	const rw, ro = mesos.Volume_RW, mesos.Volume_RO
 	const self, parent = mesos.Volume_Source_SandboxPath_SELF, mesos.Volume_Source_SandboxPath_PARENT
@@ -255,6 +262,10 @@ func TestVolumes(t *testing.T) {
 		r := newRuns(t, mode)
 		host := t.TempDir()
 		if err := os.WriteFile(filepath.Join(host, "f"), []byte("of the host\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		// What a task that has the directory as a volume may leave there.
+		if err := errors.Join(os.MkdirAll(r.dir+"/made", 0o755), os.Symlink(host, r.dir+"/made/link")); err != nil {
 			t.Fatal(err)
 		}
 		for i, c := range []struct {
@@ -276,6 +287,15 @@ func TestVolumes(t *testing.T) {
 			{"pod", sandboxPath(parent, "shared", "mine", rw), "echo hi >mine/from-a", "", ""},
 			{"pod", sandboxPath(parent, "shared", "mine", ro), "cat mine/from-a; touch mine/b 2>/dev/null || echo refused", "hi\nrefused\n", ""},
 			{"pod", sandboxPath(parent, "shared", "/mnt", rw), "cat /mnt/from-a", "hi\n", ""},
+			{"", memory("", "mem", rw), "stat -f -c %T mem; echo x >mem/f; cat mem/f; ls -ld mem | cut -c1-10", "tmpfs\nx\ndrwxrwxrwt\n", ""},
+			{"", memory("size=1m,mode=700,uid=1234", "/mnt", rw), "stat -f -c '%b %S' /mnt; stat -c '%u %a' /mnt; head -c 2000000 /dev/zero >/mnt/f 2>/dev/null || echo full", "256 4096\n1234 700\nfull\n", ""},
+			{"", memory("noexec", "mem", ro), "touch mem/f 2>/dev/null || echo refused; ls mem", "refused\n", ""},
+			{"pod", memory("ro", "mem", rw), "touch mem/f 2>/dev/null || echo refused", "refused\n", ""},
+			{"", memory("size=1m,bind", "mem", rw), ":", "", "want some of size="},
+			{"", memory("size=x", "mem", rw), ":", "", "invalid argument"},
+			{"", memory("", "../mem", rw), ":", "", "escapes"},
+			{"", memory("", "/etc/passwd", rw), ":", "", "must be a directory"},
+			{"", hostPath(r.dir+"/made/link/evil", "data", rw), ":", "", "escapes"},
 			{"", hostPath(host+"/none", "data", rw), ":", "", "no such file"},
 			{"", hostPath(host, "/no/such/place", rw), ":", "", "must exist"},
 			{"", hostPath("relative", "data", rw), ":", "", "want an absolute one"},

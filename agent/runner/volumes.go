@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -42,6 +41,9 @@ func (r *Runner) bind(l core.Launch, box *os.Root) ([]isolation.Mount, error) {
 }
 
 func (v *volumes) add(one *mesos.Volume) error {
+	if one.GetSource().GetType() == mesos.Volume_Source_DOCKER_VOLUME {
+		return v.addMemory(one)
+	}
 	switch path, inSandbox := pathOf(one); {
 	case path == "":
 		return errors.New("got no path of the host or of a sandbox")
@@ -74,11 +76,12 @@ func (v *volumes) addHostPath(one *mesos.Volume, path string) error {
 		return errors.New("mount propagation: got BIDIRECTIONAL, want HOST_TO_CONTAINER: the host sees no mounts of containers")
 	}
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) && v.mayMake(path) {
-		if err := os.MkdirAll(filepath.Clean(path), 0o755); err != nil {
-			return err
+	if errors.Is(err, fs.ErrNotExist) {
+		if made, fault := v.makeHostPath(path); fault != nil {
+			return fault
+		} else if made {
+			info, err = os.Stat(path)
 		}
-		info, err = os.Stat(path)
 	}
 	if err != nil {
 		return err
@@ -86,13 +89,26 @@ func (v *volumes) addHostPath(one *mesos.Volume, path string) error {
 	return v.mount(one, isolation.Mount{Source: path}, info.IsDir())
 }
 
-// mayMake reports whether the directory path of the host is below one of those that
-// the operator has named.
-func (v *volumes) mayMake(path string) bool {
-	return slices.ContainsFunc(v.parents, func(parent string) bool {
+// makeHostPath makes a directory of the host, if it is below one of those that the
+// operator has named. Tasks may have such directories as volumes: a link that one has
+// left there leads to no other place.
+func (v *volumes) makeHostPath(path string) (made bool, err error) {
+	for _, parent := range v.parents {
 		rel, err := filepath.Rel(parent, filepath.Clean(path))
-		return err == nil && filepath.IsLocal(rel)
-	})
+		if err != nil || !filepath.IsLocal(rel) {
+			continue
+		}
+		if err := os.MkdirAll(parent, 0o755); err != nil {
+			return false, err
+		}
+		root, err := os.OpenRoot(parent)
+		if err != nil {
+			return false, err
+		}
+		defer root.Close()
+		return true, root.MkdirAll(rel, 0o755)
+	}
+	return false, nil
 }
 
 func (v *volumes) addSandboxPath(one *mesos.Volume, from *mesos.Volume_Source_SandboxPath) error {
@@ -167,7 +183,10 @@ func (v *volumes) link(one *mesos.Volume, path string) error {
 // mount adds m at the volume's path. One in the sandbox is made for it; one
 // elsewhere must exist, as the container shares the host's files.
 func (v *volumes) mount(one *mesos.Volume, m isolation.Mount, dir bool) error {
-	m.Target, m.Flags = one.GetContainerPath(), unix.MS_BIND|unix.MS_REC
+	m.Target = one.GetContainerPath()
+	if m.FSType == "" {
+		m.Flags |= unix.MS_BIND | unix.MS_REC
+	}
 	if one.GetMode() == mesos.Volume_RO {
 		m.Flags |= unix.MS_RDONLY
 	}
