@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/caprock/caprock/agent/core"
+	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 )
@@ -31,7 +32,7 @@ func (a *server) open(path string) (*os.File, os.FileInfo, error) {
 	case strings.HasPrefix(path, "/frameworks/"):
 		path = a.virtual(path)
 	}
-	f, err := a.Tree.Open(path)
+	f, err := a.openAt(path)
 	if err != nil {
 		return nil, nil, refuseFile(err)
 	}
@@ -41,6 +42,30 @@ func (a *server) open(path string) (*os.File, os.FileInfo, error) {
 		return nil, nil, refuseFile(err)
 	}
 	return f, info, nil
+}
+
+// openAt opens what lies at path in a sandbox, or in a volume that it shows. A volume is
+// a root of its own: no link leads out of it.
+func (a *server) openAt(path string) (*os.File, error) {
+	volume, rest, ok, err := a.volumeAt(path)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return a.Tree.Open(path)
+	}
+	defer volume.Close()
+	return volume.OpenFile(rest, os.O_RDONLY|sandbox.OpenFlags, 0)
+}
+
+// volumeAt opens the volume that path leads into, if it does. It is the caller's to close.
+func (a *server) volumeAt(path string) (volume *os.Root, rest string, ok bool, err error) {
+	directory := ""
+	if err := a.Read(func(c *core.Core) { directory, rest, ok = c.VolumeAt(path) }); err != nil || !ok {
+		return nil, "", false, err
+	}
+	volume, err = os.OpenRoot(directory)
+	return volume, rest, true, err
 }
 
 // logPath stands for the agent's log, if it goes to a file.

@@ -37,28 +37,47 @@ const (
 	followChunk = 64 << 10
 )
 
-// taskSandbox opens the sandbox of the task that the query names. The error is the
+// place is what a query for a file of a task names: a path in its sandbox, or in a
+// volume that is shown there.
+type place struct {
+	task taskRef
+	root *os.Root
+	path string // in root
+	said string // what the query calls it
+}
+
+// taskPlace opens the sandbox or volume that the query leads to. The error is the
 // answer.
-func (a *server) taskSandbox(c *httpd.Ctx) (box *os.Root, where taskRef, err error) {
+func (a *server) taskPlace(c *httpd.Ctx) (p place, err error) {
 	if !c.IsMethod("GET", "HEAD") {
-		return nil, where, httpd.Refusef(405, "got %s, want GET", c.Method())
+		return p, httpd.Refusef(405, "got %s, want GET", c.Method())
 	}
-	where = taskRef{string(c.Query("framework_id")), string(c.Query("task_id"))}
+	where := taskRef{string(c.Query("framework_id")), string(c.Query("task_id"))}
 	if where.framework == "" || where.task == "" {
-		return nil, where, httpd.Refusef(400, "got framework_id %q and task_id %q, want both", where.framework, where.task)
+		return p, httpd.Refusef(400, "got framework_id %q and task_id %q, want both", where.framework, where.task)
 	}
+	path, err := relative(string(c.Query("path")))
+	if err != nil {
+		return p, err
+	}
+	p = place{task: where, path: path, said: path}
 	directory, _, known := a.locate(where)
 	if !known {
-		return nil, where, httpd.Refusef(404, "task %s of framework %s is not known here, or its sandbox was collected", where.task, where.framework)
+		return p, httpd.Refusef(404, "task %s of framework %s is not known here, or its sandbox was collected", where.task, where.framework)
 	}
-	box, err = a.Tree.OpenRoot(directory)
+	volume, rest, shown, err := a.volumeAt(filepath.Join(directory, path))
+	if shown {
+		p.root, p.path = volume, rest
+	} else if err == nil {
+		p.root, err = a.Tree.OpenRoot(directory)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, where, httpd.Refusef(404, "task %s of framework %s has no sandbox yet, or not any more", where.task, where.framework)
+		return p, httpd.Refusef(404, "task %s of framework %s has no sandbox yet, or not any more", where.task, where.framework)
 	}
 	if err != nil {
-		return nil, where, httpd.Refusef(500, "%v", err)
+		return p, httpd.Refusef(500, "%v", err)
 	}
-	return box, where, nil
+	return p, nil
 }
 
 // taskRef names a task.
@@ -83,24 +102,19 @@ func relative(path string) (string, error) {
 }
 
 func (a *server) taskFiles(c *httpd.Ctx) {
-	box, _, err := a.taskSandbox(c)
+	p, err := a.taskPlace(c)
 	if err != nil {
 		c.ReplyError(err)
 		return
 	}
-	defer box.Close()
-	path, err := relative(string(c.Query("path")))
-	if err != nil {
-		c.ReplyError(err)
-		return
-	}
-	f, err := openIn(box, path)
+	defer p.root.Close()
+	f, err := openIn(p.root, p.path)
 	if err != nil {
 		c.ReplyError(err)
 		return
 	}
 	defer f.Close()
-	entries, err := listOpen(f, path)
+	entries, err := listOpen(f, p.said)
 	if err != nil {
 		c.ReplyError(err)
 		return
@@ -118,18 +132,13 @@ func openIn(box *os.Root, path string) (*os.File, error) {
 }
 
 func (a *server) taskFile(c *httpd.Ctx) {
-	box, where, err := a.taskSandbox(c)
+	p, err := a.taskPlace(c)
 	if err != nil {
 		c.ReplyError(err)
 		return
 	}
-	defer box.Close()
-	path, err := relative(string(c.Query("path")))
-	if err != nil {
-		c.ReplyError(err)
-		return
-	}
-	f, err := openIn(box, path)
+	defer p.root.Close()
+	f, err := openIn(p.root, p.path)
 	if err != nil {
 		c.ReplyError(err)
 		return
@@ -157,14 +166,14 @@ func (a *server) taskFile(c *httpd.Ctx) {
 		c.ReplyText(503, "too many files are being followed")
 		return
 	}
-	again, err := box.OpenRoot(".")
+	again, err := p.root.OpenRoot(".")
 	if err != nil {
 		a.followers.Add(-1)
 		f.Close()
 		c.ReplyError(httpd.Refusef(500, "%v", err))
 		return
 	}
-	follower := &follower{server: a, task: where, file: f, box: again, name: path, offset: offset}
+	follower := &follower{server: a, task: p.task, file: f, box: again, name: p.path, offset: offset}
 	c.Stream(headers, kind, func(st *httpd.Stream) { go follower.run(st) })
 }
 
