@@ -58,5 +58,8 @@ func TestVolumesAreServedBelowTheSandbox(t *testing.T) {
 	}
 	alloc.await("alone", mesos.TaskState_TASK_FINISHED)
 	alloc.await("member", mesos.TaskState_TASK_FINISHED)
-	n.eventually("the volume is no longer shown", func() bool { code, _ := n.get("/files/browse?path=" + n.sandbox("alone") + "/data"); return code == 404 })
+	n.eventually("the volume is no longer shown", func() bool {
+		code, _ := n.get("/files/browse?path=" + n.sandbox("alone") + "/data")
+		return code == 404
+	})
 }
