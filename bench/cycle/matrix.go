@@ -1,9 +1,10 @@
 package cycle
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/caprock/caprock/bench/world"
 )
 
 // row is one line of the matrix, with what the allocator of Mesos 1.12 takes for
@@ -64,7 +65,5 @@ func runMatrix(w io.Writer, asJSON bool, htmlFile string) error {
 	if !asJSON {
 		return nil
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(rows)
+	return world.NewReport("bench cycle --matrix", rows).Print(w, true, nil, nil)
 }

@@ -41,7 +41,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>caprock {{.Report.Command}}</title><style>{{.Style}}</style></head><body>
 <h1>caprock {{.Report.Command}}</h1>
-<p>{{.Report.When}} — {{.Report.Machine}}</p>
+<p>{{.Report.When}}{{with .Report.Commit}}, commit {{.}}{{end}} — {{.Report.Machine}}</p>
 {{with .Report.Notes}}<ul>{{range .}}<li>{{.}}</li>{{end}}</ul>{{end}}
 <div class="wide">{{template "table" .Table}}</div>
 {{range .Plots}}<h2>{{.Title}}</h2><div class="plot"><div>{{.SVG}}</div><div><table>

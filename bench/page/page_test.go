@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
+
 	"github.com/caprock/caprock/bench/world"
 )
 
@@ -97,5 +99,25 @@ func TestPageNeedsNothingFromANetwork(t *testing.T) {
 		if strings.Contains(b.String(), bad) {
 			t.Errorf("the page has %q", bad)
 		}
+	}
+}
+
+func TestCommandHasTheFlagsThatWereGiven(t *testing.T) {
+	f := pflag.NewFlagSet("x", pflag.ContinueOnError)
+	var o Output
+	f.Int("agents", 5, "")
+	f.Int("links", 5, "")
+	f.StringSlice("alloc-flags", nil, "")
+	f.String("dir", "", "")
+	o.Flags(f)
+	if err := f.Parse([]string{"--agents=7", "--alloc-flags=--a=1s", "--alloc-flags=--b=2 3", "--dir=/d", "--json"}); err != nil {
+		t.Fatal(err)
+	}
+	r := world.NewReport("bench x", nil)
+	if err := o.Print(io.Discard, r, Table{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if want := `bench x --agents=7 --alloc-flags="--a=1s,--b=2 3"`; r.Command != want {
+		t.Errorf("got %s, want %s", r.Command, want)
 	}
 }

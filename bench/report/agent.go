@@ -5,6 +5,13 @@ import (
 	"io"
 )
 
+var agentSection = &of[agentRow]{"agent", "The agent, against a helper process for each task", "bench agent", "", writeAgent, agentLimits, func(rows []agentRow) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("idle %s, %.0f KiB for each task", mebi(rows[0].Idle.RSS), rows[0].PerTask/1024)
+}}
+
 // memory of one process or more, in bytes.
 type memory struct {
 	RSS       float64 `json:"rss_bytes"`

@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 
@@ -12,16 +11,22 @@ import (
 // Command is `caprock bench report`.
 func Command() *cobra.Command {
 	var history, out string
+	var check bool
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Write BENCHMARKS.md from the runs kept in bench/history",
-		Args:  cobra.NoArgs,
+		Long: `Write BENCHMARKS.md from the runs kept in bench/history: for each scenario the command, machine and commit of its newest
+run, its table, what limits it, and a line for every run. To keep a run, put what its --json prints into
+bench/history as SCENARIO-DATE.json, such as calls-2026-11-20.json; those of bench paper are scalability, recovery and fairness.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := Render(history)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if out == "-" {
+			case check:
+				return checkFile(out, text)
+			case out == "-":
 				_, err = cmd.OutOrStdout().Write(text)
 				return err
 			}
@@ -30,78 +35,40 @@ func Command() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&history, "history", "bench/history", "`directory` with the runs")
 	cmd.Flags().StringVar(&out, "out", "BENCHMARKS.md", "`file` to write; - for standard output")
+	cmd.Flags().BoolVar(&check, "check", false, "write nothing, and fail if the file is not what would be written")
 	return cmd
 }
 
-// Render makes the whole text from the newest run of each scenario.
+// checkFile says whether a file is what the history says, and if not where it differs.
+func checkFile(file string, want []byte) error {
+	got, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	wants, gots := bytes.Split(want, []byte("\n")), bytes.Split(got, []byte("\n"))
+	for i := range max(len(wants), len(gots)) {
+		var w, g []byte
+		if i < len(wants) {
+			w = wants[i]
+		}
+		if i < len(gots) {
+			g = gots[i]
+		}
+		if !bytes.Equal(w, g) {
+			return fmt.Errorf("%s:%d: got %q, want %q; run caprock bench report", file, i+1, g, w)
+		}
+	}
+	return nil
+}
+
+// Render makes the whole text.
 func Render(history string) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(preface)
-	err := errors.Join(
-		section(history, "cycle", func(runs []cycleRun, date string) {
-			fmt.Fprintf(&b, cycleText, date)
-			writeCycle(&b, runs)
-			b.WriteString(cycleLimits)
-		}),
-		section(history, "calls", func(run loadRun[callsRow], _ string) {
-			run.head(&b, "Scheduler calls")
-			writeCalls(&b, run.Rows)
-			b.WriteString(callsLimits)
-		}),
-		section(history, "storm", func(run loadRun[stormRow], _ string) {
-			run.head(&b, "Storms")
-			writeStorm(&b, run.Rows)
-			b.WriteString(stormLimits)
-		}),
-		section(history, "launch", func(run loadRun[launchRow], _ string) {
-			run.head(&b, "Launch overhead")
-			writeLaunch(&b, run.Rows)
-			b.WriteString(launchLimits)
-		}),
-		section(history, "fleet", func(run loadRun[fleetRow], _ string) {
-			run.head(&b, "Steady state and fairness")
-			writeFleet(&b, run.Rows)
-			b.WriteString(fleetLimits)
-		}),
-		section(history, "fanout", func(run loadRun[fanoutRow], _ string) {
-			run.head(&b, "Event streams")
-			writeFanout(&b, run.Rows)
-			b.WriteString(fanoutLimits)
-		}),
-		section(history, "state", func(run loadRun[stateRow], _ string) {
-			run.head(&b, "Readers beside schedulers")
-			writeState(&b, run.Rows)
-			b.WriteString(stateLimits)
-		}),
-		section(history, "isolation", func(run loadRun[isolationRow], _ string) {
-			run.head(&b, "Isolation and accounting")
-			writeIsolation(&b, run.Rows)
-			b.WriteString(isolationLimits)
-		}),
-		section(history, "agent", func(run loadRun[agentRow], _ string) {
-			run.head(&b, "The agent, against a helper process for each task")
-			writeAgent(&b, run.Rows)
-			b.WriteString(agentLimits)
-		}),
-		section(history, "peers", func(run loadRun[peersRow], _ string) {
-			run.head(&b, "Peers")
-			writePeers(&b, run.Rows)
-			b.WriteString(peersLimits)
-		}),
-	)
-	return b.Bytes(), err
-}
-
-// section shows the newest run of a scenario, if there is one.
-func section[R any](history, scenario string, show func(run R, date string)) error {
-	file, date, err := newest(history, scenario)
-	if err != nil || file == "" {
-		return err
+	for _, s := range sections {
+		if err := s.write(&b, history); err != nil {
+			return nil, err
+		}
 	}
-	var run R
-	if err := load(file, &run); err != nil {
-		return err
-	}
-	show(run, date)
-	return nil
+	return b.Bytes(), nil
 }

@@ -5,6 +5,11 @@ import (
 	"io"
 )
 
+var peersSection = &of[peersRow]{"peers", "Peers", "bench peers", "", writePeers, peersLimits, func(rows []peersRow) string {
+	best := first(rows, func(r *peersRow) bool { return r.Kind == "measured" })
+	return fmt.Sprintf("%s, %s: %.0f %s", best.System, best.Shape, best.Value, best.Unit)
+}}
+
 // peersRow is a system in a shape in `bench peers`, or a figure that was not measured in that run.
 type peersRow struct {
 	Kind          string  `json:"kind"` // measured, recorded or published

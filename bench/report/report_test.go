@@ -28,7 +28,7 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 		"launch":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000},"wait":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},
 		"seconds":2,"allocator_cpu_s":1,"allocator_rss_bytes":1048576}]}`)
 	write(t, dir, "fleet-2026-02-01.json", `{"command":"bench fleet","rows":[{"kind":"batch","frameworks":5,"offers":40,"declined":30,
-		"tasks_per_s":12,"running":360,"dominant_share":0.255,"accept":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000}}]}`)
+		"tasks_per_s":12,"running":360,"phase":"steady","dominant_share":0.255,"role_share":0.26,"fair_share":0.27,"deviation":0.015,"accept":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000}}]}`)
 	write(t, dir, "fanout-2026-02-01.json", `{"command":"bench fanout","rows":[{"kind":"slow","subscribers":9,"cut":8,"events_per_s":7,
 		"bytes_per_s":1048576,"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000}]}`)
 	write(t, dir, "state-2026-02-01.json", `{"command":"bench state","rows":[{"readers":"/state","accepts_per_s":100,
@@ -44,15 +44,17 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 		{"kind":"measured","system":"kube","shape":"10 on 2 nodes","value":5,"tasks":10,"cpu_s":0.01,"of_fastest_peer":0.5,
 		"peak_rss_bytes":2097152,"runs":[{"seconds":1},{"seconds":2},{"seconds":5}]},
 		{"kind":"published","system":"Hydra","shape":"containers","value":40000,"unit":"tasks/s","source":"a paper"}]}`)
+	write(t, dir, "scalability-2026-02-01.json", `{"command":"bench paper scalability","rows":[{"agents":100000,"running":7,"launch":{"p50_ns":1000000,"p99_ns":2000000},"seconds":2}]}`)
+	write(t, dir, "fairness-2026-02-01.json", `{"command":"bench paper fairness","rows":[{"phase":"both","role":"a","running":7,"role_share":0.6,"fair_share":0.667,"deviation":0.07}]}`)
 	text, err := Render(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 10 × 1 | 10 | 5 ms (4 ms–6 ms) | 500 ms | 100 | 1.5 ms | 2 ms | 1 ms | 500 µs | 3 |",
+	for _, want := range []string{"100000 agents: p50 1 ms, p99 2 ms |", "| both | a | 7 | 60.0 % | 66.7 % | 7.0 points |", "| 10 × 1 | 10 | 5 ms (4 ms–6 ms) | 500 ms | 100 | 1.5 ms | 2 ms | 1 ms | 500 µs | 3 |",
 		"10 × 1: 7 refusals are in force, the process has had 5 MiB;", "takes 3 ms.", "## Scheduler calls", "busy",
 		"| accept-1 | 50 (40–60) | 50 | 2 ms | 9 ms | 100 µs | 1 MiB |", "| restart | 7 | 1.5 s |",
 		"| 1000 | 2000 | 66 | 50 | 1 ms | 2 ms | 3 ms | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |",
-		"| batch | 5 | 12 | 360 | 25.5 % | 40 | 30 | 1 ms | 2 ms | 3 ms |",
+		"| steady | batch | 5 | 12 | 360 | 25.5 % | 26.0 % | 27.0 % | 1.5 points | 40 | 30 | 1 ms | 2 ms | 3 ms |",
 		"| slow | 9 | 8 | 7 | 1.0 | 1 ms | 2 ms | 3 ms |",
 		"| /state | 100 | 1 ms | 2 ms | 3 ms | 2.0 | 3.0 | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |",
 		"| the agent | 10 | 20.0 MiB | 30.0 MiB, 10.0 MiB |  | 10 KiB | 1 ms | 1 ms | 2 ms | 3 ms | 2 ms |",
@@ -75,16 +77,94 @@ func TestFileThatIsNoRunIsNamed(t *testing.T) {
 	}
 }
 
-func TestBenchmarksFileIsWhatTheHistorySays(t *testing.T) {
-	want, err := Render("../history")
+func TestHistoryListsEveryRun(t *testing.T) {
+	dir := t.TempDir()
+	for date, seconds := range map[string]string{"2026-01-01": "9", "2026-02-01": "1.5"} {
+		write(t, dir, "recovery-"+date+".json", `{"command":"bench paper recovery --kills=3","commit":"0123456789abcdef","when":"`+date+`T00:00:00Z","rows":[
+			{"what":"all back","mean_s":`+seconds+`,"min_s":1,"max_s":9,"runs_s":[4,1,2]}]}`)
+	}
+	text, err := Render(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile("../../BENCHMARKS.md")
+	for _, want := range []string{"caprock bench paper recovery --kills=3\n\n2026-02-01T00:00:00Z, commit 0123456789ab.", "| all back | 1.5 s | 2 s | 1 s–9 s | 3 |",
+		"| 2026-02-01 | commit 0123456789ab | all back after 1.5 s on average, at most 9 s |\n| 2026-01-01 | commit 0123456789ab | all back after 9 s"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestSectionsWithoutARunSaySo(t *testing.T) {
+	text, err := Render(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != string(want) {
-		t.Error("BENCHMARKS.md is not what `caprock bench report` writes from bench/history; run it")
+	if n := strings.Count(string(text), "No run is kept. To make one:"); n != len(sections) {
+		t.Errorf("%d sections say that they have no run, want all %d", n, len(sections))
+	}
+	if !strings.Contains(string(text), "caprock bench paper fairness --json > bench/history/fairness-DATE.json") {
+		t.Errorf("no command to make a run in\n%s", text)
+	}
+}
+
+// A run without rows is odd, and no reason to crash.
+func TestRunsWithoutRowsAreShown(t *testing.T) {
+	dir := t.TempDir()
+	for _, s := range []string{"cycle", "calls", "storm", "launch", "scalability", "recovery", "fairness", "fleet", "fanout", "state", "isolation", "agent", "peers"} {
+		write(t, dir, s+"-2026-02-01.json", `{"rows":[]}`)
+	}
+	if text, err := Render(dir); err != nil || strings.Contains(string(text), "No run is kept") {
+		t.Errorf("got %v in\n%s", err, text)
+	}
+}
+
+func TestCheckTellsWhereTheFileDiffers(t *testing.T) {
+	dir := t.TempDir()
+	text, err := Render(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "B.md")
+	run := func() error {
+		cmd := Command()
+		cmd.SetArgs([]string{"--history=" + dir, "--out=" + file, "--check"})
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		return cmd.Execute()
+	}
+	write(t, dir, "B.md", string(text))
+	if err := run(); err != nil {
+		t.Error(err)
+	}
+	write(t, dir, "B.md", strings.Replace(string(text), "# Benchmarks\n", "# Benchmarks\nedited", 1))
+	if err := run(); err == nil || !strings.Contains(err.Error(), "B.md:2: got \"edited\", want \"\"") {
+		t.Errorf("got %v, want the line that was edited", err)
+	}
+}
+
+// The file is written by hand of `caprock bench report`, which --check compares exactly;
+// here it must show the newest run of each scenario.
+func TestBenchmarksFileShowsTheNewestRuns(t *testing.T) {
+	text, err := os.ReadFile("../../BENCHMARKS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../history/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got %d runs: %v", len(files), err)
+	}
+	newest := map[string]string{}
+	for _, f := range files {
+		scenario, date, _ := strings.Cut(strings.TrimSuffix(filepath.Base(f), ".json"), "-")
+		newest[scenario] = max(newest[scenario], date)
+	}
+	for scenario, date := range newest {
+		all, err := runs[struct{}]("../history", scenario)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if when := all[0].When; !strings.Contains(string(text), when) || !strings.Contains(string(text), date) {
+			t.Errorf("BENCHMARKS.md does not show the run of %s at %s %s; run `caprock bench report`", scenario, date, when)
+		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"github.com/caprock/caprock/wire/build"
 )
 
 // Progress is the line that shows what a run is doing.
@@ -63,7 +65,10 @@ func (p *Progress) Clear() {
 
 // Report is what a scenario found.
 type Report struct {
-	Command string  `json:"command"`
+	// Command is how to make it again, without the program's name.
+	Command string `json:"command"`
+	// Commit that the program was built from; empty if the build did not know.
+	Commit  string  `json:"commit,omitempty"`
 	When    string  `json:"when"`
 	Machine Machine `json:"machine"`
 	// Rows are the scenario's own.
@@ -76,7 +81,7 @@ type Report struct {
 
 // NewReport fills in where and when.
 func NewReport(command string, rows any, notes ...string) *Report {
-	return &Report{Command: command, When: time.Now().UTC().Format(time.RFC3339), Machine: ThisMachine(), Rows: rows, Notes: notes}
+	return &Report{Command: command, Commit: build.Info("").GetGitSha(), When: time.Now().UTC().Format(time.RFC3339), Machine: ThisMachine(), Rows: rows, Notes: notes}
 }
 
 // Print writes the report as JSON, or as a table of these columns and rows.
