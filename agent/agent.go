@@ -25,6 +25,7 @@ import (
 	"github.com/caprock/caprock/agent/logs"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/isolation/reap"
 	"github.com/caprock/caprock/store/checkpoint"
 	"github.com/caprock/caprock/wire/daemon"
 	"github.com/caprock/caprock/wire/httpc"
@@ -79,7 +80,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := os.MkdirAll(meta, 0o700); err != nil {
 		return fmt.Errorf("make work dir: %w", err)
 	}
-	unlock, err := lockDir(meta)
+	unlock, err := lockDir(meta, a.opts.lockPatience())
 	if err != nil {
 		return err
 	}
@@ -197,13 +198,20 @@ func (l *loop) open(meta string, resources []*mesos.Resource) (err error) {
 		return err
 	}
 	pins := o.BPFPinDir
-	if pins == "none" {
+	if pins == noBPF {
 		pins = ""
+	}
+	var exits func(int, uint64) (int, bool)
+	if o.ExitNotes != "" {
+		if l.notes, err = reap.Open(o.ExitNotes); err != nil {
+			return fmt.Errorf("read what was noted of ended tasks: %w", err)
+		}
+		exits = l.notes.Status
 	}
 	l.kernel, err = runner.OpenKernel(runner.KernelOptions{
 		Isolation: o.Isolation, Rights: o.Rights, Spaces: o.Spaces, Devices: o.Devices, LimitSwap: o.LimitSwap,
 		NetClasses: o.NetClasses, Perf: o.Perf,
-		CgroupsRoot: o.CgroupsRoot, BPFPinDir: pins, Logger: o.Logger,
+		CgroupsRoot: o.CgroupsRoot, BPFPinDir: pins, Exits: exits, Logger: o.Logger,
 	})
 	if err != nil {
 		return err
@@ -284,15 +292,29 @@ func (l *loop) recover(dir string) error {
 	return nil
 }
 
+// lockPause is the time between two tries to lock.
+const lockPause = 10 * time.Millisecond
+
+// lockPatience is how long the agent before may hold the work dir still: that which is killed because its
+// front was dies a moment later than the front.
+func (o *Options) lockPatience() time.Duration {
+	if o.ExitNotes == "" {
+		return 0
+	}
+	return 5 * time.Second
+}
+
 // lockDir keeps a second agent out of a work dir, for as long as this one lives.
-func lockDir(dir string) (unlock func(), err error) {
+func lockDir(dir string, patience time.Duration) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock work dir: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("work dir %s is in use by another agent", filepath.Dir(dir))
+	for deadline := time.Now().Add(patience); unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; time.Sleep(lockPause) {
+		if !time.Now().Before(deadline) {
+			f.Close()
+			return nil, fmt.Errorf("work dir %s is in use by another agent", filepath.Dir(dir))
+		}
 	}
 	return func() { f.Close() }, nil
 }

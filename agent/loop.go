@@ -17,6 +17,7 @@ import (
 	"github.com/caprock/caprock/agent/logs"
 	"github.com/caprock/caprock/agent/runner"
 	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/isolation/reap"
 	"github.com/caprock/caprock/store/checkpoint"
 	"github.com/caprock/caprock/wire/clock"
 	"github.com/caprock/caprock/wire/httpc"
@@ -66,10 +67,12 @@ type loop struct {
 	// awaiting is true while executors may still come back.
 	awaiting  atomic.Bool
 	readyOnce sync.Once
-	uplink    uplink
-	garbage   garbage
-	logs      *logs.Keeper
-	started   time.Time
+	// notes of a reaper; nil without one.
+	notes   *reap.Notes
+	uplink  uplink
+	garbage garbage
+	logs    *logs.Keeper
+	started time.Time
 }
 
 func newLoop(a *Agent, c *core.Core, ip string, port int) *loop {
@@ -201,9 +204,22 @@ func (l *loop) turn() error {
 	}
 	l.awaiting.Store(l.core.Recovering())
 	if l.core.Registered() {
-		l.readyOnce.Do(func() { close(l.agent.ready) })
+		l.readyOnce.Do(func() {
+			l.settleNotes()
+			close(l.agent.ready)
+		})
 	}
 	return exit
+}
+
+// settleNotes lets go of noted ends: what they meant is committed.
+func (l *loop) settleNotes() {
+	if l.notes == nil {
+		return
+	}
+	if err := l.notes.Settled(); err != nil {
+		l.agent.opts.Logger.Warn("notes of ended tasks cannot be removed", "err", err)
+	}
 }
 
 func (l *loop) commit(records []core.Record) error {

@@ -92,6 +92,9 @@ type Options struct {
 	// there, meta/bpf below WorkDir, where one is then mounted until the agent
 	// leaves. "none" turns BPF off.
 	BPFPinDir string
+	// ExitNotes is the directory in which a reaper notes the ends of tasks (package
+	// isolation/reap), for an agent that runs below one. Empty: none does.
+	ExitNotes string
 	// ReconfigurationPolicy says which changes of Resources and Attributes a restart
 	// may bring: core.ReconfigureFitting (default), core.ReconfigureAdditive or
 	// core.ReconfigureEqual.
@@ -163,6 +166,18 @@ const (
 )
 
 const maxReregistrationTimeout = 15 * time.Second
+
+// RecordsExits reports whether the ends of tasks are recorded on this machine while no agent runs; if not
+// an agent should run below a reaper.
+func (o *Options) RecordsExits() bool {
+	all := *o
+	all.EnsureDefaults()
+	k := runner.KernelOptions{Isolation: all.Isolation, BPFPinDir: all.BPFPinDir}
+	return all.BPFPinDir != noBPF && k.RecordsExits()
+}
+
+// noBPF is the BPFPinDir that turns it off.
+const noBPF = "none"
 
 // EnsureDefaults fills what is unset.
 func (o *Options) EnsureDefaults() {

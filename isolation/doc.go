@@ -6,6 +6,7 @@
 //	isolation/cgroup  limits, kill, OOM, usage from files (v1, v2, hybrid)
 //	isolation/bpf     accounting and exit statuses kept by the kernel itself
 //	isolation/launch  processes: clone into the groups, rights, exit
+//	isolation/reap    exit statuses without BPF, by a process that outlives the agent
 //
 // # A container's life
 //
@@ -33,5 +34,6 @@
 //     touched. Close leaves all as it is for the next agent; Remove leaves nothing.
 //
 // Where BPF is refused everything works from cgroup files; Usage.Source says
-// which. The one loss is the status of processes that end while no agent runs.
+// which. The status of processes that end while no agent runs is known if the agent ran below a
+// reaper (Options.Exits).
 package isolation

@@ -79,6 +79,8 @@ type Options struct {
 	Controllers []string
 	// MemoryEvents counts how often groups are short of memory, on v1 only.
 	MemoryEvents bool
+	// Exits knows ends that were noted without BPF; nil if nothing does.
+	Exits func(pid int, startTicks uint64) (waitStatus int, ok bool) `json:"-"`
 	// Devices that processes may use; nil for all that their users may.
 	Devices []DeviceRule
 	// RemoveTimeout bounds the wait for dying processes in Destroy; 10 s if 0.
@@ -290,10 +292,15 @@ func (h *Host) step(what string) {
 }
 
 func (h *Host) recordedExit(pid int, startTicks uint64) (int, bool) {
-	if h.bpf == nil {
+	if h.bpf != nil {
+		if status, ok := h.bpf.ExitStatus(pid, startTicks); ok {
+			return status, true
+		}
+	}
+	if h.opts.Exits == nil {
 		return 0, false
 	}
-	return h.bpf.ExitStatus(pid, startTicks)
+	return h.opts.Exits(pid, startTicks)
 }
 
 // Close lets go of everything and leaves groups, processes and accounting as they

@@ -206,7 +206,7 @@ func (is *isolators) missing(host *probe.Report) error {
 // open opens the kernel that the list asks for.
 func (is *isolators) open(o KernelOptions) (Kernel, error) {
 	if is.word == Posix {
-		return newPosix(), nil
+		return newPosix(&o), nil
 	}
 	limited := is.limited()
 	report := probe.Host()
@@ -233,7 +233,7 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 		return nil, fmt.Errorf("open cgroups: %w", err)
 	}
 	o.Logger.Warn("no cgroups: tasks run without limits and accounting", "err", err)
-	return newPosix(), nil
+	return newPosix(&o), nil
 }
 
 // classify gives containers classes of traffic, if the list says so.
@@ -265,7 +265,8 @@ func (is *isolators) sample(k *cgroupKernel, o *KernelOptions) (err error) {
 // openHost opens the cgroups with the controllers that are asked for. Devices are
 // bounded where the list says so, and without a list if that can be done.
 func (is *isolators) openHost(o *KernelOptions, report *probe.Report) (*isolation.Host, error) {
-	options := isolation.Options{Root: o.CgroupsRoot, BPFPinDir: o.BPFPinDir, Logger: o.Logger, Controllers: is.controllers(&report.Cgroups)}
+	options := isolation.Options{Root: o.CgroupsRoot, BPFPinDir: o.BPFPinDir, Logger: o.Logger, Exits: o.Exits,
+		Controllers: is.controllers(&report.Cgroups)}
 	options.MemoryEvents = slices.Contains(is.names, "cgroups/mem") || slices.Contains(is.names, allControllers)
 	named := slices.Contains(is.names, "cgroups/devices") || slices.Contains(is.names, allControllers)
 	if is.word == "" && !named {

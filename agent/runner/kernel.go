@@ -7,6 +7,7 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/probe"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
@@ -98,7 +99,17 @@ type KernelOptions struct {
 	CgroupsRoot string
 	// BPFPinDir keeps BPF programs and maps between agents; "" for none.
 	BPFPinDir string
-	Logger    *slog.Logger
+	// Exits knows ends that were noted while no agent ran, where BPF does not record
+	// them; nil if nothing does.
+	Exits  func(pid int, startTicks uint64) (waitStatus int, ok bool)
+	Logger *slog.Logger
+}
+
+// RecordsExits reports whether the ends of processes are recorded by BPF on this
+// machine: not without cgroups, nor in a container.
+func (o *KernelOptions) RecordsExits() bool {
+	r := probe.Host()
+	return o.Isolation != Posix && o.BPFPinDir != "" && r.Root && r.BPF.OK() && r.InitNamespaces.OK() && r.Cgroups.V2 != ""
 }
 
 // OpenKernel opens this machine. A list of isolators that it cannot honour is an

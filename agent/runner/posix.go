@@ -17,11 +17,14 @@ import (
 // from /proc.
 type posixKernel struct {
 	table processTable
+	exits func(pid int, startTicks uint64) (waitStatus int, ok bool)
 	mu    sync.Mutex
 	procs map[string]*isolation.Process // guarded by mu
 }
 
-func newPosix() *posixKernel { return &posixKernel{procs: map[string]*isolation.Process{}} }
+func newPosix(o *KernelOptions) *posixKernel {
+	return &posixKernel{exits: o.Exits, procs: map[string]*isolation.Process{}}
+}
 
 func (k *posixKernel) Start(id string, _ core.Limits, prog Program) (*isolation.Process, error) {
 	if prog.Namespaces.PID {
@@ -55,7 +58,7 @@ func (k *posixKernel) get(id string) *isolation.Process {
 }
 
 func (k *posixKernel) Adopt(id string, pid int, startTicks uint64) (*isolation.Process, error) {
-	p, err := launch.Adopt(pid, startTicks, nil)
+	p, err := launch.Adopt(pid, startTicks, k.exits)
 	if err == nil {
 		k.set(id, p)
 	}

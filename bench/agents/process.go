@@ -22,14 +22,14 @@ type process struct {
 	ended chan struct{}
 }
 
-// startAgent starts an agent of this program below dir.
+// startAgent starts an agent of this program below dir, without a reaper, so that its children are tasks or helpers.
 func startAgent(binary, allocator, dir string, flags []string) (*process, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	p := &process{ended: make(chan struct{})}
 	p.cmd = exec.Command(binary, append([]string{"agent", "--allocator=" + allocator, "--listen=127.0.0.1:0", "--work-dir=" + dir,
-		"--resources=cpus:100000;mem:100000000;disk:100000000;ports:[31000-32000]", "--logging-level=WARNING"}, flags...)...)
+		"--resources=cpus:100000;mem:100000000;disk:100000000;ports:[31000-32000]", "--logging-level=WARNING", "--reaper=never"}, flags...)...)
 	p.cmd.Stderr = &p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)

@@ -45,6 +45,22 @@ func waitChild(pidFD int) (waitStatus int, ok bool) {
 	}
 }
 
+// AwaitChild waits until any child of this process is dead and returns it with its wait status. It is not
+// reaped: until the caller does that its pid is not another's. unix.ECHILD if there are no children.
+func AwaitChild() (pid, waitStatus int, err error) {
+	var info siginfo
+	for {
+		err := unix.Waitid(unix.P_ALL, 0, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOWAIT, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		return int(info.pid), rawStatus(info.code, info.status), nil
+	}
+}
+
 // rawStatus builds wait(2)'s status from waitid's two numbers.
 func rawStatus(code, status int32) int {
 	const cldExited, cldDumped = 1, 3

@@ -28,6 +28,7 @@ func agentCommand() *cobra.Command {
 	var classes netClassFlags
 	var fetcher fetcherFlags
 	var logs logsFlags
+	var keeper reaperUse
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the node agent",
@@ -73,6 +74,9 @@ cgroups removed, and the allocator is told.`,
 			o.Flags = map[string]string{}
 			settings(fs, func(name, value string) { o.Flags[name] = value })
 			o.Listening = func(addr string) { announce(cmd.OutOrStdout(), addr) }
+			if below, err := below(&o, keeper); err != nil || below {
+				return err
+			}
 			a, err := agent.New(o)
 			if err != nil {
 				return fmt.Errorf("starting the agent: %w", err)
@@ -136,6 +140,8 @@ cgroups removed, and the allocator is told.`,
 	f.Float64Var(&o.GCDiskHeadroom, "gc-disk-headroom", 0.1, "part of the disk, from 0 to 1, that ended runs' sandboxes must leave free")
 	flags.DurationVar(f, &o.DiskWatchInterval, "disk-watch-interval", 0, "time between two looks at the disk's room for sandboxes (0ns: 1mins)")
 	logs.flags(f)
+	flags.ChoiceVar(f, &keeper, "reaper", reaperIfNeeded, map[string]reaperUse{"auto": reaperIfNeeded, "always": reaperAlways, "never": reaperNever},
+		"process that waits for tasks while the agent is down: where BPF does not record how they end (auto), always or never")
 	f.IntVar(&o.MaxCompletedExecutors, "max-completed-executors-per-framework", 0, "ended runs that are remembered per framework (0: 150)")
 	return cmd
 }
