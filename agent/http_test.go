@@ -202,8 +202,11 @@ func checkOperator(t *testing.T, n *node, box string) {
 		`{"type":"ADD_RESOURCE_PROVIDER_CONFIG","add_resource_provider_config":{"info":{"type":"a.b","name":"x"}}}`:   400,
 		`{"type":"REMOVE_RESOURCE_PROVIDER_CONFIG","remove_resource_provider_config":{"type":"a.b","name":"x"}}`:      500,
 		`{"type":"MARK_RESOURCE_PROVIDER_GONE","mark_resource_provider_gone":{"resource_provider_id":{"value":"x"}}}`: 200,
-		`{"type":"READ_FILE","read_file":{"path":"/slave/log","offset":-1}}`:                                          404,
-		`{"type":"SET_LOGGING_LEVEL","set_logging_level":{"level":1,"duration":{"nanoseconds":-1}}}`:                  400,
+		`{"type":"PRUNE_IMAGES","prune_images":{"excluded_images":[{"type":"DOCKER","docker":{"name":"alpine"}}]}}`:   200,
+		`{"type":"PRUNE_IMAGES"}`: 200, // there are none, so there is nothing to prune
+		`{"type":"PRUNE_IMAGES","prune_images":{"excluded_images":[{}]}}`:                            400,
+		`{"type":"READ_FILE","read_file":{"path":"/slave/log","offset":-1}}`:                         404,
+		`{"type":"SET_LOGGING_LEVEL","set_logging_level":{"level":1,"duration":{"nanoseconds":-1}}}`: 400,
 	} {
 		if code, text, _ := n.post("/api/v1", "application/json", "application/json", body); code != want {
 			t.Errorf("%s: got %d %s, want %d", body, code, text, want)

@@ -58,3 +58,19 @@ func TestSwitchUser(t *testing.T) {
 		t.Errorf("stranger: %v", st)
 	}
 }
+
+func TestUnknownUserLosesTheTask(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("without root no user is looked up")
+	}
+	alloc := newAllocator(t)
+	startNode(t, alloc, nil)
+	task := shell("t", "true")
+	task.Command.User = new("nosuchuser")
+	alloc.launch(framework(), task)
+	// As in Mesos, where no sandbox can be made for it: lost, not failed.
+	st := alloc.await("t", mesos.TaskState_TASK_LOST)
+	if st.GetReason() != mesos.TaskStatus_REASON_EXECUTOR_TERMINATED || !strings.Contains(st.GetMessage(), "nosuchuser") {
+		t.Errorf("got %v, want EXECUTOR_TERMINATED and the user's name", st)
+	}
+}

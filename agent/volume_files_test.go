@@ -18,7 +18,7 @@ func TestVolumesAreServedBelowTheSandbox(t *testing.T) {
 	v := reserved(64, "pool", shared)
 	alloc.reserve(reserved(64, ""))
 	alloc.createVolume(v)
-	const wait = "mkdir -p data/sub; echo kept > data/sub/f; ln -sfn /etc data/out; ln -sfn ../../../.. data/up; ln -sfn data other; touch ready; " +
+	const wait = "mkdir -p data/sub; echo kept > data/sub/f; echo coded > data/foo%3Abar; ln -sfn /etc data/out; ln -sfn ../../../.. data/up; ln -sfn data other; touch ready; " +
 		"while [ ! -e data/stop ]; do sleep 0.02; done"
 	alloc.launch(framework(), on(shell("alone", wait), v))
 	alloc.send(&link.Down{Body: &link.Down_Launch{Launch: &link.Launch{
@@ -36,6 +36,8 @@ func TestVolumesAreServedBelowTheSandbox(t *testing.T) {
 			{"/files/browse?path=" + box + "/data/sub", `"path":"` + box + `/data/sub/f"`, 200},
 			{"/files/read?offset=0&path=" + box + "/data/sub/f", `{"data":"kept\n","offset":0}`, 200},
 			{"/files/download?path=" + box + "/data/sub/f", "kept\n", 200},
+			{"/files/read?offset=0&path=" + box + "/data/foo%253Abar", `{"data":"coded\n","offset":0}`, 200}, // decoded once
+			{"/files/read?offset=0&path=" + box + "/data/foo%3Abar", "", 404},
 			{"/files/read?offset=0&path=" + box + "/data", "Cannot read a directory", 400},
 			{"/files/read?offset=0&path=" + box + "/data/out/hostname", "", 404},
 			{"/files/browse?path=" + box + "/data/up", "", 404},
@@ -51,6 +53,17 @@ func TestVolumesAreServedBelowTheSandbox(t *testing.T) {
 			if code, body := n.get(c.path); code != c.code || !strings.Contains(body, c.want) {
 				t.Errorf("%s: got %d %.200s, want %d and %q", c.path, code, body, c.code, c.want)
 			}
+		}
+	}
+	real, err := filepath.EvalSymlinks(n.sandbox("alone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths map[string]string
+	n.decode("/files/debug", &paths)
+	for _, path := range []string{real, n.sandbox("alone"), "/frameworks/fw/executors/alone/runs/latest"} {
+		if paths[path] != real {
+			t.Errorf("/files/debug: %s stands for %q, want %q", path, paths[path], real)
 		}
 	}
 	if err := os.WriteFile(filepath.Join(n.volume("pool"), "stop"), nil, 0o600); err != nil {

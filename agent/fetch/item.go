@@ -32,7 +32,8 @@ type item struct {
 // last part of its path.
 func (o *Options) parse(uri *mesos.CommandInfo_URI) (item, error) {
 	it := item{executable: uri.GetExecutable(), extract: uri.GetExtract(), cached: uri.GetCache()}
-	u, err := o.location(uri.GetValue())
+	// Blanks before a URI are passed over, as in Mesos: people write them in lists.
+	u, err := o.location(strings.TrimLeft(uri.GetValue(), " \t\r\n"))
 	if err != nil {
 		return item{}, err
 	}
