@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -75,6 +76,9 @@ type phase struct {
 	bytes        int64
 }
 
+// mostExtraThreads bounds the threads that are added for readers.
+const mostExtraThreads = 16
+
 // Run measures ACCEPT with nobody reading and with readers of each endpoint.
 func Run(ctx context.Context, o Options, polled []endpoint, progress *world.Progress) (rows []Row, timeline *world.Timeline, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute+time.Duration((len(polled)+1)*o.Rounds)*(o.Settle+o.Window))
@@ -83,6 +87,9 @@ func Run(ctx context.Context, o Options, polled []endpoint, progress *world.Prog
 	for i := range polled {
 		r.phases = append(r.phases, &phase{row: Row{Readers: polled[i].name}, endpoint: &polled[i]})
 	}
+	// A reader copies for milliseconds at a time. It must not keep the callers of this process waiting for
+	// one of Go's threads: what they measure is the allocator.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2*min(o.Readers, mostExtraThreads/2)))
 	if r.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
 		return nil, nil, err
 	}
