@@ -1,7 +1,6 @@
 package view
 
 import (
-	"container/heap"
 	"hash/maphash"
 	"iter"
 
@@ -24,15 +23,28 @@ type slotKey [2]uint64
 
 var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
-func keyOf(id record.ID) slotKey {
-	return slotKey{maphash.Comparable(seeds[0], id), maphash.Comparable(seeds[1], id)}
+// factors tell the parts of an id from each other: odd, so that none is lost.
+var factors = [...]uint64{1, 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0xd6e8feb86659fd93}
+
+// keyOf hashes the parts that are there. The kind is the table's.
+func keyOf(id record.ID) (key slotKey) {
+	for h := range key {
+		sum := id.Number * factors[3]
+		for i, part := range id.Parts {
+			if part != "" {
+				sum += maphash.String(seeds[h], part) * factors[i]
+			}
+		}
+		key[h] = sum
+	}
+	return key
 }
 
 // table holds the current entities of one kind. Its View's mu guards it.
 type table[T any] struct {
 	slots  map[slotKey]uint32
 	chunks []*chunk[T]
-	free   slotHeap
+	free   freeSlots
 	next   uint32 // slots below it have been used
 }
 
@@ -91,13 +103,13 @@ func (t *table[T]) remove(epoch uint64, id record.ID) {
 		return
 	}
 	delete(t.slots, key)
-	heap.Push(&t.free, slot)
+	t.free.add(slot)
 	t.own(epoch, slot/chunkSize).items[slot%chunkSize] = nil
 }
 
 func (t *table[T]) allocate(epoch uint64) uint32 {
-	if len(t.free) > 0 {
-		return heap.Pop(&t.free).(uint32)
+	if slot, ok := t.free.take(); ok {
+		return slot
 	}
 	slot := t.next
 	t.next++
@@ -115,19 +127,4 @@ func (t *table[T]) own(epoch uint64, i uint32) *chunk[T] {
 		t.chunks[i] = c
 	}
 	return c
-}
-
-// slotHeap gives back the lowest free slot first, which keeps tables dense at
-// their beginning.
-type slotHeap []uint32
-
-func (h slotHeap) Len() int           { return len(h) }
-func (h slotHeap) Less(i, j int) bool { return h[i] < h[j] }
-func (h slotHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *slotHeap) Push(x any)        { *h = append(*h, x.(uint32)) }
-func (h *slotHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
 }

@@ -198,3 +198,49 @@ func BenchmarkPublish(b *testing.B) {
 		v.Publish(changes[i%10_000 : i%10_000+100])
 	}
 }
+
+func TestKeysTellPartsApart(t *testing.T) {
+	seen := map[slotKey]record.ID{}
+	for _, id := range []record.ID{
+		{}, {Number: 1}, {Number: 2}, {Parts: [3]string{"a"}}, {Parts: [3]string{"", "a"}}, {Parts: [3]string{"", "", "a"}},
+		{Parts: [3]string{"a", "b"}}, {Parts: [3]string{"b", "a"}}, {Parts: [3]string{"ab"}}, {Parts: [3]string{"", "ab"}},
+		{Parts: [3]string{"a", "a"}}, {Parts: [3]string{"a", "", "a"}}, {Parts: [3]string{"a"}, Number: 1},
+	} {
+		k := keyOf(id)
+		if other, ok := seen[k]; ok {
+			t.Errorf("%v and %v have one key", id, other)
+		}
+		seen[k] = id
+	}
+}
+
+func TestPublishingWhatIsKnownAllocatesNothing(t *testing.T) {
+	var v View
+	changes := make([]core.Change, 2000)
+	for i := range 1000 {
+		changes[i], changes[1000+i] = core.Change{ID: taskID(i), Entity: &core.Task{}}, core.Change{ID: taskID(i)}
+	}
+	v.Publish(changes)
+	if n := testing.AllocsPerRun(20, func() { v.Publish(changes) }); n != 0 {
+		t.Errorf("a thousand tasks that come and go cost %v allocations, want 0", n)
+	}
+}
+
+// BenchmarkOffersComeAndGo is what a cycle that offers everything costs here, and the
+// declines after it: in the order of the engine one way, in another order back.
+func BenchmarkOffersComeAndGo(b *testing.B) {
+	const n = 50_000
+	var v View
+	made, gone := make([]core.Change, n), make([]core.Change, n)
+	for i := range made {
+		id := record.ID{Kind: record.KindOffer, Parts: [3]string{fmt.Sprintf("6ba7b810-9dad-11d1-80b4-00c04fd430c8-O%d", i)}}
+		made[i] = core.Change{ID: id, Entity: &core.Offer{}}
+		gone[i*7919%n] = core.Change{ID: id}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		v.Publish(made)
+		v.Publish(gone)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/offer")
+}
