@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/caprock/caprock/alloc/core"
+	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/link/transport"
@@ -73,6 +74,7 @@ func (s *Server) serveLink(ctx context.Context, conn *transport.AllocatorConn) {
 			return
 		}
 		s.counts.frame(up)
+		record.ShareNumbers(up.GetStatusUpdate().GetStatus())
 		ref, ok := s.channelOf(l, up)
 		if !ok {
 			// The agent believes to be registered here and is not.

@@ -11,8 +11,10 @@ import (
 type lists struct {
 	byBytes map[string]sharedList
 	byFirst map[*mesos.Resource]resource.Resources // lists that records share, by their first resource
-	names   map[string]*string                     // of tasks; most are copies of a few
-	key     []byte
+	names   map[string]*string                     // of tasks, and versions; most are copies of a few
+
+	capabilities map[string][]*mesos.AgentInfo_Capability // by their types
+	key          []byte
 }
 
 // sharedList is one list in both forms. Neither is ever modified.
@@ -24,7 +26,10 @@ type sharedList struct {
 const mostLists = 4096
 
 func newLists() lists {
-	return lists{byBytes: map[string]sharedList{}, byFirst: map[*mesos.Resource]resource.Resources{}, names: map[string]*string{}}
+	return lists{
+		byBytes: map[string]sharedList{}, byFirst: map[*mesos.Resource]resource.Resources{}, names: map[string]*string{},
+		capabilities: map[string][]*mesos.AgentInfo_Capability{},
+	}
 }
 
 // read reads resources of either format, and allocates to the role, unless it is empty,
@@ -79,6 +84,27 @@ func (l *lists) name(given *string) *string {
 		clear(l.names)
 	}
 	l.names[*given] = given
+	return given
+}
+
+// capabilitiesOf is an equal list, the same for all that are equal: agents of one version have the same,
+// and eight of them take as much as the rest of what an agent says of itself.
+func (l *lists) capabilitiesOf(given []*mesos.AgentInfo_Capability) []*mesos.AgentInfo_Capability {
+	l.key = l.key[:0]
+	for _, c := range given {
+		t := c.GetType()
+		if c.Type == nil || t < 0 || t > 0xff {
+			return given
+		}
+		l.key = append(l.key, byte(t))
+	}
+	if known, ok := l.capabilities[string(l.key)]; ok {
+		return known
+	}
+	if len(l.capabilities) >= mostLists {
+		clear(l.capabilities)
+	}
+	l.capabilities[string(l.key)] = given
 	return given
 }
 

@@ -51,6 +51,27 @@ func TestEqualListsAreShared(t *testing.T) {
 	}
 }
 
+// Agents of one version say the same of what they can, in lists of their own.
+func TestEqualCapabilitiesAreShared(t *testing.T) {
+	l := newLists()
+	list := func(types ...mesos.AgentInfo_Capability_Type) (all []*mesos.AgentInfo_Capability) {
+		for _, c := range types {
+			all = append(all, &mesos.AgentInfo_Capability{Type: c.Enum()})
+		}
+		return all
+	}
+	one, two := mesos.AgentInfo_Capability_MULTI_ROLE, mesos.AgentInfo_Capability_AGENT_DRAINING
+	a := l.capabilitiesOf(list(one, two))
+	if again := l.capabilitiesOf(list(one, two)); again[0] != a[0] {
+		t.Error("equal lists are kept twice")
+	}
+	for _, other := range [][]*mesos.AgentInfo_Capability{list(two, one), list(one), list(), {{}}} {
+		if got := l.capabilitiesOf(other); len(got) != len(other) || len(got) > 0 && got[0] != other[0] {
+			t.Errorf("got %v for %v", got, other)
+		}
+	}
+}
+
 // However many different lists come, few are held.
 func TestListsAreBounded(t *testing.T) {
 	l := newLists()

@@ -114,11 +114,21 @@ func visibleMessages(rs resource.Resources, f resource.Format) []*mesos.Resource
 	return visible(rs).ToProto(f)
 }
 
+// What the URLs of all agents share.
+var (
+	urlScheme = ptr("http")
+	urlPath   = ptr("/slave(1)")
+)
+
 // agentURL is where frameworks find the agent's API; the scheme is always http.
 func agentURL(a *record.Agent) *mesos.URL {
+	port := ptr(agentPort(a))
+	if at := a.GetAddress(); at.GetPort() != 0 {
+		port = at.Port // records are immutable
+	}
 	return &mesos.URL{
-		Scheme: ptr("http"), Path: ptr("/slave(1)"),
-		Address: &mesos.Address{Hostname: a.GetInfo().Hostname, Ip: a.GetAddress().Ip, Port: ptr(agentPort(a))},
+		Scheme: urlScheme, Path: urlPath,
+		Address: &mesos.Address{Hostname: a.GetInfo().Hostname, Ip: a.GetAddress().Ip, Port: port},
 	}
 }
 

@@ -257,7 +257,7 @@ func (c *Core) numberAfter(a *agentState, applied uint64) {
 // agentRecord is what a Register says, on top of what is kept of the agent.
 func (c *Core) agentRecord(rec *record.Agent, info *mesos.AgentInfo, r *link.Register, held registration) *record.Agent {
 	rec.Info, rec.Phase = info, record.Agent_REGISTERED.Enum()
-	rec.Version, rec.Capabilities = ptr(r.GetVersion()), r.Capabilities
+	rec.Version, rec.Capabilities = c.lists.name(ptr(r.GetVersion())), c.lists.capabilitiesOf(r.Capabilities)
 	rec.Total = held.total.wire
 	rec.Oversubscribed = nil
 	rec.ResourceVersion, rec.Address = r.ResourceVersion, r.Address

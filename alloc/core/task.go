@@ -89,7 +89,11 @@ func cloneTask(t *mesos.Task) *mesos.Task {
 func withStatus(t *mesos.Task, status *mesos.TaskStatus, latest mesos.TaskState) (*mesos.Task, bool) {
 	next := cloneTask(t)
 	if !IsTerminal(t.GetState()) {
-		next.State = latest.Enum()
+		if status.State != nil && *status.State == latest {
+			next.State = status.State // one number for both
+		} else {
+			next.State = latest.Enum()
+		}
 	}
 	kept := t.Statuses
 	changed := true

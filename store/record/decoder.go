@@ -10,7 +10,7 @@ import (
 )
 
 // Decoder decodes many records of one store. What many of them hold is decoded once
-// and shared: lists of resources and of capabilities, and ids. That is most of the
+// and shared: lists of resources and of capabilities, ids, names and numbers. That is most of the
 // work, and of the memory, of loading tasks. It belongs to one goroutine, and its tables
 // grow with what differs, so it should not live longer than the loading.
 type Decoder struct {
@@ -18,6 +18,7 @@ type Decoder struct {
 	capabilities map[string][]*mesos.AgentInfo_Capability
 	frameworks   map[string]*mesos.FrameworkID
 	agents       map[string]*mesos.AgentID
+	names        map[string]*string // at most mostNames
 
 	rest, info, list, other []byte // scratch: fields that are decoded one by one, and lists
 }
@@ -26,7 +27,7 @@ type Decoder struct {
 func NewDecoder() *Decoder {
 	return &Decoder{
 		resources: map[string][]*mesos.Resource{}, capabilities: map[string][]*mesos.AgentInfo_Capability{},
-		frameworks: map[string]*mesos.FrameworkID{}, agents: map[string]*mesos.AgentID{},
+		frameworks: map[string]*mesos.FrameworkID{}, agents: map[string]*mesos.AgentID{}, names: map[string]*string{},
 	}
 }
 
@@ -112,6 +113,9 @@ func (d *Decoder) task(b []byte) (*Task, error) {
 	})
 	if err == nil {
 		err = v.UnmarshalVT(d.rest)
+	}
+	if err == nil && v.Task != nil {
+		d.share(v.Task)
 	}
 	return v, err
 }

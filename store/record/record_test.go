@@ -168,6 +168,9 @@ func TestDecoderShares(t *testing.T) {
 	if s := a.Statuses[1]; s.TaskId != a.TaskId || s.AgentId != a.AgentId {
 		t.Error("a status does not share the ids of its task")
 	}
+	if a.Name != b.Name || a.Statuses[1].State != b.Statuses[1].State {
+		t.Error("two tasks share neither names nor states")
+	}
 }
 
 // TestKeysSortAsTheirParts: what depends on something else comes after it, and
