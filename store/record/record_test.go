@@ -114,6 +114,7 @@ func richTask(task string) *Task {
 			{Name: ptr("mem"), Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: ptr(32.0)}},
 		}
 	}
+	t.Name = ptr("copy") // of which there are many
 	t.Resources, t.User, t.Labels = list(1), ptr("u"), &mesos.Labels{Labels: []*mesos.Label{{Key: ptr("k")}}}
 	for _, s := range []mesos.TaskState{mesos.TaskState_TASK_STARTING, mesos.TaskState_TASK_RUNNING} {
 		t.Statuses = append(t.Statuses, &mesos.TaskStatus{TaskId: t.TaskId, AgentId: t.AgentId, State: s.Enum(), Uuid: []byte("u"), Message: ptr("m")})
