@@ -36,6 +36,9 @@ type (
 	Process = launch.Process
 	// DeviceRule lets processes use devices.
 	DeviceRule = cgroup.DeviceRule
+	// BlockLimit bounds transfers from and to one device, a BlockDevice.
+	BlockLimit  = cgroup.BlockLimit
+	BlockDevice = cgroup.Device
 	// BlockUsage is what was transferred from and to one device.
 	BlockUsage = cgroup.BlockUsage
 	// ExitStatus is how a process ended.

@@ -78,6 +78,7 @@ var endpoints = map[string]string{
 	"/files/download":      "sends a file: ?path=",
 	"/files/debug":         "paths that are served",
 	"/tasks/file":          "a file of a task: ?framework_id=&task_id=&path=[&offset=][&follow=true]",
+	"/tasks/limits":        "changes the bounds of a running task: POST them to ?framework_id=&task_id=",
 	"/tasks/files":         "the files of a task: ?framework_id=&task_id=[&path=]",
 }
 
@@ -98,6 +99,7 @@ func Register(s *httpd.Server, o Options) {
 	s.Handle("/files/debug", a.filesDebug)
 	s.Handle("/tasks/files", a.taskFiles)
 	s.Handle("/tasks/file", a.taskFile)
+	s.Handle("/tasks/limits", a.recovered(a.taskLimits))
 	s.Handle("/api/v1", a.recovered(a.operator))
 	daemon.Register(s, a.Verbosity, "slave(1)", endpoints, "slave(1)")
 }

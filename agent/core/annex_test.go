@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -168,7 +169,7 @@ func TestLaunchOfAnnex(t *testing.T) {
 			if !strings.HasPrefix(got.ID, kernel) || got.Shared != strings.Contains(got.ID, "/") {
 				t.Errorf("in the kernel %s (shared %v), want %s…", got.ID, got.Shared, kernel)
 			}
-			if !strings.HasSuffix(got.Directory, c.dir) || got.Limits != c.limits || got.User != "u" {
+			if !strings.HasSuffix(got.Directory, c.dir) || !reflect.DeepEqual(got.Limits, c.limits) || got.User != "u" {
 				t.Errorf("got directory %s, limits %+v, user %s", got.Directory, got.Limits, got.User)
 			}
 			w.pass()

@@ -232,6 +232,8 @@ type Limits struct {
 	MemBytes int64
 	// MemSoftBytes is what it gets back to when memory is short.
 	MemSoftBytes int64
+	// Block bounds transfers, by device.
+	Block []BlockLimit
 }
 
 // Nest makes the sandbox of a DEFAULT executor, in which those of its tasks lie,
@@ -258,6 +260,8 @@ type Resize struct {
 	ID     string
 	Limits Limits
 	Disk   *DiskBox
+	// Token asks for Resized, unless it is 0.
+	Token Token
 }
 
 // Signal sends a signal to every process in a container.

@@ -34,7 +34,9 @@ type Core struct {
 	annexOrder []*annex
 	// waiters hold who waits for the end of which container.
 	waiters map[string][]Token
-	ordinal uint64
+	// resizings are changes of bounds that wait for the kernel, by who asked.
+	resizings map[Token]*resizing
+	ordinal   uint64
 
 	// completed holds ended runs, oldest first.
 	completed []*record.Completed
@@ -93,6 +95,7 @@ func New(opts Options) *Core {
 		processes:   map[string]*process{},
 		annexes:     map[string]*annex{},
 		waiters:     map[string][]Token{},
+		resizings:   map[Token]*resizing{},
 		pingTimeout: DefaultPingTimeout,
 		loading:     newLoading(),
 	}
@@ -130,6 +133,10 @@ func (c *Core) Step(now Time, cmd Command) {
 		c.volumeChanged(cmd)
 	case UpdateFailed:
 		c.updateFailed(cmd)
+	case ResizeTask:
+		c.resizeTask(cmd)
+	case Resized:
+		c.resized(cmd)
 	case LaunchContainer:
 		c.launchContainer(cmd)
 	case WaitContainer:

@@ -21,14 +21,17 @@ func (c *Core) limits(ct *container) Limits {
 		cpu.add(cpuMilli(ct.rec.Executor.Resources), nil)
 		mem.add(memBytes(ct.rec.Executor.Resources), nil)
 	}
+	var live []*task
 	for _, t := range ct.tasks {
 		if t.terminal() {
 			continue
 		}
-		info := t.rec.Info
-		cpu.add(cpuMilli(info.Resources), scaledLimit(info.Limits["cpus"], 1000))
-		mem.add(memBytes(info.Resources), scaledLimit(info.Limits["mem"], 1<<20))
+		live = append(live, t)
+		info, limits := t.rec.Info, t.limits()
+		cpu.add(cpuMilli(info.Resources), scaledLimit(limits["cpus"], 1000))
+		mem.add(memBytes(info.Resources), scaledLimit(limits["mem"], 1<<20))
 	}
+	l.Block = blockBudget(live)
 	l.CPUMilli = max(cpu.request, minCPUShareMilli)
 	if cpu.limited || c.opts.EnableCFS {
 		l.QuotaMilli = cpu.limit()
@@ -44,11 +47,11 @@ func (c *Core) limits(ct *container) Limits {
 // memberLimits bounds one member of a task group that does not share those of its
 // pod; what the executor was given on top is for whichever member needs it.
 func memberLimits(t *task) Limits {
-	info, executor := t.rec.Info, t.ct.rec.Executor
+	info, limits, executor := t.rec.Info, t.limits(), t.ct.rec.Executor
 	cpu, mem := budget{}, budget{}
-	cpu.add(cpuMilli(info.Resources), scaledLimit(info.Limits["cpus"], 1000))
-	mem.add(memBytes(info.Resources), scaledLimit(info.Limits["mem"], 1<<20))
-	l := Limits{CPUMilli: max(cpu.request, minCPUShareMilli), MemSoftBytes: max(mem.request, minMemBytes)}
+	cpu.add(cpuMilli(info.Resources), scaledLimit(limits["cpus"], 1000))
+	mem.add(memBytes(info.Resources), scaledLimit(limits["mem"], 1<<20))
+	l := Limits{CPUMilli: max(cpu.request, minCPUShareMilli), MemSoftBytes: max(mem.request, minMemBytes), Block: blockBudget([]*task{t})}
 	if cpu.limited {
 		l.QuotaMilli = cpu.limit()
 	}

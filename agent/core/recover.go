@@ -345,6 +345,11 @@ func (c *Core) recoverContainer(ct *container, facts map[string]Fact, rebooted b
 	if ct.kind() == record.Container_DEFAULT && ct.state() == record.Container_TERMINATED {
 		c.emit(Destroy{ID: ct.id()})
 	}
+	for _, t := range ct.tasks {
+		if t.prog.Bounds != nil && !t.terminal() && !ct.over() && t.proc != nil && t.proc.running() {
+			c.applyBounds(t, 0)
+		}
+	}
 	if ct.custom() && !ct.gone {
 		switch ct.state() {
 		case record.Container_REGISTERING:

@@ -154,7 +154,7 @@ func (c *Core) taskMessage(t *task) *mesos.Task {
 		Name: info.Name, TaskId: info.TaskId, FrameworkId: t.fw.rec.Info.Id, AgentId: info.AgentId,
 		State: t.state().Enum(), Resources: info.Resources, Statuses: t.prog.Statuses, Labels: info.Labels,
 		Discovery: info.Discovery, Container: info.Container, HealthCheck: info.HealthCheck,
-		KillPolicy: info.KillPolicy, Limits: info.Limits,
+		KillPolicy: info.KillPolicy, Limits: t.limits(),
 	}
 	if u := info.GetCommand().GetUser(); u != "" {
 		m.User = &u

@@ -964,7 +964,9 @@ type Progress struct {
 	// The terminal update was acknowledged; the record goes with its container.
 	Closed *bool `protobuf:"varint,11,opt,name=closed" json:"closed,omitempty"`
 	// It is killed because its health check failed too often.
-	Unhealthy     *bool `protobuf:"varint,12,opt,name=unhealthy" json:"unhealthy,omitempty"`
+	Unhealthy *bool `protobuf:"varint,12,opt,name=unhealthy" json:"unhealthy,omitempty"`
+	// Set once the bounds were changed while it ran; they go before those of info.
+	Bounds        *Bounds `protobuf:"bytes,13,opt,name=bounds" json:"bounds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1083,6 +1085,152 @@ func (x *Progress) GetUnhealthy() bool {
 	return false
 }
 
+func (x *Progress) GetBounds() *Bounds {
+	if x != nil {
+		return x.Bounds
+	}
+	return nil
+}
+
+// Bounds are what a task may use at most.
+type Bounds struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All of them, as in mesos.v1.TaskInfo.
+	Limits        map[string]*mesos.Value_Scalar `protobuf:"bytes,1,rep,name=limits" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Block         []*BlockLimit                  `protobuf:"bytes,2,rep,name=block" json:"block,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bounds) Reset() {
+	*x = Bounds{}
+	mi := &file_agent_record_record_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bounds) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bounds) ProtoMessage() {}
+
+func (x *Bounds) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_record_record_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bounds.ProtoReflect.Descriptor instead.
+func (*Bounds) Descriptor() ([]byte, []int) {
+	return file_agent_record_record_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Bounds) GetLimits() map[string]*mesos.Value_Scalar {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Bounds) GetBlock() []*BlockLimit {
+	if x != nil {
+		return x.Block
+	}
+	return nil
+}
+
+// BlockLimit bounds transfers from and to one device, each second; 0 is no bound.
+type BlockLimit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Major         *uint32                `protobuf:"varint,1,opt,name=major" json:"major,omitempty"`
+	Minor         *uint32                `protobuf:"varint,2,opt,name=minor" json:"minor,omitempty"`
+	ReadBytes     *int64                 `protobuf:"varint,3,opt,name=read_bytes,json=readBytes" json:"read_bytes,omitempty"`
+	WriteBytes    *int64                 `protobuf:"varint,4,opt,name=write_bytes,json=writeBytes" json:"write_bytes,omitempty"`
+	ReadOps       *int64                 `protobuf:"varint,5,opt,name=read_ops,json=readOps" json:"read_ops,omitempty"`
+	WriteOps      *int64                 `protobuf:"varint,6,opt,name=write_ops,json=writeOps" json:"write_ops,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockLimit) Reset() {
+	*x = BlockLimit{}
+	mi := &file_agent_record_record_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockLimit) ProtoMessage() {}
+
+func (x *BlockLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_record_record_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockLimit.ProtoReflect.Descriptor instead.
+func (*BlockLimit) Descriptor() ([]byte, []int) {
+	return file_agent_record_record_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *BlockLimit) GetMajor() uint32 {
+	if x != nil && x.Major != nil {
+		return *x.Major
+	}
+	return 0
+}
+
+func (x *BlockLimit) GetMinor() uint32 {
+	if x != nil && x.Minor != nil {
+		return *x.Minor
+	}
+	return 0
+}
+
+func (x *BlockLimit) GetReadBytes() int64 {
+	if x != nil && x.ReadBytes != nil {
+		return *x.ReadBytes
+	}
+	return 0
+}
+
+func (x *BlockLimit) GetWriteBytes() int64 {
+	if x != nil && x.WriteBytes != nil {
+		return *x.WriteBytes
+	}
+	return 0
+}
+
+func (x *BlockLimit) GetReadOps() int64 {
+	if x != nil && x.ReadOps != nil {
+		return *x.ReadOps
+	}
+	return 0
+}
+
+func (x *BlockLimit) GetWriteOps() int64 {
+	if x != nil && x.WriteOps != nil {
+		return *x.WriteOps
+	}
+	return 0
+}
+
 // Update is one status update that the scheduler has not acknowledged.
 type Update struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1093,7 +1241,7 @@ type Update struct {
 
 func (x *Update) Reset() {
 	*x = Update{}
-	mi := &file_agent_record_record_proto_msgTypes[10]
+	mi := &file_agent_record_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1253,7 @@ func (x *Update) String() string {
 func (*Update) ProtoMessage() {}
 
 func (x *Update) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[10]
+	mi := &file_agent_record_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1266,7 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Update.ProtoReflect.Descriptor instead.
 func (*Update) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{10}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Update) GetStatus() *mesos.TaskStatus {
@@ -1141,7 +1289,7 @@ type Completed struct {
 
 func (x *Completed) Reset() {
 	*x = Completed{}
-	mi := &file_agent_record_record_proto_msgTypes[11]
+	mi := &file_agent_record_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1301,7 @@ func (x *Completed) String() string {
 func (*Completed) ProtoMessage() {}
 
 func (x *Completed) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[11]
+	mi := &file_agent_record_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1314,7 @@ func (x *Completed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Completed.ProtoReflect.Descriptor instead.
 func (*Completed) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{11}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Completed) GetContainer() *Container {
@@ -1225,7 +1373,7 @@ type Annex struct {
 
 func (x *Annex) Reset() {
 	*x = Annex{}
-	mi := &file_agent_record_record_proto_msgTypes[12]
+	mi := &file_agent_record_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1385,7 @@ func (x *Annex) String() string {
 func (*Annex) ProtoMessage() {}
 
 func (x *Annex) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[12]
+	mi := &file_agent_record_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1398,7 @@ func (x *Annex) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Annex.ProtoReflect.Descriptor instead.
 func (*Annex) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{12}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Annex) GetPath() []string {
@@ -1359,7 +1507,7 @@ type Termination struct {
 
 func (x *Termination) Reset() {
 	*x = Termination{}
-	mi := &file_agent_record_record_proto_msgTypes[13]
+	mi := &file_agent_record_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1519,7 @@ func (x *Termination) String() string {
 func (*Termination) ProtoMessage() {}
 
 func (x *Termination) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_record_record_proto_msgTypes[13]
+	mi := &file_agent_record_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1532,7 @@ func (x *Termination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Termination.ProtoReflect.Descriptor instead.
 func (*Termination) Descriptor() ([]byte, []int) {
-	return file_agent_record_record_proto_rawDescGZIP(), []int{13}
+	return file_agent_record_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Termination) GetExitStatus() int32 {
@@ -1512,7 +1660,7 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"\tnested_id\x18\x05 \x01(\tR\bnestedId\x12\x18\n" +
 	"\aordinal\x18\x06 \x01(\x04R\aordinal\x125\n" +
 	"\vexecutor_id\x18\a \x01(\v2\x14.mesos.v1.ExecutorIDR\n" +
-	"executorId\"\xe8\x03\n" +
+	"executorId\"\x97\x04\n" +
 	"\bProgress\x12)\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x13.mesos.v1.TaskStateR\x05state\x120\n" +
 	"\bstatuses\x18\x02 \x03(\v2\x14.mesos.v1.TaskStatusR\bstatuses\x120\n" +
@@ -1528,7 +1676,24 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"\frecent_uuids\x18\n" +
 	" \x03(\fR\vrecentUuids\x12\x16\n" +
 	"\x06closed\x18\v \x01(\bR\x06closed\x12\x1c\n" +
-	"\tunhealthy\x18\f \x01(\bR\tunhealthy\"6\n" +
+	"\tunhealthy\x18\f \x01(\bR\tunhealthy\x12-\n" +
+	"\x06bounds\x18\r \x01(\v2\x15.caprock.agent.BoundsR\x06bounds\"\xc7\x01\n" +
+	"\x06Bounds\x129\n" +
+	"\x06limits\x18\x01 \x03(\v2!.caprock.agent.Bounds.LimitsEntryR\x06limits\x12/\n" +
+	"\x05block\x18\x02 \x03(\v2\x19.caprock.agent.BlockLimitR\x05block\x1aQ\n" +
+	"\vLimitsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.mesos.v1.Value.ScalarR\x05value:\x028\x01\"\xb0\x01\n" +
+	"\n" +
+	"BlockLimit\x12\x14\n" +
+	"\x05major\x18\x01 \x01(\rR\x05major\x12\x14\n" +
+	"\x05minor\x18\x02 \x01(\rR\x05minor\x12\x1d\n" +
+	"\n" +
+	"read_bytes\x18\x03 \x01(\x03R\treadBytes\x12\x1f\n" +
+	"\vwrite_bytes\x18\x04 \x01(\x03R\n" +
+	"writeBytes\x12\x19\n" +
+	"\bread_ops\x18\x05 \x01(\x03R\areadOps\x12\x1b\n" +
+	"\twrite_ops\x18\x06 \x01(\x03R\bwriteOps\"6\n" +
 	"\x06Update\x12,\n" +
 	"\x06status\x18\x01 \x01(\v2\x14.mesos.v1.TaskStatusR\x06status\"\xc6\x01\n" +
 	"\tCompleted\x126\n" +
@@ -1577,7 +1742,7 @@ func file_agent_record_record_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_record_record_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_agent_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_agent_record_record_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_agent_record_record_proto_goTypes = []any{
 	(Process_Phase)(0),                   // 0: caprock.agent.Process.Phase
 	(Container_Kind)(0),                  // 1: caprock.agent.Container.Kind
@@ -1592,76 +1757,83 @@ var file_agent_record_record_proto_goTypes = []any{
 	(*Ending)(nil),                       // 10: caprock.agent.Ending
 	(*Task)(nil),                         // 11: caprock.agent.Task
 	(*Progress)(nil),                     // 12: caprock.agent.Progress
-	(*Update)(nil),                       // 13: caprock.agent.Update
-	(*Completed)(nil),                    // 14: caprock.agent.Completed
-	(*Annex)(nil),                        // 15: caprock.agent.Annex
-	(*Termination)(nil),                  // 16: caprock.agent.Termination
-	nil,                                  // 17: caprock.agent.Annex.LimitsEntry
-	(*mesos.DrainConfig)(nil),            // 18: mesos.v1.DrainConfig
-	(*mesos.Resource)(nil),               // 19: mesos.v1.Resource
-	(*mesos.Attribute)(nil),              // 20: mesos.v1.Attribute
-	(*mesos.Operation)(nil),              // 21: mesos.v1.Operation
-	(*mesos.FrameworkInfo)(nil),          // 22: mesos.v1.FrameworkInfo
-	(*mesos.FrameworkID)(nil),            // 23: mesos.v1.FrameworkID
-	(*mesos.ExecutorInfo)(nil),           // 24: mesos.v1.ExecutorInfo
-	(mesos.TaskState)(0),                 // 25: mesos.v1.TaskState
-	(mesos.TaskStatus_Reason)(0),         // 26: mesos.v1.TaskStatus.Reason
-	(*mesos.TaskResourceLimitation)(nil), // 27: mesos.v1.TaskResourceLimitation
-	(*mesos.TaskInfo)(nil),               // 28: mesos.v1.TaskInfo
-	(*mesos.ExecutorID)(nil),             // 29: mesos.v1.ExecutorID
-	(*mesos.TaskStatus)(nil),             // 30: mesos.v1.TaskStatus
-	(*mesos.KillPolicy)(nil),             // 31: mesos.v1.KillPolicy
-	(*mesos.Task)(nil),                   // 32: mesos.v1.Task
-	(*mesos.CommandInfo)(nil),            // 33: mesos.v1.CommandInfo
-	(*mesos.ContainerInfo)(nil),          // 34: mesos.v1.ContainerInfo
-	(*mesos.Value_Scalar)(nil),           // 35: mesos.v1.Value.Scalar
+	(*Bounds)(nil),                       // 13: caprock.agent.Bounds
+	(*BlockLimit)(nil),                   // 14: caprock.agent.BlockLimit
+	(*Update)(nil),                       // 15: caprock.agent.Update
+	(*Completed)(nil),                    // 16: caprock.agent.Completed
+	(*Annex)(nil),                        // 17: caprock.agent.Annex
+	(*Termination)(nil),                  // 18: caprock.agent.Termination
+	nil,                                  // 19: caprock.agent.Bounds.LimitsEntry
+	nil,                                  // 20: caprock.agent.Annex.LimitsEntry
+	(*mesos.DrainConfig)(nil),            // 21: mesos.v1.DrainConfig
+	(*mesos.Resource)(nil),               // 22: mesos.v1.Resource
+	(*mesos.Attribute)(nil),              // 23: mesos.v1.Attribute
+	(*mesos.Operation)(nil),              // 24: mesos.v1.Operation
+	(*mesos.FrameworkInfo)(nil),          // 25: mesos.v1.FrameworkInfo
+	(*mesos.FrameworkID)(nil),            // 26: mesos.v1.FrameworkID
+	(*mesos.ExecutorInfo)(nil),           // 27: mesos.v1.ExecutorInfo
+	(mesos.TaskState)(0),                 // 28: mesos.v1.TaskState
+	(mesos.TaskStatus_Reason)(0),         // 29: mesos.v1.TaskStatus.Reason
+	(*mesos.TaskResourceLimitation)(nil), // 30: mesos.v1.TaskResourceLimitation
+	(*mesos.TaskInfo)(nil),               // 31: mesos.v1.TaskInfo
+	(*mesos.ExecutorID)(nil),             // 32: mesos.v1.ExecutorID
+	(*mesos.TaskStatus)(nil),             // 33: mesos.v1.TaskStatus
+	(*mesos.KillPolicy)(nil),             // 34: mesos.v1.KillPolicy
+	(*mesos.Task)(nil),                   // 35: mesos.v1.Task
+	(*mesos.CommandInfo)(nil),            // 36: mesos.v1.CommandInfo
+	(*mesos.ContainerInfo)(nil),          // 37: mesos.v1.ContainerInfo
+	(*mesos.Value_Scalar)(nil),           // 38: mesos.v1.Value.Scalar
 }
 var file_agent_record_record_proto_depIdxs = []int32{
-	18, // 0: caprock.agent.Agent.drain_config:type_name -> mesos.v1.DrainConfig
-	19, // 1: caprock.agent.Resources.total:type_name -> mesos.v1.Resource
-	19, // 2: caprock.agent.Resources.configured:type_name -> mesos.v1.Resource
-	20, // 3: caprock.agent.Resources.attributes:type_name -> mesos.v1.Attribute
+	21, // 0: caprock.agent.Agent.drain_config:type_name -> mesos.v1.DrainConfig
+	22, // 1: caprock.agent.Resources.total:type_name -> mesos.v1.Resource
+	22, // 2: caprock.agent.Resources.configured:type_name -> mesos.v1.Resource
+	23, // 3: caprock.agent.Resources.attributes:type_name -> mesos.v1.Attribute
 	5,  // 4: caprock.agent.Resources.changes:type_name -> caprock.agent.VolumeChange
-	21, // 5: caprock.agent.Operation.operation:type_name -> mesos.v1.Operation
-	22, // 6: caprock.agent.Framework.info:type_name -> mesos.v1.FrameworkInfo
+	24, // 5: caprock.agent.Operation.operation:type_name -> mesos.v1.Operation
+	25, // 6: caprock.agent.Framework.info:type_name -> mesos.v1.FrameworkInfo
 	0,  // 7: caprock.agent.Process.phase:type_name -> caprock.agent.Process.Phase
-	23, // 8: caprock.agent.Container.framework_id:type_name -> mesos.v1.FrameworkID
-	24, // 9: caprock.agent.Container.executor:type_name -> mesos.v1.ExecutorInfo
+	26, // 8: caprock.agent.Container.framework_id:type_name -> mesos.v1.FrameworkID
+	27, // 9: caprock.agent.Container.executor:type_name -> mesos.v1.ExecutorInfo
 	1,  // 10: caprock.agent.Container.kind:type_name -> caprock.agent.Container.Kind
 	2,  // 11: caprock.agent.Container.state:type_name -> caprock.agent.Container.State
 	8,  // 12: caprock.agent.Container.process:type_name -> caprock.agent.Process
 	10, // 13: caprock.agent.Container.ending:type_name -> caprock.agent.Ending
-	25, // 14: caprock.agent.Ending.state:type_name -> mesos.v1.TaskState
-	26, // 15: caprock.agent.Ending.reason:type_name -> mesos.v1.TaskStatus.Reason
-	27, // 16: caprock.agent.Ending.limitation:type_name -> mesos.v1.TaskResourceLimitation
-	23, // 17: caprock.agent.Task.framework_id:type_name -> mesos.v1.FrameworkID
-	28, // 18: caprock.agent.Task.info:type_name -> mesos.v1.TaskInfo
-	29, // 19: caprock.agent.Task.executor_id:type_name -> mesos.v1.ExecutorID
-	25, // 20: caprock.agent.Progress.state:type_name -> mesos.v1.TaskState
-	30, // 21: caprock.agent.Progress.statuses:type_name -> mesos.v1.TaskStatus
+	28, // 14: caprock.agent.Ending.state:type_name -> mesos.v1.TaskState
+	29, // 15: caprock.agent.Ending.reason:type_name -> mesos.v1.TaskStatus.Reason
+	30, // 16: caprock.agent.Ending.limitation:type_name -> mesos.v1.TaskResourceLimitation
+	26, // 17: caprock.agent.Task.framework_id:type_name -> mesos.v1.FrameworkID
+	31, // 18: caprock.agent.Task.info:type_name -> mesos.v1.TaskInfo
+	32, // 19: caprock.agent.Task.executor_id:type_name -> mesos.v1.ExecutorID
+	28, // 20: caprock.agent.Progress.state:type_name -> mesos.v1.TaskState
+	33, // 21: caprock.agent.Progress.statuses:type_name -> mesos.v1.TaskStatus
 	8,  // 22: caprock.agent.Progress.process:type_name -> caprock.agent.Process
-	31, // 23: caprock.agent.Progress.kill_policy:type_name -> mesos.v1.KillPolicy
+	34, // 23: caprock.agent.Progress.kill_policy:type_name -> mesos.v1.KillPolicy
 	10, // 24: caprock.agent.Progress.ending:type_name -> caprock.agent.Ending
-	30, // 25: caprock.agent.Update.status:type_name -> mesos.v1.TaskStatus
-	9,  // 26: caprock.agent.Completed.container:type_name -> caprock.agent.Container
-	22, // 27: caprock.agent.Completed.framework:type_name -> mesos.v1.FrameworkInfo
-	32, // 28: caprock.agent.Completed.tasks:type_name -> mesos.v1.Task
-	33, // 29: caprock.agent.Annex.command:type_name -> mesos.v1.CommandInfo
-	34, // 30: caprock.agent.Annex.container:type_name -> mesos.v1.ContainerInfo
-	19, // 31: caprock.agent.Annex.resources:type_name -> mesos.v1.Resource
-	17, // 32: caprock.agent.Annex.limits:type_name -> caprock.agent.Annex.LimitsEntry
-	8,  // 33: caprock.agent.Annex.process:type_name -> caprock.agent.Process
-	16, // 34: caprock.agent.Annex.termination:type_name -> caprock.agent.Termination
-	10, // 35: caprock.agent.Annex.ending:type_name -> caprock.agent.Ending
-	25, // 36: caprock.agent.Termination.state:type_name -> mesos.v1.TaskState
-	26, // 37: caprock.agent.Termination.reason:type_name -> mesos.v1.TaskStatus.Reason
-	27, // 38: caprock.agent.Termination.limitation:type_name -> mesos.v1.TaskResourceLimitation
-	35, // 39: caprock.agent.Annex.LimitsEntry.value:type_name -> mesos.v1.Value.Scalar
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	13, // 25: caprock.agent.Progress.bounds:type_name -> caprock.agent.Bounds
+	19, // 26: caprock.agent.Bounds.limits:type_name -> caprock.agent.Bounds.LimitsEntry
+	14, // 27: caprock.agent.Bounds.block:type_name -> caprock.agent.BlockLimit
+	33, // 28: caprock.agent.Update.status:type_name -> mesos.v1.TaskStatus
+	9,  // 29: caprock.agent.Completed.container:type_name -> caprock.agent.Container
+	25, // 30: caprock.agent.Completed.framework:type_name -> mesos.v1.FrameworkInfo
+	35, // 31: caprock.agent.Completed.tasks:type_name -> mesos.v1.Task
+	36, // 32: caprock.agent.Annex.command:type_name -> mesos.v1.CommandInfo
+	37, // 33: caprock.agent.Annex.container:type_name -> mesos.v1.ContainerInfo
+	22, // 34: caprock.agent.Annex.resources:type_name -> mesos.v1.Resource
+	20, // 35: caprock.agent.Annex.limits:type_name -> caprock.agent.Annex.LimitsEntry
+	8,  // 36: caprock.agent.Annex.process:type_name -> caprock.agent.Process
+	18, // 37: caprock.agent.Annex.termination:type_name -> caprock.agent.Termination
+	10, // 38: caprock.agent.Annex.ending:type_name -> caprock.agent.Ending
+	28, // 39: caprock.agent.Termination.state:type_name -> mesos.v1.TaskState
+	29, // 40: caprock.agent.Termination.reason:type_name -> mesos.v1.TaskStatus.Reason
+	30, // 41: caprock.agent.Termination.limitation:type_name -> mesos.v1.TaskResourceLimitation
+	38, // 42: caprock.agent.Bounds.LimitsEntry.value:type_name -> mesos.v1.Value.Scalar
+	38, // 43: caprock.agent.Annex.LimitsEntry.value:type_name -> mesos.v1.Value.Scalar
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_agent_record_record_proto_init() }
@@ -1675,7 +1847,7 @@ func file_agent_record_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_record_record_proto_rawDesc), len(file_agent_record_record_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -76,6 +76,10 @@ func (k *cgroupKernel) toLimits(l core.Limits) isolation.Limits {
 	if k.limited == nil || slices.Contains(k.limited, "pids") {
 		out.PidsMax = k.mostPids
 	}
+	for _, b := range l.Block {
+		out.Block = append(out.Block, isolation.BlockLimit{Device: isolation.BlockDevice{Major: b.Major, Minor: b.Minor},
+			ReadBytes: b.ReadBytes, WriteBytes: b.WriteBytes, ReadOps: b.ReadOps, WriteOps: b.WriteOps})
+	}
 	return out
 }
 

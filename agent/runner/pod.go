@@ -107,14 +107,31 @@ func (r *Runner) resize(e core.Resize) {
 		limits, ok := r.limits[e.ID]
 		r.mu.Unlock()
 		if !ok {
-			return nil
+			limits = e.Limits // it has ended meanwhile
 		}
 		err := r.opts.Kernel.Resize(e.ID, limits)
+		if e.Token != 0 {
+			r.opts.Report(core.Resized{Token: e.Token, Message: refusal(err)})
+			return nil
+		}
 		if errors.Is(err, syscall.EBUSY) {
 			return nil // more is in use than it is to have; the limit stays where it is
 		}
 		return err
 	})
+}
+
+// refusal says why limits could not be changed; "" for no error.
+func refusal(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, syscall.EBUSY):
+		return "more memory is in use than it is to have: " + err.Error()
+	case errors.Is(err, isolation.ErrNoController):
+		return "the agent does not limit that, its isolators lack the controller: " + err.Error()
+	}
+	return err.Error()
 }
 
 // limitsOf is the container whose limits hold for container id.

@@ -26,6 +26,7 @@ type Group struct {
 	mu struct {
 		sync.Mutex
 		limits   Limits
+		known    bool     // limits are those of the kernel: not so after Reopen
 		cpu, mem *counter // kept open from the first reading on
 		events   *memoryEvents
 		gone     bool
@@ -186,7 +187,9 @@ func (g *Group) path(controller, file string) string {
 }
 
 // Update changes the limits of the live group. Lowering the memory limit below
-// what is in use is refused (EBUSY) rather than answered by the OOM killer.
+// what is in use is refused (EBUSY) rather than answered by the OOM killer. After an
+// error the limits of the last Update hold; a group that was reopened has none to go back
+// to.
 func (g *Group) Update(l Limits) error {
 	if err := l.Validate(); err != nil {
 		return err
@@ -194,6 +197,19 @@ func (g *Group) Update(l Limits) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	old := g.mu.limits
+	if err := g.change(old, l); err != nil {
+		if g.mu.known {
+			// The kernel had taken these once, and the first fault counts.
+			_ = g.change(l, old)
+		}
+		return err
+	}
+	g.mu.limits, g.mu.known = l, true
+	return nil
+}
+
+// change writes what turns old into l, up to the first fault.
+func (g *Group) change(old, l Limits) error {
 	settings := func(v2 bool) []setting {
 		if v2 {
 			return l.settingsV2(old)
@@ -214,7 +230,6 @@ func (g *Group) Update(l Limits) error {
 			}
 		}
 	}
-	g.mu.limits = l
 	return nil
 }
 
