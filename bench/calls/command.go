@@ -219,13 +219,20 @@ func plots(results []Result) []page.Plot {
 		}
 		return p
 	}
-	return []page.Plot{
+	all := []page.Plot{
 		bars("Calls per second", "calls/s", func(r *Row) float64 { return r.CallsPerSecond }),
 		bars("Latency at p50", "ms", func(r *Row) float64 { return float64(r.P50) / 1e6 }),
 		bars("Latency at p99", "ms", func(r *Row) float64 { return float64(r.P99) / 1e6 }),
 		bars("CPU of the allocator", "cores", func(r *Row) float64 { return r.AllocatorCPU / r.Seconds }),
 		bars("Memory of the allocator", "MiB", func(r *Row) float64 { return float64(r.RSS) / (1 << 20) }),
 	}
+	for _, r := range results {
+		// Of several runs the last is drawn.
+		if t := r.Runs[len(r.Runs)-1].Timeline; t != nil {
+			all = append(all, page.OfTimeline(r.Case, t)...)
+		}
+	}
+	return all
 }
 
 // spread is half of what lies between the fastest and the slowest run, in

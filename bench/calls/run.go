@@ -54,6 +54,8 @@ type Row struct {
 	// Registered is how long the fleet took to register, Subscribed the frameworks.
 	Registered float64 `json:"registered_s"`
 	Subscribed float64 `json:"subscribed_s"`
+	// Timeline is how the window went.
+	Timeline *world.Timeline `json:"timeline,omitempty"`
 }
 
 // run is one case under way.
@@ -73,6 +75,8 @@ type run struct {
 	refused   atomic.Uint64 // tasks that were answered with an end instead of a start
 	starved   atomic.Uint64
 	workers   sync.WaitGroup
+
+	over world.Latencies // what was recorded since the last sample
 
 	mu   sync.Mutex
 	hist world.Histogram // merged at the end
@@ -162,7 +166,7 @@ func (r *run) window(ctx context.Context, row *Row, progress *world.Progress) er
 	}
 	before := r.mark()
 	r.recording.Store(true)
-	err := r.sleep(ctx, r.o.Window, progress, "measuring")
+	err := r.timeline(row, func() error { return r.sleep(ctx, r.o.Window, progress, "measuring") })
 	r.recording.Store(false)
 	r.fill(row, before)
 	return err
@@ -230,14 +234,34 @@ func (r *run) startClosed() {
 				}
 				r.call(it, func(took time.Duration) {
 					r.calls.Add(1)
-					if r.recording.Load() {
-						hist.Record(took)
-					}
+					r.record(hist, took)
 				})
 			}
 			r.merge(hist)
 		})
 	}
+}
+
+// record counts a latency while the window is open.
+func (r *run) record(hist *world.Histogram, took time.Duration) {
+	if r.recording.Load() {
+		hist.Record(took)
+		r.over.Record(took)
+	}
+}
+
+// samples per second of a window's timeline.
+const samples = 5
+
+// timeline samples while do runs.
+func (r *run) timeline(row *Row, do func() error) error {
+	sampler := world.NewSampler(time.Second/samples, r.allocator)
+	sampler.Rate("calls per s", "answered", func() float64 { return float64(r.calls.Load()) })
+	sampler.Latency("latency, ms", &r.over)
+	sampler.Start()
+	err := do()
+	row.Timeline = sampler.Stop()
+	return err
 }
 
 func (r *run) merge(h *world.Histogram) {
@@ -315,9 +339,7 @@ func (r *run) startPaced(ctx context.Context) error {
 			for d := range queue {
 				r.call(d.item, func(time.Duration) {
 					r.calls.Add(1)
-					if r.recording.Load() {
-						hist.Record(time.Since(d.at))
-					}
+					r.record(hist, time.Since(d.at))
 				})
 			}
 			r.merge(hist)
@@ -368,7 +390,9 @@ func (r *run) acknowledge(ctx context.Context, row *Row, progress *world.Progres
 		return err
 	}
 	total := before.calls + before.tasks
-	err := r.until(ctx, progress, "acknowledging", func() bool { return r.calls.Load() >= total })
+	err := r.timeline(row, func() error {
+		return r.until(ctx, progress, "acknowledging", func() bool { return r.calls.Load() >= total })
+	})
 	r.recording.Store(false)
 	r.fill(row, before)
 	return err

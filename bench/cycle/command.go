@@ -2,13 +2,14 @@ package cycle
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/pprof"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caprock/caprock/bench/world"
 )
 
 // Command returns "caprock bench cycle".
@@ -37,12 +38,20 @@ journal; allocations are those of the decision.`,
 				}
 				defer pprof.StopCPUProfile()
 			}
+			progress := world.NewProgress(cmd.ErrOrStderr())
 			if matrix {
-				return runMatrix(cmd.OutOrStdout(), asJSON, htmlFile)
+				return runMatrix(cmd.OutOrStdout(), progress, asJSON, htmlFile)
 			}
+			progress.Show("%d agents × %d frameworks: building the cluster and measuring %d cycles", s.Agents, s.Frameworks, s.Cycles)
 			r, err := Measure(s)
+			progress.Clear()
 			if err != nil {
 				return err
+			}
+			if htmlFile != "" {
+				if err := writeCycles(htmlFile, s, r); err != nil {
+					return err
+				}
 			}
 			return print(cmd.OutOrStdout(), r, asJSON)
 		},
@@ -59,15 +68,12 @@ journal; allocations are those of the decision.`,
 	f.IntVar(&s.Cycles, "cycles", 11, "cycles to measure, after one that is not")
 	f.IntVar(&s.Batch, "batch", 256, "agents added between two cycles")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.StringVar(&htmlFile, "html", "", "write a page with plots of --matrix to this `file` as well")
+	f.StringVar(&htmlFile, "html", "", "write a page with plots to this `file` as well")
 	f.BoolVar(&matrix, "matrix", false, "run the table of shapes instead of one")
 	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile to this file")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if s.Quota != "none" && s.Quota != "large-and-small" {
 			return fmt.Errorf("got --quota=%s, want none or large-and-small", s.Quota)
-		}
-		if htmlFile != "" && !matrix {
-			return errors.New("got --html without --matrix, want both: a page compares shapes")
 		}
 		return nil
 	}

@@ -38,10 +38,12 @@ func matrix() []row {
 }
 
 // runMatrix measures every shape, and writes a page to the file if there is one.
-func runMatrix(w io.Writer, asJSON bool, htmlFile string) error {
+func runMatrix(w io.Writer, progress *world.Progress, asJSON bool, htmlFile string) error {
 	rows := matrix()
 	for i := range rows {
+		progress.Show("shape %d of %d: %s", i+1, len(rows), rows[i].Name)
 		r, err := Measure(rows[i].Shape)
+		progress.Clear()
 		if err != nil {
 			return fmt.Errorf("%s: %w", rows[i].Name, err)
 		}

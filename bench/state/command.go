@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,15 +43,16 @@ round, on one allocator, so that they can be compared.`,
 				return err
 			}
 			report := world.NewReport("bench state", rows,
-				fmt.Sprintf("%d agents (mixed), %d frameworks in %d roles, %d ACCEPTs/s of a task that ends at once, %d readers with pauses of %v, %d rounds of %v, allocator flags %v",
-					o.Agents, o.Frameworks, o.Roles, o.Rate, o.Readers, o.Pause, o.Rounds, o.Window, o.Allocator.Flags),
+				fmt.Sprintf("%d agents (%s), %d frameworks in %d roles, %d ACCEPTs/s of a task that ends at once, %d readers with pauses of %v, %d rounds of %v, allocator flags %v",
+					o.Agents, o.Shape, o.Frameworks, o.Roles, o.Rate, o.Readers, o.Pause, o.Rounds, o.Window, o.Allocator.Flags),
 				"latencies of ACCEPT count from when it was due; ± is the difference to nobody reading")
 			report.Timeline = timeline
 			return out.Print(cmd.OutOrStdout(), report, table(rows), plots(rows, timeline))
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.Agents, "agents", 10_000, "simulated agents, of the mixed shape")
+	f.IntVar(&o.Agents, "agents", 10_000, "simulated agents")
+	f.StringVar(&o.Shape, "shape", "mixed", "`kind` of agents: "+strings.Join(world.ShapeNames(), ", ")+"; or a workload's file, for its machines")
 	f.IntVar(&o.Links, "links", 0, "links that the agents share (default: one per 1,000)")
 	f.IntVar(&o.Frameworks, "frameworks", 200, "frameworks, each with one call in flight")
 	f.IntVar(&o.Roles, "roles", 10, "roles they are dealt over")

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caprock/caprock/bench/workload"
 	"github.com/caprock/caprock/bench/world"
 	"github.com/caprock/caprock/wire/codec"
 )
@@ -15,6 +16,8 @@ import (
 // Options of a run.
 type Options struct {
 	Agents, Links, Frameworks, Roles int
+	// Shape of the agents: a name, or a workload's file.
+	Shape string
 	// Rate is how many ACCEPTs are due a second.
 	Rate int
 	// Readers that poll at a time, each with Pause between an answer and the next read.
@@ -90,11 +93,16 @@ func Run(ctx context.Context, o Options, polled []endpoint, progress *world.Prog
 	// A reader copies for milliseconds at a time. It must not keep the callers of this process waiting for
 	// one of Go's threads: what they measure is the allocator.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2*min(o.Readers, mostExtraThreads/2)))
+	shape, err := workload.ShapeNamed(o.Shape)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Allocator.Flags = append(shape.Flags(), o.Allocator.Flags...)
 	if r.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, r.allocator.Stop()) }()
-	if err := r.build(ctx); err != nil {
+	if err := r.build(ctx, shape); err != nil {
 		return nil, nil, err
 	}
 	defer r.fleet.Close()
@@ -110,11 +118,7 @@ func Run(ctx context.Context, o Options, polled []endpoint, progress *world.Prog
 	return rows, timeline, err
 }
 
-func (r *run) build(ctx context.Context) error {
-	shape, err := world.ShapeNamed("mixed")
-	if err != nil {
-		return err
-	}
+func (r *run) build(ctx context.Context, shape *world.Shape) (err error) {
 	r.frameworks, err = world.Subscribe(ctx, r.allocator.URL(), world.FrameworksOptions{
 		Count: r.o.Frameworks, Roles: r.o.Roles, Codec: codec.Protobuf,
 		Events: world.Events{Offers: r.pacer.Offers, Update: r.pacer.Update},

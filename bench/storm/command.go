@@ -60,7 +60,7 @@ while the tasks run.`,
 	f.IntVar(&o.Roles, "roles", 10, "roles they are dealt over")
 	f.IntVar(&o.Tasks, "tasks", 50_000, "tasks that run when the allocator is killed")
 	f.DurationVar(&o.Heartbeats, "heartbeats", 15*time.Second, "how long the fleet answers pings and does nothing else; agents are pinged every 15s")
-	f.StringVar(&o.Shape, "shape", "plain", "`kind` of agents: "+strings.Join(world.ShapeNames(), ", "))
+	f.StringVar(&o.Shape, "shape", "plain", "`kind` of agents: "+strings.Join(world.ShapeNames(), ", ")+"; or a workload's file, for its machines")
 	f.StringVar(&o.Allocator.URL, "allocator", "", "`URL` of a running allocator, instead of a fresh one; it is not killed")
 	f.StringVar(&o.Allocator.Dir, "dir", "", "`directory` for the allocator's state (default: the temporary one)")
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocator")

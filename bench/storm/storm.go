@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caprock/caprock/bench/workload"
 	"github.com/caprock/caprock/bench/world"
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/mesos"
@@ -20,7 +21,7 @@ type Options struct {
 	Tasks int
 	// Heartbeats is how long the fleet does nothing but answer pings; 0 skips that.
 	Heartbeats time.Duration
-	// Shape of the agents, a name.
+	// Shape of the agents: a name, or a workload's file.
 	Shape     string
 	Allocator world.AllocatorOptions
 }
@@ -50,6 +51,7 @@ type storm struct {
 	first  *firstOffer
 	calls  sync.WaitGroup
 	acks   sync.Map // *world.Framework to *world.Acknowledger
+	accept world.Latencies
 }
 
 // Run plays a storm. The timeline goes over all phases.
@@ -57,7 +59,7 @@ func Run(ctx context.Context, o Options, progress *world.Progress) (rows []Row, 
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	s := &storm{o: o, progress: progress}
-	shape, err := world.ShapeNamed(o.Shape)
+	shape, err := workload.ShapeNamed(o.Shape)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,6 +73,7 @@ func Run(ctx context.Context, o Options, progress *world.Progress) (rows []Row, 
 	sampler := world.NewSampler(time.Second/4, s.allocator)
 	sampler.Gauge("agents", "registered", func() float64 { return float64(s.fleet.Registered()) })
 	sampler.Rate("tasks per s", "launched", func() float64 { return float64(s.fleet.Launched()) })
+	sampler.Latency("ACCEPT, ms", &s.accept)
 	sampler.Start()
 	defer func() { timeline = sampler.Stop() }()
 	steps := []func(context.Context) error{s.cold, s.subscribe, s.vanish, s.launch, s.beat}
@@ -154,7 +157,10 @@ func (s *storm) offers(f *world.Framework, offers []*mesos.Offer) {
 			n := s.claim()
 			var err error
 			if n > 0 {
-				_, err = f.Accept(o, n)
+				var took time.Duration
+				if took, err = f.Accept(o, n); err == nil {
+					s.accept.Record(took)
+				}
 			} else {
 				return // kept: nobody needs it any more
 			}

@@ -4,6 +4,8 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+
+	"github.com/caprock/caprock/bench/world"
 )
 
 //go:embed examples/*.toml
@@ -37,4 +39,18 @@ func Example(name string) (*Workload, error) {
 		return nil, err
 	}
 	return Parse(name, data)
+}
+
+// ShapeNamed is a named shape, or that of the fleet of a workload, a file (with a . or / in
+// its name).
+func ShapeNamed(name string) (*world.Shape, error) {
+	if !strings.ContainsAny(name, "./") {
+		return world.ShapeNamed(name)
+	}
+	w, err := Load(name)
+	if err != nil {
+		return nil, err
+	}
+	s, _, err := w.Shape()
+	return s, err
 }

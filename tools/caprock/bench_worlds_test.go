@@ -168,3 +168,21 @@ func TestBenchFleetRefusesWhatContradictsItself(t *testing.T) {
 		}
 	}
 }
+
+func TestBenchStormTakesTheFleetOfAWorkload(t *testing.T) {
+	rows := bench[struct {
+		Phase string
+		Count int
+	}](t, "storm", "--shape="+write(t, "w.toml", troubled), "--agents=40", "--frameworks=4", "--roles=2", "--tasks=80", "--heartbeats=100ms",
+		"--alloc-flags=--allocation-interval=20ms")
+	got := map[string]int{}
+	for _, r := range rows {
+		got[r.Phase] = r.Count
+	}
+	for phase, want := range map[string]int{"agents registered from cold": 40, "agents back after their links broke": 20,
+		"tasks launched and reported running": 80, "restart to agents back": 40, "restart to first offer": 1, "restart to frameworks back": 4} {
+		if got[phase] != want {
+			t.Errorf("%s: got %d, want %d", phase, got[phase], want)
+		}
+	}
+}
