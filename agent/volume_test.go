@@ -310,3 +310,37 @@ func TestResizedVolume(t *testing.T) {
 		t.Errorf("the volume holds %q", got)
 	}
 }
+
+// A volume at an absolute path is mounted there, for its task alone; where nothing can be
+// mounted, or nothing is there to be mounted on, the launch fails.
+func TestVolumeAtAnAbsolutePath(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounts, which takes root")
+	}
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, nil)
+	place := t.TempDir()
+	at := func(path string) func(*mesos.Resource) {
+		return func(r *mesos.Resource) { r.Disk.Volume.ContainerPath = &path }
+	}
+	v := reserved(8, "far")
+	alloc.reserve(reserved(8, ""))
+	alloc.createVolume(v)
+	alloc.launch(framework(), on(shell("writer", "echo kept > "+place+"/f && ls"), reserved(8, "far", at(place))))
+	alloc.await("writer", mesos.TaskState_TASK_FINISHED)
+	if got, err := os.ReadFile(filepath.Join(n.volume("far"), "f")); err != nil || string(got) != "kept\n" {
+		t.Errorf("the volume holds %q (%v), want what the task wrote", got, err)
+	}
+	if left, err := os.ReadDir(place); err != nil || len(left) != 0 {
+		t.Errorf("the host sees %v (%v) where the volume was mounted, want nothing", left, err)
+	}
+	alloc.launch(framework(), on(shell("reader", "cat "+place+"/f && ! touch "+place+"/g"), reserved(8, "far", at(place), readOnly)))
+	alloc.await("reader", mesos.TaskState_TASK_FINISHED)
+	if got := n.read("reader", "stdout"); got != "kept\n" {
+		t.Errorf("the reader found %q", got)
+	}
+	alloc.launch(framework(), on(shell("nowhere", "true"), reserved(8, "far", at(place+"/nothing"))))
+	if st := alloc.await("nowhere", mesos.TaskState_TASK_FAILED); !strings.Contains(st.GetMessage(), "must exist") {
+		t.Errorf("got %v, want a message that tells what is missing", st)
+	}
+}

@@ -166,8 +166,8 @@ func (c *Core) volumes(ct *container, resources []*mesos.Resource) ([]Volume, er
 			return nil, err
 		}
 		target := m.Disk.Volume.GetContainerPath()
-		if !filepath.IsLocal(target) || filepath.Clean(target) == "." {
-			return nil, fmt.Errorf("volume %s: got container path %q, want one below the sandbox", r, target)
+		if !filepath.IsAbs(target) && (!filepath.IsLocal(target) || filepath.Clean(target) == ".") {
+			return nil, fmt.Errorf("volume %s: got container path %q, want one below the sandbox or an absolute one", r, target)
 		}
 		out = append(out, Volume{
 			Source: path, Target: filepath.Clean(target), ReadOnly: m.Disk.Volume.GetMode() == mesos.Volume_RO,

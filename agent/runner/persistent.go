@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -79,12 +80,19 @@ func (r *Runner) detach(e core.Detach) {
 }
 
 // showVolumes puts volumes into the sandbox of a process that is about to start: by
-// links, or where one is to be read only and containers may have mounts, by a mount
-// that only the container sees.
+// links, or where one is to be read only or elsewhere and containers may have mounts, by
+// a mount that only the container sees.
 func (r *Runner) showVolumes(box *os.Root, l core.Launch, owner sandbox.Owner, spec *isolation.Spec) error {
 	k, ok := r.opts.Kernel.(interface{ mounts() bool })
 	mounts := ok && k.mounts()
 	for _, v := range l.Volumes {
+		if mounts && filepath.IsAbs(v.Target) {
+			if err := volume.Elsewhere(v, owner); err != nil {
+				return err
+			}
+			spec.Mounts = append(spec.Mounts, isolation.Mount{Source: v.Source, Target: v.Target, Flags: bindFlags(v)})
+			continue
+		}
 		if !v.ReadOnly || !mounts {
 			if v.ReadOnly {
 				r.opts.Logger.Warn("a read-only volume can be written: without mounts it is a link", "container", l.ID, "volume", v.Source)
@@ -102,8 +110,15 @@ func (r *Runner) showVolumes(box *os.Root, l core.Launch, owner sandbox.Owner, s
 			return err
 		}
 		spec.Mounts = append(spec.Mounts, isolation.Mount{
-			Source: v.Source, Target: v.Target, Base: base, Flags: unix.MS_BIND | unix.MS_RDONLY,
+			Source: v.Source, Target: v.Target, Base: base, Flags: bindFlags(v),
 		})
 	}
 	return nil
+}
+
+func bindFlags(v core.Volume) uintptr {
+	if v.ReadOnly {
+		return unix.MS_BIND | unix.MS_RDONLY
+	}
+	return unix.MS_BIND
 }

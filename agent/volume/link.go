@@ -24,7 +24,14 @@ func Link(box *os.Root, volumes []core.Volume, owner sandbox.Owner) error {
 	return nil
 }
 
+// ErrAbsolute refuses a place outside the sandbox for a volume that cannot be mounted
+// there: a link would be seen by everything on this machine.
+var ErrAbsolute = errors.New("an absolute container path takes a container with a process of its own and --isolation=filesystem/linux")
+
 func linkOne(box *os.Root, v core.Volume, owner sandbox.Owner) error {
+	if filepath.IsAbs(v.Target) {
+		return ErrAbsolute
+	}
 	if err := prepare(box, v, owner); err != nil {
 		return err
 	}
@@ -37,9 +44,33 @@ func linkOne(box *os.Root, v core.Volume, owner sandbox.Owner) error {
 	return owner.Give(box, v.Target)
 }
 
+// Elsewhere prepares a volume that is to be mounted at an absolute path. A directory must
+// be there already: the container shares the host's files, and a mount changes none.
+func Elsewhere(v core.Volume, owner sandbox.Owner) error {
+	info, err := os.Stat(v.Target)
+	if err == nil && !info.IsDir() {
+		err = errors.New("what is there is no directory")
+	}
+	if err != nil {
+		return fmt.Errorf("volume at %s: an absolute container path must exist: %w", v.Target, err)
+	}
+	if err := give(v, owner); err != nil {
+		return fmt.Errorf("volume at %s: %w", v.Target, err)
+	}
+	return nil
+}
+
 // prepare checks that the volume is there, gives it to owner, and makes the
 // directories that its target is in.
 func prepare(box *os.Root, v core.Volume, owner sandbox.Owner) error {
+	if err := give(v, owner); err != nil {
+		return err
+	}
+	return makeParents(box, filepath.Dir(v.Target), owner)
+}
+
+// give checks that the volume is there, and gives it to owner.
+func give(v core.Volume, owner sandbox.Owner) error {
 	info, err := os.Lstat(v.Source)
 	if err != nil {
 		return err
@@ -48,11 +79,9 @@ func prepare(box *os.Root, v core.Volume, owner sandbox.Owner) error {
 		return fmt.Errorf("%s is no directory", v.Source)
 	}
 	if owner.Other && !v.KeepOwner {
-		if err := os.Lchown(v.Source, int(owner.UID), int(owner.GID)); err != nil {
-			return err
-		}
+		return os.Lchown(v.Source, int(owner.UID), int(owner.GID))
 	}
-	return makeParents(box, filepath.Dir(v.Target), owner)
+	return nil
 }
 
 func makeParents(box *os.Root, dir string, owner sandbox.Owner) error {
