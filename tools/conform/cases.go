@@ -31,6 +31,8 @@ var cases = []clientCase{
 	{"msh: a shell on a terminal, in a pod", mshInteractive("-pod")},
 	{"example-scheduler and example-executor: protobuf", exampleScheduler("protobuf")},
 	{"example-scheduler and example-executor: json", exampleScheduler("json")},
+	{"example-executor through restarts of its agent: protobuf", executorThroughRestarts("protobuf")},
+	{"example-executor through restarts of its agent: json", executorThroughRestarts("json")},
 	{"mwatch: the operator event stream", mwatch},
 	{"operator: reservations, volumes, quota, weights, maintenance: protobuf", operator("protobuf")},
 	{"operator: reservations, volumes, quota, weights, maintenance: json", operator("json")},
