@@ -14,14 +14,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caprock/caprock/bench/peers/work"
-	"github.com/caprock/caprock/bench/world"
 )
 
 // measured is what one process prints.
 type measured struct {
 	Seconds    float64 `json:"seconds"`
 	CPUSeconds float64 `json:"cpu_s"`
-	// PeakRSS is of the process that ran the peer; of "wire" that is the load generator.
+	// PeakRSS is of the process that placed the tasks, which over the wire is the allocator's.
 	PeakRSS int64 `json:"peak_rss_bytes"`
 }
 
@@ -80,8 +79,7 @@ func measure(ctx context.Context, place work.Place, w work.Work, profile string)
 	if err := w.Check(on); err != nil {
 		return nil, err
 	}
-	usage, err := world.UsageOf(os.Getpid())
-	return &measured{watch.Seconds, watch.CPUSeconds, usage.PeakRSS}, err
+	return &measured{watch.Seconds, watch.CPUSeconds, watch.PeakRSS}, nil
 }
 
 // child runs "one" in a process of its own.

@@ -25,7 +25,7 @@ kube-scheduler, YuniKorn and Nomad choose a node for each task. Caprock chooses 
 the frameworks, which are part of the row, choose from what they are offered: either they put as many tasks on an offer as it
 has room for, or one task for each ACCEPT, as a scheduler that looks at tasks one by one would. Rows in process write nothing
 to a disk and cross no network, like the peers', and are the ones to hold against them. Durable rows are a real allocator process
-with every call on disk before it is answered, and its load generator beside it.
+with every call on disk before it is answered, and its load generator beside it, whose CPU time is counted too.
 
 What is left out favours the peers: kube-scheduler has no API server, its pods wait in its queue before it starts, and
 events are dropped; Nomad has no Raft, RPC and signed identities, as many workers as there are cores, and nodes

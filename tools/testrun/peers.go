@@ -16,7 +16,7 @@ func peers(t *tally) error {
 	list.Dir = peersModule
 	if out, err := list.CombinedOutput(); err != nil {
 		// What cannot be fetched is named with its address.
-		if text := string(out); strings.Contains(text, "https://") {
+		if text := string(out); strings.Contains(text, "https://") || strings.Contains(text, "GOPROXY=off") {
 			t.skips = append(t.skips, fmt.Sprintf("%s: its modules cannot be had here: %s", peersModule, lastLine(text)))
 			return nil
 		}

@@ -31,7 +31,7 @@ func Engine(perAccept int) work.Place {
 			}
 			e.cycle()
 		}
-		watch.Stop(0)
+		watch.Stop()
 		return e.on, e.err
 	}
 }

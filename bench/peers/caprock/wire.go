@@ -37,7 +37,9 @@ func Wire(program, dir string, perAccept int) work.Place {
 		if err := a.run(ctx); err != nil {
 			return nil, err
 		}
-		watch.Stop(allocator.Usage().CPU - before)
+		used := allocator.Usage()
+		used.CPU -= before
+		watch.StopWith(used)
 		return a.placement(), a.arrived(ctx)
 	}
 }

@@ -60,7 +60,7 @@ func Place(ctx context.Context, w work.Work, watch *work.Watch) (work.Placement,
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%d of %d pods are bound: %w", pods.bound(), w.Tasks(), ctx.Err())
 	}
-	watch.Stop(0)
+	watch.Stop()
 	cancel()
 	<-ended
 	return pods.placement(), nil

@@ -65,7 +65,7 @@ func place(ctx context.Context, w work.Work, watch *work.Watch, kind string) (wo
 	if err := s.process(ctx, evals, runtime.GOMAXPROCS(0)); err != nil {
 		return nil, err
 	}
-	watch.Stop(0)
+	watch.Stop()
 	return s.placement()
 }
 

@@ -2,6 +2,7 @@ package work
 
 import (
 	"io"
+	"os"
 	"runtime"
 	"runtime/pprof"
 	"time"
@@ -15,6 +16,8 @@ type Watch struct {
 	beganCPU time.Duration
 	// Seconds of wall time, and of CPU time of all that took part.
 	Seconds, CPUSeconds float64
+	// PeakRSS is the most memory that the system has had, in bytes.
+	PeakRSS int64
 	// Profile, if there is one, receives a CPU profile of this process.
 	Profile io.Writer
 }
@@ -30,10 +33,18 @@ func (w *Watch) Start() {
 	w.began, w.beganCPU = time.Now(), world.OwnCPU()
 }
 
-// Stop ends; elsewhere is the CPU time that other processes have spent on the work.
-func (w *Watch) Stop(elsewhere time.Duration) {
+// Stop ends, where the system is in this process.
+func (w *Watch) Stop() { w.StopWith(world.Usage{}) }
+
+// StopWith ends, where the system is another process: what that has used since Start, and its
+// most memory.
+func (w *Watch) StopWith(other world.Usage) {
 	w.Seconds = time.Since(w.began).Seconds()
-	w.CPUSeconds = (world.OwnCPU() - w.beganCPU + elsewhere).Seconds()
+	w.CPUSeconds = (world.OwnCPU() - w.beganCPU + other.CPU).Seconds()
+	if w.PeakRSS = other.PeakRSS; w.PeakRSS == 0 {
+		own, _ := world.UsageOf(os.Getpid()) // what the kernel does not tell is 0
+		w.PeakRSS = own.PeakRSS
+	}
 	if w.Profile != nil {
 		pprof.StopCPUProfile()
 	}

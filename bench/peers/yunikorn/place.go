@@ -68,7 +68,7 @@ func Place(ctx context.Context, w work.Work, watch *work.Watch) (work.Placement,
 	if err := told.wait(ctx, told.tasksIn); err != nil {
 		return nil, err
 	}
-	watch.Stop(0)
+	watch.Stop()
 	return told.placement(), nil
 }
 
