@@ -39,8 +39,12 @@ seven roles of weight 1 compete for the fleet, one for each kind of framework:
 
 --workload says what the world is made of and what happens in it: a file (see docs/bench.md), or one of the
 examples ` + strings.Join(workload.ExampleNames(), ", ") + `. --print-workload prints what would be played and
-ends, as a file to start from. --trace replays what arrived at a cluster, when, and for how long, on machines like its own. Prints for each group of frameworks and phase the dominant share of its role beside what
-dominant resource fairness would give it, its tasks, and how long its ACCEPTs wait.`,
+ends, as a file to start from. --seed makes one up. --trace replays what arrived at a cluster, when, and for how long, on machines
+like its own.
+
+Prints for each phase and group of frameworks its tasks, the dominant share of its role beside what dominant resource
+fairness would give it ("fair", and how far "off by" it was), how long its ACCEPTs took, and from when a task was wanted to
+when it ran ("start").`,
 		Example: `  caprock bench fleet --agents=5000 --frameworks=50 --html=fleet.html
   caprock bench fleet --print-workload > mine.toml; caprock bench fleet --workload=./mine.toml
   caprock bench fleet --seed=42 --agents=2000 --frameworks=100
@@ -76,7 +80,7 @@ dominant resource fairness would give it, its tasks, and how long its ACCEPTs wa
 	f.DurationVar(&o.taskTime, "task-time", 30*time.Second, "mean length of tasks, which last half of it to one and a half times")
 	f.DurationVar(&o.warmUp, "warm-up", time.Minute, "time that is not counted, in which shares come to rest; at least two task times")
 	f.DurationVar(&o.window, "window", time.Minute, "time that is counted")
-	f.StringVar(&o.workload, "workload", "", "`file` with a workload, or the name of an example, instead of the flags above")
+	f.StringVar(&o.workload, "workload", "", "`file` with a workload, or the name of an example: says all that --agents, --shape, --frameworks, --task-time and so on do")
 	f.Int64Var(&o.seed, "seed", 0, "make a workload of --agents and --frameworks from this seed, which is not 0: machines and frameworks at random")
 	f.StringVar(&o.trace.Name, "trace", "", "replay a trace, `FORMAT:DIR`: google2019 or alibaba2018, and the directory with its CSV files, plain, .gz or .zst")
 	f.Float64Var(&o.trace.Speed, "speed", 60, "how much faster than it happened a trace is replayed")

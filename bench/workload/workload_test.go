@@ -2,7 +2,9 @@ package workload
 
 import (
 	"math"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,4 +185,40 @@ func TestFairSharesWasteNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The guide shows every field there is, and names all kinds, shapes and examples.
+func TestGuideIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../../docs/bench.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide := string(text)
+	_, snippet, _ := strings.Cut(guide, "```toml\n")
+	snippet, _, _ = strings.Cut(snippet, "```")
+	_, err = Parse("guide", []byte(snippet))
+	want := []string{"fleet.shape: got \"racks\" and [[fleet.machines]], want one of them"}
+	if err == nil || !strings.HasSuffix(err.Error(), want[0]) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want no fault but that both ways to say machines are shown", err)
+	}
+	var fields func(reflect.Type)
+	fields = func(typ reflect.Type) {
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("toml"), ",")
+			if !strings.Contains(snippet, name+" =") && !strings.Contains(snippet, name+"]") && !strings.Contains(snippet, "["+name) && !strings.Contains(snippet, "."+name) {
+				t.Errorf("the guide does not show %s", name)
+			}
+			if f := typ.Field(i).Type; f.Kind() == reflect.Struct {
+				fields(f)
+			} else if f.Kind() == reflect.Slice && f.Elem().Kind() == reflect.Struct {
+				fields(f.Elem())
+			}
+		}
+	}
+	fields(reflect.TypeFor[Workload]())
+	for _, name := range slices.Concat(KindNames(), world.ShapeNames(), ExampleNames()) {
+		if !strings.Contains(guide, "`"+name+"`") {
+			t.Errorf("the guide does not name %s", name)
+		}
+	}
 }

@@ -23,12 +23,13 @@ func benchCommand() *cobra.Command {
 		Short: "Measure the allocator and check it against recorded histories",
 		Long: `Measure the allocator and check it against recorded histories.
 
-cycle runs in process. calls, fleet, launch, storm, fanout and state start an allocator in the temporary directory (or load the one
+cycle runs in process. calls, fleet, launch, storm, fanout, state and paper start an allocator in the temporary directory (or load the one
 of --allocator) and play a fleet of agents and frameworks against it, over the real protocols. agent does the reverse: it starts an
 agent and plays its allocator. isolation measures this machine, peers compares with other schedulers, replay with histories of
 Mesos' allocator, and report writes BENCHMARKS.md from kept runs.
 
-Each prints a table, --json the whole report, and --html=FILE writes a page with plots.`,
+Each prints a table, --json the whole report, and --html=FILE writes a page with plots. docs/bench.md is the guide; a
+good first run is: caprock bench fleet --html=fleet.html`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(agents.Command(), calls.Command(), cycle.Command(), fanout.Command(), fleet.Command(), isolation.Command(), launch.Command(),
