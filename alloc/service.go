@@ -293,6 +293,8 @@ func (s *Service) internals(put func(name string, value float64)) {
 	put("caprock/http/requests", float64(h.Requests))
 	put("caprock/http/refused", float64(h.Refused))
 	put("caprock/http/panics", float64(h.Panics))
+	// Who does not read is cut when too much waits for it, or when one send takes too long.
+	put("caprock/streams/cut", float64(s.api.Fanout().Cut+h.StreamsCut))
 }
 
 // putTimer gives durations under the names that Mesos has for those of a timer.

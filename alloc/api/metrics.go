@@ -47,7 +47,6 @@ func (s *Server) metrics(all *cluster, filters map[string]int) []metric {
 	put("master/operator_event_stream_subscribers", float64(f.Operators))
 	put("caprock/streams", float64(f.Streams))
 	put("caprock/streams/bytes_sent", float64(f.Bytes))
-	put("caprock/streams/cut", float64(f.Cut))
 	put("caprock/streams/events", float64(f.Records))
 	put("caprock/links", float64(s.links.count()))
 	s.relays.put(put)

@@ -20,9 +20,10 @@
 // stops draining, the inbox fills, and its two kinds of producers feel it
 // differently. Submit (calls over HTTP) is refused, which becomes a 503 with
 // Retry-After; SubmitWait (frames of agents) blocks, so that the link is not
-// read and TCP slows the agent down. Each kind has bounds of its own, in one
-// queue, so a storm of agents does not refuse schedulers. Notices that something
-// ended are always taken: they free memory.
+// read and TCP slows the agent down. Each kind has bounds and a queue of its own, and
+// half of every batch for sure, so a storm of agents neither refuses schedulers nor
+// lets them wait longer than a batch takes. Notices that something ended are always
+// taken, behind what they are about: they free memory.
 //
 // When the journal fails, Run returns its error at once. Nothing that was not
 // yet released ever is; the program is expected to exit.

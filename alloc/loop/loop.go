@@ -102,7 +102,7 @@ func (l *Loop) SubmitWait(ctx context.Context, cmd core.Command, bytes int) erro
 
 // Notify queues a command that is never refused: something ended.
 func (l *Loop) Notify(cmd core.Command) {
-	_, _ = l.inbox.offer(item{cmd, 0, calls}, true)
+	_, _ = l.inbox.offer(item{cmd, 0, classOf(cmd)}, true)
 }
 
 // Now reads the clock as core wants it.

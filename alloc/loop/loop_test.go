@@ -337,23 +337,75 @@ func TestInboxBoundsBytes(t *testing.T) {
 	if _, err := q.offer(item{&core.Tick{}, 1, frames}, false); err != nil {
 		t.Fatalf("a frame beside too many calls got %v", err)
 	}
-	if got := q.drain(nil, 10, 1); len(got) != 1 {
-		t.Fatalf("drained %d, want the lone command over the bound", len(got))
+	if got := q.drain(nil, 10, 1); len(got) != 2 {
+		t.Fatalf("drained %d, want the lone command over the bound, and the frame", len(got))
 	}
 	for range 3 {
 		if _, err := q.offer(item{&core.Tick{}, 100, calls}, false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// 1, 100 and 100 fit; the third hundred is for the next batch.
-	if got := q.drain(nil, 10, 250); len(got) != 3 {
-		t.Fatalf("drained %d, want 3 that weigh at most 250", len(got))
+	// The third hundred is for the next batch.
+	if got := q.drain(nil, 10, 250); len(got) != 2 {
+		t.Fatalf("drained %d, want 2 that weigh at most 250", len(got))
 	}
 	if got := q.drain(nil, 10, 250); len(got) != 1 {
 		t.Fatalf("drained %d, want the one that was left", len(got))
 	}
 	if n, b := q.depth(); n != 0 || b != 0 {
 		t.Fatalf("empty inbox holds %d commands, %d bytes", n, b)
+	}
+}
+
+// Behind any number of agents that come back at once, calls have half of every batch,
+// in the order in which each kind came; and so have agents in a storm of calls.
+func TestNeitherKindOfCommandKeepsTheOtherWaiting(t *testing.T) {
+	q := newInbox(1000, 1<<20)
+	var arrived, next [classes]core.StreamRef
+	put := func(c class, n, bytes int) {
+		t.Helper()
+		for range n {
+			if _, err := q.offer(item{&core.StreamClosed{Stream: arrived[c]}, bytes, c}, false); err != nil {
+				t.Fatal(err)
+			}
+			arrived[c]++
+		}
+	}
+	drained := func(limit, bytes, wantCalls, wantFrames int) {
+		t.Helper()
+		for _, it := range q.drain(nil, limit, bytes) {
+			if ref := it.cmd.(*core.StreamClosed).Stream; ref != next[it.class] {
+				t.Fatalf("command %d of its kind came where %d belongs", ref, next[it.class])
+			}
+			next[it.class]++
+			if it.class == calls {
+				wantCalls--
+			} else {
+				wantFrames--
+			}
+		}
+		if wantCalls != 0 || wantFrames != 0 {
+			t.Fatalf("of the batch %d calls and %d frames are missing", wantCalls, wantFrames)
+		}
+	}
+	put(frames, 500, 100)
+	put(calls, 8, 100)
+	drained(10, 1<<20, 5, 5)
+	drained(10, 1<<20, 3, 7)
+	drained(100, 1000, 0, 10)
+	put(calls, 400, 100)
+	drained(100, 1000, 5, 5)
+	drained(1, 1000, 1, 1)
+	put(frames, 1, 5000)
+	drained(1000, 1<<20, 394, 473)
+}
+
+// The end of a channel stays behind what was said on it, that of a stream behind its calls.
+func TestNoticesStayBehindWhatTheyAreAbout(t *testing.T) {
+	for want, cmd := range map[class]core.Command{frames: &core.ChannelClosed{}, calls: &core.StreamClosed{}} {
+		if got := classOf(cmd); got != want {
+			t.Errorf("%T: got class %d, want %d", cmd, got, want)
+		}
 	}
 }
 
