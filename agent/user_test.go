@@ -57,6 +57,9 @@ func TestSwitchUser(t *testing.T) {
 	if st := alloc.await("stranger", mesos.TaskState_TASK_LOST); st.GetReason() != mesos.TaskStatus_REASON_EXECUTOR_TERMINATED {
 		t.Errorf("stranger: %v", st)
 	}
+	if _, state := n.get("/state"); strings.Contains(state, "stranger") || !strings.Contains(state, "thief") {
+		t.Errorf("an executor that could not be is shown, or one that failed is not: %s", state)
+	}
 }
 
 func TestUnknownUserLosesTheTask(t *testing.T) {

@@ -66,6 +66,10 @@ func (c *Core) launchFailed(f LaunchFailed) {
 		return
 	}
 	c.processEnded(p, &record.Termination{Message: &f.Message})
+	if f.NoUser && p.ct.kind() != record.Container_DEFAULT {
+		p.ct.rec.NeverMade = new(true)
+		c.touchContainer(p.ct)
+	}
 	failed := endOfLaunch(p.ct.fw, f)
 	if t := p.task; t != nil {
 		if t.prog.GetKillRequested() {

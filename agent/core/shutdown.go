@@ -132,8 +132,10 @@ func (c *Core) settleContainer(ct *container) {
 	delete(c.containers, ct.id())
 	ct.fw.containers = remove(ct.fw.containers, ct)
 	c.touchContainer(ct)
-	c.complete(done)
-	c.emit(Discard{ContainerID: ct.id(), Directory: ct.rec.GetDirectory(), EndedAt: c.now.Wall})
+	if !ct.rec.GetNeverMade() {
+		c.complete(done)
+		c.emit(Discard{ContainerID: ct.id(), Directory: ct.rec.GetDirectory(), EndedAt: c.now.Wall})
+	}
 	c.settleFramework(ct.fw)
 }
 

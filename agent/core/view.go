@@ -77,6 +77,9 @@ func (c *Core) View() *View {
 	for _, f := range c.order {
 		fv := FrameworkView{Info: f.rec.Info}
 		for _, ct := range f.containers {
+			if ct.rec.GetNeverMade() {
+				continue
+			}
 			fv.Executors = append(fv.Executors, c.viewContainer(ct))
 		}
 		index[f.id] = len(v.Frameworks)

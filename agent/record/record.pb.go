@@ -664,7 +664,9 @@ type Container struct {
 	// What its remaining tasks end with when the executor's process is gone.
 	Ending *Ending `protobuf:"bytes,10,opt,name=ending" json:"ending,omitempty"`
 	// Order of creation on this agent.
-	Ordinal       *uint64 `protobuf:"varint,11,opt,name=ordinal" json:"ordinal,omitempty"`
+	Ordinal *uint64 `protobuf:"varint,11,opt,name=ordinal" json:"ordinal,omitempty"`
+	// Nothing was made for it, since its user is unknown: readers are not shown it.
+	NeverMade     *bool `protobuf:"varint,12,opt,name=never_made,json=neverMade" json:"never_made,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -774,6 +776,13 @@ func (x *Container) GetOrdinal() uint64 {
 		return *x.Ordinal
 	}
 	return 0
+}
+
+func (x *Container) GetNeverMade() bool {
+	if x != nil && x.NeverMade != nil {
+		return *x.NeverMade
+	}
+	return false
 }
 
 type Ending struct {
@@ -1618,7 +1627,7 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"\tLAUNCHING\x10\x01\x12\v\n" +
 	"\aRUNNING\x10\x02\x12\n" +
 	"\n" +
-	"\x06EXITED\x10\x03\"\xd0\x04\n" +
+	"\x06EXITED\x10\x03\"\xef\x04\n" +
 	"\tContainer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x128\n" +
 	"\fframework_id\x18\x02 \x01(\v2\x15.mesos.v1.FrameworkIDR\vframeworkId\x122\n" +
@@ -1631,7 +1640,9 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"\bhad_task\x18\t \x01(\bR\ahadTask\x12-\n" +
 	"\x06ending\x18\n" +
 	" \x01(\v2\x15.caprock.agent.EndingR\x06ending\x12\x18\n" +
-	"\aordinal\x18\v \x01(\x04R\aordinal\"9\n" +
+	"\aordinal\x18\v \x01(\x04R\aordinal\x12\x1d\n" +
+	"\n" +
+	"never_made\x18\f \x01(\bR\tneverMade\"9\n" +
 	"\x04Kind\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\v\n" +
 	"\aCOMMAND\x10\x01\x12\v\n" +

@@ -254,6 +254,10 @@ func (m *Container) CloneVT() *Container {
 		tmpVal := *rhs
 		r.Ordinal = &tmpVal
 	}
+	if rhs := m.NeverMade; rhs != nil {
+		tmpVal := *rhs
+		r.NeverMade = &tmpVal
+	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -863,6 +867,9 @@ func (this *Container) EqualVT(that *Container) bool {
 		return false
 	}
 	if p, q := this.Ordinal, that.Ordinal; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	if p, q := this.NeverMade, that.NeverMade; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -1705,6 +1712,16 @@ func (m *Container) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.NeverMade != nil {
+		i--
+		if *m.NeverMade {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x60
 	}
 	if m.Ordinal != nil {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.Ordinal))
@@ -2760,6 +2777,9 @@ func (m *Container) SizeVT() (n int) {
 	}
 	if m.Ordinal != nil {
 		n += 1 + protohelpers.SizeOfVarint(uint64(*m.Ordinal))
+	}
+	if m.NeverMade != nil {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -4421,6 +4441,27 @@ func (m *Container) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Ordinal = &v
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NeverMade", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			b := bool(v != 0)
+			m.NeverMade = &b
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -17,7 +17,9 @@ type lists struct {
 	key          []byte
 }
 
-// sharedList is one list in both forms. Neither is ever modified.
+// sharedList is one list in both forms. Neither is ever modified. Readers are shown the
+// messages as they were given, as by Mesos: two of the same name stay two, and one
+// that amounts to nothing stays.
 type sharedList struct {
 	res  resource.Resources
 	wire []*mesos.Resource
@@ -57,7 +59,27 @@ func readList(given []*mesos.Resource, role string) (sharedList, error) {
 	if role != "" {
 		res = allocateMissing(res, role)
 	}
-	return sharedList{res, res.ToProto(resource.PostRefinement)}, nil
+	if len(res) == len(given) {
+		return sharedList{res, res.ToProto(resource.PostRefinement)}, nil
+	}
+	wire, err := oneByOne(given, role)
+	return sharedList{res, wire}, err
+}
+
+// oneByOne brings messages into the present format without adding them up.
+func oneByOne(given []*mesos.Resource, role string) ([]*mesos.Resource, error) {
+	wire := make([]*mesos.Resource, len(given))
+	for i, m := range given {
+		r, err := resource.EntryFromProto(m)
+		if err != nil {
+			return nil, err
+		}
+		wire[i] = r.ToProto(resource.PostRefinement)
+		if role != "" && r.AllocationRole() == "" {
+			wire[i].AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
+		}
+	}
+	return wire, nil
 }
 
 // given is a list equal to this one, the same for all that are equal.

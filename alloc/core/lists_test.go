@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/caprock/caprock/wire/mesos"
@@ -69,6 +70,30 @@ func TestEqualCapabilitiesAreShared(t *testing.T) {
 		if got := l.capabilitiesOf(other); len(got) != len(other) || len(got) > 0 && got[0] != other[0] {
 			t.Errorf("got %v for %v", got, other)
 		}
+	}
+}
+
+// What is given twice or amounts to nothing is shown so, and counts once or not at all.
+func TestListsAreShownAsTheyWereGiven(t *testing.T) {
+	l := newLists()
+	given := append(protosOf(t, "cpus:1;ports:[1-2]"), protosOf(t, "ports:[1-2]")...)
+	given = append(given, &mesos.Resource{Name: ptr("mem"), Type: mesos.Value_SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: ptr(0.0)}})
+	s, err := l.read(given, "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.res.String(); got != "cpus(allocated: r):1; ports(allocated: r):[1-2]" {
+		t.Errorf("got %s", got)
+	}
+	var names []string
+	for _, m := range s.wire {
+		if m.GetAllocationInfo().GetRole() != "r" {
+			t.Errorf("%v is allocated to nobody", m)
+		}
+		names = append(names, m.GetName())
+	}
+	if got := strings.Join(names, " "); got != "cpus ports ports mem" {
+		t.Errorf("shown are %s", got)
 	}
 }
 

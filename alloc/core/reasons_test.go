@@ -41,6 +41,7 @@ var reasonStories = map[mesos.TaskStatus_Reason][]story{
 	},
 	mesos.TaskStatus_REASON_FRAMEWORK_REMOVED: {
 		{nil, "teardown", running + "\nwatch", "teardown f1", "operators: TASK_UPDATED t1 TASK_KILLED MASTER FRAMEWORK_REMOVED", "stream 1: UPDATE"},
+		{nil, "teardown of what has ended", running + "\nwatch\nupdate a1 f1 t1 TASK_FINISHED uuid=u2", "teardown f1", "operators: TASK_UPDATED t1 TASK_KILLED MASTER FRAMEWORK_REMOVED", "stream 1: UPDATE"},
 		{nil, "failover timeout", running + "\nwatch\nclose f1", "tick 1000s", "operators: TASK_UPDATED t1 TASK_KILLED MASTER FRAMEWORK_REMOVED", ""},
 	},
 	mesos.TaskStatus_REASON_RECONCILIATION: {

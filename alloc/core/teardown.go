@@ -44,14 +44,13 @@ func (c *Core) shutdownFrameworkOn(a *agentState, id *mesos.FrameworkID) {
 	c.order(a, &link.Down{Body: &link.Down_ShutdownFramework{ShutdownFramework: &link.ShutdownFramework{FrameworkId: id}}})
 }
 
+// endTaskOfRemoved: one that has ended keeps its state, and gets the status all the
+// same, as in Mesos.
 func (c *Core) endTaskOfRemoved(f *frameworkState, t *Task) {
-	if !t.terminal() {
-		s := c.masterStatus(t.ID(), t.agent(), mesos.TaskState_TASK_KILLED,
-			mesos.TaskStatus_REASON_FRAMEWORK_REMOVED, "Framework "+f.id()+" removed")
-		s.ExecutorId = t.Info().ExecutorId
-		t = c.updateTask(t, s, mesos.TaskState_TASK_KILLED, false)
-	}
-	c.completeTask(f, t)
+	s := c.masterStatus(t.ID(), t.agent(), mesos.TaskState_TASK_KILLED,
+		mesos.TaskStatus_REASON_FRAMEWORK_REMOVED, "Framework "+f.id()+" removed")
+	s.ExecutorId = t.Info().ExecutorId
+	c.completeTask(f, c.updateTask(t, s, mesos.TaskState_TASK_KILLED, false))
 }
 
 // orphanOperation: an operation without its framework is acknowledged here when
