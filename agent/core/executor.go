@@ -306,7 +306,7 @@ func (c *Core) executorEnded(ct *container, raw int32) {
 		c.emit(CloseStream{Token: ct.stream})
 		ct.stream = 0
 	}
-	c.sendExit(ct, raw)
+	c.sendExit(ct.fw, ct.rec.Executor.ExecutorId, raw)
 	c.terminate(ct)
 	c.settleContainer(ct)
 	c.checkRecovered()

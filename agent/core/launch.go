@@ -20,38 +20,52 @@ func (c *Core) launch(l *link.Launch) {
 		return
 	}
 	if limited := withLimits(tasks); limited != "" && c.limitless {
-		c.refuse(f, l.Executor, tasks, mesos.TaskStatus_REASON_GC_ERROR,
+		c.refuse(f, l, tasks, mesos.TaskStatus_REASON_GC_ERROR,
 			"Limits can only be set on tasks of an agent with cgroups; task "+limited+" has some")
 		return
 	}
 	if c.rec.DrainConfig != nil {
-		c.refuse(f, l.Executor, tasks, mesos.TaskStatus_REASON_AGENT_DRAINING, "Agent is draining")
+		c.refuse(f, l, tasks, mesos.TaskStatus_REASON_AGENT_DRAINING, "Agent is draining")
 		return
 	}
 	if l.Executor == nil {
 		for _, info := range tasks {
-			if other := f.executor(info.TaskId.GetValue()); other != nil && !other.over() {
-				// The task's id would be that of its executor.
-				c.refuse(f, nil, []*mesos.TaskInfo{info}, mesos.TaskStatus_REASON_TASK_INVALID, "An executor with the id of the command task is running")
-				continue
-			}
-			c.launchCommand(f, info)
+			c.launchAlone(f, l, info)
 		}
+		return
+	}
+	if unknown := c.unknownHoldings(l.Executor.Resources, tasks); unknown != "" {
+		c.refuse(f, l, tasks, mesos.TaskStatus_REASON_RESOURCES_UNKNOWN, "This agent has no "+unknown)
 		return
 	}
 	ct := f.executor(l.Executor.ExecutorId.GetValue())
 	live := ct != nil && !ct.over()
 	switch {
 	case live && l.GetLaunchExecutor():
-		c.refuse(f, l.Executor, tasks, mesos.TaskStatus_REASON_EXECUTOR_TERMINATED, "Executor is already running")
+		c.refuse(f, l, tasks, mesos.TaskStatus_REASON_EXECUTOR_TERMINATED, "Executor is already running")
 		return
 	case !live && !l.GetLaunchExecutor():
-		c.refuse(f, l.Executor, tasks, mesos.TaskStatus_REASON_EXECUTOR_TERMINATED, "Executor is not running")
+		c.refuse(f, l, tasks, mesos.TaskStatus_REASON_EXECUTOR_TERMINATED, "Executor is not running")
 		return
 	case !live:
 		ct = c.newExecutor(f, l.Executor)
 	}
 	c.addToExecutor(ct, tasks, l.GetGroup(), !live)
+}
+
+// launchAlone launches one of the command tasks of l: each for itself.
+func (c *Core) launchAlone(f *framework, l *link.Launch, info *mesos.TaskInfo) {
+	one := []*mesos.TaskInfo{info}
+	if unknown := c.unknownHoldings(nil, one); unknown != "" {
+		c.refuse(f, l, one, mesos.TaskStatus_REASON_RESOURCES_UNKNOWN, "This agent has no "+unknown)
+		return
+	}
+	if other := f.executor(info.TaskId.GetValue()); other != nil && !other.over() {
+		// The task's id would be that of its executor.
+		c.refuse(f, l, one, mesos.TaskStatus_REASON_TASK_INVALID, "An executor with the id of the command task is running")
+		return
+	}
+	c.launchCommand(f, info)
 }
 
 // withLimits names the first task with limits of its own, "" if none has.
@@ -78,14 +92,20 @@ func (c *Core) unknownTasks(f *framework, infos []*mesos.TaskInfo) []*mesos.Task
 	return out
 }
 
-// refuse ends tasks that will not be launched.
-func (c *Core) refuse(f *framework, ex *mesos.ExecutorInfo, tasks []*mesos.TaskInfo, reason mesos.TaskStatus_Reason, message string) {
+// refuse ends tasks of l that will not be launched. The allocator counts with the
+// executor that they were to start, and hears that it is not there.
+func (c *Core) refuse(f *framework, l *link.Launch, tasks []*mesos.TaskInfo, reason mesos.TaskStatus_Reason, message string) {
 	for _, info := range tasks {
-		rec := &record.Task{FrameworkId: f.rec.Info.Id, Info: info, ExecutorId: ex.GetExecutorId()}
+		rec := &record.Task{FrameworkId: f.rec.Info.Id, Info: info, ExecutorId: l.Executor.GetExecutorId()}
 		c.update(c.addTask(f, nil, rec), status{
 			state: f.lost(mesos.TaskState_TASK_DROPPED), source: mesos.TaskStatus_SOURCE_AGENT,
 			reason: &reason, message: message,
 		})
+	}
+	if id := l.Executor.GetExecutorId(); id != nil && l.GetLaunchExecutor() {
+		if ct := f.executor(id.GetValue()); ct == nil || ct.over() {
+			c.sendExit(f, id, -1)
+		}
 	}
 }
 

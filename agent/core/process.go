@@ -192,7 +192,7 @@ func (c *Core) taskEnded(t *task) {
 			c.killGroupOf(t)
 		}
 		if ct.idle() && c.allExited(ct) {
-			c.sendExit(ct, 0)
+			c.sendExit(ct.fw, ct.rec.Executor.ExecutorId, 0)
 			c.terminate(ct)
 			c.emit(Destroy{ID: ct.id()})
 			break
@@ -212,9 +212,9 @@ func (c *Core) allExited(ct *container) bool {
 // sendExit tells that an executor is gone. Without a registration nobody needs to
 // hear it, as the next one leaves the executor out, except from the moment on that
 // it was written.
-func (c *Core) sendExit(ct *container, raw int32) {
+func (c *Core) sendExit(f *framework, executor *mesos.ExecutorID, raw int32) {
 	up := &link.Up{Body: &link.Up_ExecutorExited{ExecutorExited: &link.ExecutorExited{
-		FrameworkId: ct.fw.rec.Info.Id, ExecutorId: ct.rec.Executor.ExecutorId, Status: &raw,
+		FrameworkId: f.rec.Info.Id, ExecutorId: executor, Status: &raw,
 	}}}
 	if c.linkUp && !c.registered {
 		c.exits = append(c.exits, up)

@@ -159,3 +159,37 @@ func attributesText(list []*mesos.Attribute) string {
 	}
 	return text
 }
+
+// unknownHoldings names a dynamic reservation or a volume that an executor or tasks
+// are to use and that this agent does not have; "" if it has all. As in Mesos each entry is
+// looked at for itself: how much is free is the allocator's affair.
+func (c *Core) unknownHoldings(executor []*mesos.Resource, tasks []*mesos.TaskInfo) string {
+	var total resource.Resources
+	lacks := func(list []*mesos.Resource) string {
+		for _, m := range list {
+			if m.ProviderId != nil || len(m.Reservations) == 0 && m.Reservation == nil && m.Disk == nil {
+				continue
+			}
+			r, err := resource.EntryFromProto(m)
+			if err != nil || !r.NeedsCheckpoint() {
+				continue
+			}
+			if total == nil {
+				total, _ = resource.FromProto(c.res.Total)
+			}
+			if plain := (resource.Resources{r}).Unallocate(); len(plain) > 0 && !total.ContainsEntry(plain[0]) {
+				return plain.String()
+			}
+		}
+		return ""
+	}
+	if unknown := lacks(executor); unknown != "" {
+		return unknown
+	}
+	for _, info := range tasks {
+		if unknown := lacks(info.Resources); unknown != "" {
+			return unknown
+		}
+	}
+	return ""
+}

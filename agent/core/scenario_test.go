@@ -120,7 +120,7 @@ func args(words []string) map[string]string {
 //
 //	capabilities A,B                   of the framework, for launches that follow
 //	connect | disconnect | registered [id=] [cluster=] | refused [shutdown]
-//	launch TASK [command=] [grace=] [complete=] [novalue] [limits] [image] [health=TYPE] [check=TYPE]
+//	launch TASK [command=] [grace=] [complete=] [novalue] [limits] [image] [volume=ID] [health=TYPE] [check=TYPE]
 //	       [delay=] [interval=] [timeout=] [failures=] [graceperiod=] of both kinds of check
 //	result NAME RUN CODE|lost          of a check, RUN as printed
 //	group EXECUTOR TASK… | add-group … | custom EXECUTOR TASK… | add EXECUTOR TASK…
@@ -248,6 +248,9 @@ func (s *scene) task(id string, a map[string]string) *mesos.TaskInfo {
 	}
 	if _, ok := a["limits"]; ok {
 		info.Limits = map[string]*mesos.Value_Scalar{"cpus": {Value: new(1.0)}}
+	}
+	if id, ok := a["volume"]; ok {
+		info.Resources = []*mesos.Resource{simVolumeOf(id)}
 	}
 	if _, ok := a["image"]; ok {
 		info.Container = &mesos.ContainerInfo{
