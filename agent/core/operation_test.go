@@ -182,6 +182,11 @@ func TestReconfiguration(t *testing.T) {
 		o.Attributes = []*mesos.Attribute{{Name: new("rack"), Type: mesos.Value_TEXT.Enum(), Text: &mesos.Value_Text{Value: new("r")}}}
 	}
 	same := func(*Options) {}
+	elsewhere := func(o *Options) {
+		moved := simMount()
+		moved.Disk.Source.Mount.Root = new("/mnt/m1")
+		o.Resources = append(o.Resources[:2:2], moved)
+	}
 	for _, tc := range []struct {
 		policy string
 		first  func(*Options)
@@ -194,7 +199,10 @@ func TestReconfiguration(t *testing.T) {
 		{ReconfigureAdditive, same, attribute, ""},
 		{ReconfigureAdditive, same, less, "shrank"},
 		{ReconfigureAdditive, attribute, same, "attribute rack is gone"},
+		{ReconfigureFitting, same, elsewhere, ""},
+		{ReconfigureAdditive, same, elsewhere, "shrank"},
 		{ReconfigureEqual, same, same, ""},
+		{ReconfigureEqual, same, elsewhere, "changed"},
 		{ReconfigureEqual, same, more, "changed"},
 		{ReconfigureEqual, attribute, same, "changed"},
 	} {

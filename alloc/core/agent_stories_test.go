@@ -137,3 +137,11 @@ func TestWhatIsNotKeptForFrameworksThatAreAway(t *testing.T) {
 		{nil, "a message after coming back", onExecutor + "\nclose f1\nsubscribe f1", "message a1 f1 e hello", `MESSAGE from e "hello"`, ""},
 	})
 }
+
+// An agent that leaves in an orderly way just before it is given up is gone once.
+func TestAnAgentLeavesBeforeItIsGivenUp(t *testing.T) {
+	runStories(t, []story{
+		{nil, "it leaves", running + "\ntick 74s", "unregister a1", "UPDATE t1 TASK_LOST MASTER AGENT_REMOVED\nFAILURE m-S0", "TASK_UNREACHABLE"},
+		{nil, "its time is over", running + "\ntick 74s\nunregister a1", "tick 100s", "", "UPDATE\nFAILURE\nput agent\nping"},
+	})
+}

@@ -49,7 +49,6 @@ func (c *Core) shutdownFrameworkOn(a *agentState, id *mesos.FrameworkID) {
 func (c *Core) endTaskOfRemoved(f *frameworkState, t *Task) {
 	s := c.masterStatus(t.ID(), t.agent(), mesos.TaskState_TASK_KILLED,
 		mesos.TaskStatus_REASON_FRAMEWORK_REMOVED, "Framework "+f.id()+" removed")
-	s.ExecutorId = t.Info().ExecutorId
 	c.completeTask(f, c.updateTask(t, s, mesos.TaskState_TASK_KILLED, false))
 }
 

@@ -27,8 +27,16 @@ const (
 	namesSignal  = "a container that a signal ended has that signal's wait status"
 	sizedAtOnce  = "a terminal has its window_size from the beginning"
 	nobodyWaits  = "of a framework that is gone no task waits for an acknowledgement"
+	endsAtOnce   = "a command task has no executor that lingers: what it leaves on its agent ends with it"
+	nothingToRun = "a task without a command never had a process whose id could be shown"
+	offersComeBy = "whether an offer was out at the moment of the reading"
+	killsAtOnce  = "a task group that is shut down has ended at once; the recorded Mesos was still killing it"
+	comesAsNew   = "an agent that unregistered comes back as a new one"
 	noActors     = "there are no actors: /__processes__ names those that have endpoints"
 )
+
+// offers are the places that an offer shows in.
+var offers = regexp.MustCompile(`^\S+ body\S*(\.offered\w*(\.\w+)?|\.offers|frameworks\[\d+\]\.resources\.\w+|\.roles\[\d+\]\.resources\S*)$`)
 
 var allowances = []allowance{
 	{"failover-*", regexp.MustCompile(`tasks\[\d+\]\.status_update_(state|uuid)$`), keepsState},
@@ -44,6 +52,18 @@ var allowances = []allowance{
 	{"agent-containers", regexp.MustCompile(`^12_WAIT_CONTAINER_pb body\.wait_container\.exit_status$`), namesSignal},
 	{"agent-sessions*", regexp.MustCompile(`^50_SESSION_tty output STDOUT$`), sizedAtOnce},
 	{"agent-v1-*-framework-completed", regexp.MustCompile(`^GET_STATE body\.get_state\.get_tasks\.(completed|terminated)_tasks$`), nobodyWaits},
+	{"agent-v1-*-with-volume", regexp.MustCompile(`^GET_(STATE|TASKS) body\.(get_state\.)?get_tasks\.(completed|terminated)_tasks$`), nobodyWaits},
+	{"agent-*-with-volume", regexp.MustCompile(`^(containers-show\S* body|GET_CONTAINERS\S* body\.get_containers)$`), endsAtOnce},
+	{"scheduler-operations", regexp.MustCompile(`^agent_state_op body\.((completed_)?frameworks|unreserved_resources_allocated\.\w+)$`), endsAtOnce},
+	{"agent-v1-*", regexp.MustCompile(`^GET_(STATE|TASKS) body\.(get_state\.)?get_tasks\.completed_tasks\[\d+\]\.statuses\[0\]\.container_status\.executor_pid$`), nothingToRun},
+	{"master-*-with-volume", offers, offersComeBy},
+	{"scheduler-extra2", offers, offersComeBy},
+	{"scheduler-operations", offers, offersComeBy},
+	{"scheduler", regexp.MustCompile(`^basic\.frameworks_updated body\.frameworks\[0\]\.(executors|offers|(offered|used)_resources\.\w+|tasks\[\d\]\.(state|statuses))$`), killsAtOnce},
+	{"scheduler", regexp.MustCompile(`^failover\.SUBSCRIBE events (FAILURE default-ex2|OFFERS\[0\]\.offers\.offers\[0\]\.(executor_ids|resources\[\d\]\.scalar\.value))$`), killsAtOnce},
+	{"scheduler", regexp.MustCompile(`^resub\.SUBSCRIBE events UPDATE g[12]b$`), killsAtOnce},
+	{"master-v1-subscribe*", regexp.MustCompile(`^\S+ events AGENT_ADDED\[0\]\.agent_added\.agent\.(agent_info\.id\.value|reregistered_time)$`), comesAsNew},
+	{"master-v1-subscribe*", regexp.MustCompile(`^\S+ events SUBSCRIBED\[0\]\.subscribed\.get_state\.get_tasks\.completed_tasks$`), bothCodecs},
 	{"*", regexp.MustCompile(`__processes__ body$`), noActors},
 	{"failover-master-recovered", regexp.MustCompile(`registered_time$`), keepsItsTime},
 }

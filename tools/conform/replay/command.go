@@ -158,6 +158,7 @@ func (o *options) urlWorlds(ctx context.Context, worlds []*World, report *Report
 			report.notRun[reason] += w.Counted()
 			continue
 		}
+		report.notRun[wantsControl] += w.leaveOut()
 		started := time.Now()
 		results, err := Play(ctx, w, target, log)
 		report.add(results)

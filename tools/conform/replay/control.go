@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,15 +31,38 @@ var failures = map[string]func(context.Context, *runner) error{
 	"failover-agent-gone": func(ctx context.Context, r *runner) error { return r.markGone(ctx) },
 }
 
+// wantsControl is why an exchange is not played where only URLs are known.
+const wantsControl = "its processes must be killed and started (use --dev)"
+
 // needsControl says why a world cannot be played knowing only URLs; "" if it
 // can.
 func needsControl(w *World) string {
 	for _, e := range w.Exchanges {
 		if failures[e.Area] != nil {
-			return "its processes must be killed and started (use --dev)"
+			return wantsControl
 		}
 	}
 	return needsFlags(w)
+}
+
+// leaveOut takes from a world the areas in which its agent leaves, and says how many
+// exchanges that are asked for went with them.
+func (w *World) leaveOut() int {
+	leaving := map[string]bool{}
+	for _, e := range w.Exchanges {
+		if e.Response.Events == nil || apiOf(e.Request.Path(), e.toAgent()) != masterAPI {
+			continue
+		}
+		trees, _ := recordedTrees(e.Response.Events, masterAPI.event())
+		for _, t := range trees {
+			if at(t, "agent_removed") != nil {
+				leaving[e.Area] = true
+			}
+		}
+	}
+	had := w.Counted()
+	w.Exchanges = slices.DeleteFunc(w.Exchanges, func(e *Exchange) bool { return leaving[e.Area] })
+	return had - w.Counted()
 }
 
 // needsFlags says what the daemons would have to be started with.

@@ -322,15 +322,23 @@ func (r *runner) hangUp(recordedStream string) {
 
 // acknowledge acknowledges an update by a call that the transcripts lack.
 func (r *runner) acknowledge(f *framework, u liveUpdate) {
-	streamID, _ := r.ids.Live(f.recordedStream)
 	body, _ := json.Marshal(map[string]any{
 		"framework_id": map[string]any{"value": f.liveFramework}, "type": "ACKNOWLEDGE",
 		"acknowledge": map[string]any{"agent_id": map[string]any{"value": u.agent}, "task_id": map[string]any{"value": u.subject}, "uuid": u.uuid},
 	})
+	r.callAs(f, string(body))
+}
+
+// callAs makes a call of a framework that the transcripts lack.
+func (r *runner) callAs(f *framework, body string) {
+	streamID, _ := r.ids.Live(f.recordedStream)
 	ctx, cancel := context.WithTimeout(context.Background(), requestPatience)
 	defer cancel()
-	roundTrip(ctx, r.target.Allocator, &Message{Line: "POST /api/v1/scheduler HTTP/1.1", Body: body, Headers: [][2]string{
+	m, err := roundTrip(ctx, r.target.Allocator, &Message{Line: "POST /api/v1/scheduler HTTP/1.1", Body: []byte(body), Headers: [][2]string{
 		{"Host", r.target.Allocator}, {"Content-Type", "application/json"}, {"Mesos-Stream-Id", streamID}, {"Content-Length", fmt.Sprint(len(body))}}})
+	if err != nil || m.Status() != 202 {
+		r.log("a call that no transcript has: got %v %v", m, err)
+	}
 }
 
 // hostPort takes the scheme from a URL.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Not every call of a recording need be among the transcripts. Some that are
@@ -45,6 +46,8 @@ type gap struct {
 	// like is an exchange of the area to take time, headers and, if body is
 	// empty, the body from.
 	like, line, body string
+	// earlier is how long before that exchange the call was made.
+	earlier time.Duration
 	// instead replaces parts of that body, in pairs of old and new.
 	instead []string
 	// unless is a part of any request that fills the gap.
@@ -63,6 +66,7 @@ var gaps = []gap{
 	{area: "agent-containers", name: "07_REMOVE", like: "06_WAIT_again",
 		instead: []string{"WAIT_NESTED_CONTAINER", "REMOVE_NESTED_CONTAINER", "wait_nested_container", "remove_nested_container"}},
 	{area: "agent-containers", name: "31_SESSION_pb", like: "30_SESSION_json", instead: []string{"30_SESSION_json", "32_SESSION_pb"}},
+	{area: "scheduler-pb", name: "01_ACCEPT", like: "02_REVIVE", earlier: 13 * time.Second, unless: "sleep 1; exit 3", body: acceptFailing},
 	{area: "agent-sessions", name: "f.01_ACCEPT", like: "f.05_ACKNOWLEDGE_stty_TASK_RUNNING", body: strings.Replace(acceptSessions, "-O2", "-O0", 1)},
 	{area: "agent-sessions", name: "f.02_ACKNOWLEDGE_st_TASK_STARTING", like: "f.05_ACKNOWLEDGE_stty_TASK_RUNNING",
 		instead: []string{"stty", "st", "daSqmb5+T1imnsqu2ZzNwg==", "AAAAAAAAAAAAAAAAAAAAAg=="}},
@@ -73,6 +77,13 @@ var gaps = []gap{
 	{area: "agent-sessions", name: "51_ATTACH_INPUT_tty", like: "61_ATTACH_INPUT_nosuch", body: inputOfTerminal},
 	{area: "agent-sessions2", name: "f.01_ACCEPT", like: "f.05_ACKNOWLEDGE_stty_TASK_RUNNING", body: acceptSessions},
 }
+
+// acceptFailing launches the task that the framework of protobuf acknowledges.
+const acceptFailing = `{"framework_id": {"value": "FRAMEWORK"}, "type": "ACCEPT", "accept": {"offer_ids": [{"value": "MASTER-O22"}], "operations": [
+	{"type": "LAUNCH", "launch": {"task_infos": [{"name": "pbt", "task_id": {"value": "pbt"}, "agent_id": {"value": "AGENT"},
+		"command": {"value": "sleep 1; exit 3"}, "resources": [
+			{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32.0}}]}]}}],
+	"filters": {"refuse_seconds": 0.0}}}`
 
 // acceptSessions launches the group beside which sessions were recorded: one task without and one with a
 // terminal, which writes a line every now and then.
@@ -129,8 +140,22 @@ func (g *gap) fill(exchanges, area []*Exchange) *Exchange {
 		framework := fwIDIn(like.Request.Body)
 		text := strings.NewReplacer(`"FRAMEWORK"`, `"`+framework+`"`, `"MASTER-`, `"`+masterPart(framework)+`-`, `"AGENT"`, `"`+remember(&World{Exchanges: exchanges}).agent()+`"`, ": VOLUME,", ": "+grown(like)+",")
 		c.Request.Body = []byte(text.Replace(g.body))
+		if g.body[0] == '{' {
+			setHeader(&c.Request, "Content-Type", "application/json")
+		}
+	}
+	if g.earlier > 0 {
+		setHeader(&c.Response, "Date", like.Date().Add(-g.earlier).Format(time.RFC1123))
 	}
 	return c
+}
+
+func setHeader(m *Message, name, value string) {
+	for i := range m.Headers {
+		if strings.EqualFold(m.Headers[i][0], name) {
+			m.Headers[i][1] = value
+		}
+	}
 }
 
 // grown is the volume that a GROW_VOLUME leaves, whose addition was 8.

@@ -66,6 +66,9 @@ const (
 	startingBlock = 0.90
 )
 
+// afterNews is how long after what an answer tells of it was made, at least.
+const afterNews = 5 * time.Millisecond
+
 // inTime sorts the exchanges of a world.
 func inTime(exchanges []*Exchange) []*Exchange {
 	all := place(exchanges)
@@ -89,6 +92,10 @@ func place(exchanges []*Exchange) []placed {
 			all[i].when = f
 		} else if f, ok := beforeEnd(all, all[i]); ok {
 			all[i].when = f
+		} else if number(all[i].Exchange) < 0 {
+			if told := tellsOf(all[i].Exchange).Add(afterNews); told.After(all[i].when) {
+				all[i].when = told
+			}
 		}
 	}
 	placePinned(all)

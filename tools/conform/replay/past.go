@@ -26,8 +26,8 @@ type recordedUpdate struct{ subject, state string }
 type recordedFramework struct {
 	info map[string]any
 	// shown is what an agent's /state tells of the info.
-	shown      map[string]any
-	registered time.Time
+	shown             map[string]any
+	registered, ended time.Time // zero if unknown
 }
 
 var roleName = regexp.MustCompile(`"role": ?"([^"]+)"`)
@@ -121,12 +121,13 @@ func (p *past) note(tree any) {
 			info, _ := at(o, "framework_info").(map[string]any)
 			p.framework(id).info = copyObject(info)
 			p.registeredAt(id, numberAt(o, "registered_time", "nanoseconds")/1e9)
+			p.endedAt(id, numberAt(o, "unregistered_time", "nanoseconds")/1e9)
 		}
 		if id := textAt(o, "id"); fwID.MatchString(id) {
 			p.registeredAt(id, numberAt(o, "registered_time"))
+			p.endedAt(id, numberAt(o, "unregistered_time"))
 			if roles := listAt(o, "roles"); len(roles) > 0 && textAt(o, "name") != "" {
-				p.framework(id).shown = map[string]any{"name": o["name"], "user": o["user"], "roles": roles,
-					"checkpoint": o["checkpoint"], "failover_timeout": o["failover_timeout"], "capabilities": usualCapabilities()}
+				p.framework(id).shown = shownInfo(o, roles)
 			}
 		}
 		if task, container := taskContainer(o); container != "" {
@@ -167,6 +168,19 @@ func containerID(o map[string]any) string {
 	return textAt(id, "value")
 }
 
+// shownInfo makes a FrameworkInfo of what /state tells. What is as by default was
+// probably not said.
+func shownInfo(o map[string]any, roles []any) map[string]any {
+	info := map[string]any{"name": o["name"], "user": o["user"], "roles": roles, "capabilities": usualCapabilities()}
+	if o["checkpoint"] == true {
+		info["checkpoint"] = true
+	}
+	if numberAt(o, "failover_timeout") != 0 {
+		info["failover_timeout"] = o["failover_timeout"]
+	}
+	return info
+}
+
 func (p *past) framework(id string) *recordedFramework {
 	if p.frameworks[id] == nil {
 		p.frameworks[id] = &recordedFramework{}
@@ -176,9 +190,17 @@ func (p *past) framework(id string) *recordedFramework {
 
 func (p *past) registeredAt(id string, seconds float64) {
 	if seconds > 0 {
-		p.framework(id).registered = time.Unix(0, int64(seconds*1e9)).UTC()
+		p.framework(id).registered = atSeconds(seconds)
 	}
 }
+
+func (p *past) endedAt(id string, seconds float64) {
+	if seconds > 0 {
+		p.framework(id).ended = atSeconds(seconds)
+	}
+}
+
+func atSeconds(seconds float64) time.Time { return time.Unix(0, int64(seconds*1e9)).UTC() }
 
 func copyObject(o map[string]any) map[string]any {
 	c := make(map[string]any, len(o))

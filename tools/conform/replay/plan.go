@@ -19,6 +19,8 @@ func (r *runner) plan() {
 		r.steps = append(r.steps, s)
 	}
 	r.planInvented(times)
+	r.planUnrecorded()
+	r.planWitnessed(times)
 	r.planControl()
 	r.sortSteps()
 }

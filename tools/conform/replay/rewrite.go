@@ -77,7 +77,20 @@ func rewriteBody(e *Exchange, ids *Ids, offers map[string][]string, files localF
 		return data
 	}
 	text := rewriteOffers(string(e.Request.Body), offers)
+	if strings.Contains(text, `"LAUNCH_GROUP"`) {
+		text = shortSleep.ReplaceAllStringFunc(text, sleepLonger)
+	}
 	return []byte(files.replace(ids.Replace(text)))
+}
+
+// shortSleep is a command of a task that ends by itself.
+var shortSleep = regexp.MustCompile(`"sleep \d\b`)
+
+// sleepLonger lets it end when it did in the recording: Mesos takes about a second to start
+// the executor of a group.
+func sleepLonger(command string) string {
+	seconds := command[len(command)-1]
+	return command[:len(command)-1] + fmt.Sprint(int(seconds-'0')+1)
 }
 
 // rewriteOffers puts the live offers in the place of the recorded ones. There may be more of them, or

@@ -32,6 +32,8 @@ const (
 	// gapLimit is the longest pause that is kept between two calls; longer ones are
 	// waited for only as far as something recorded happens in them.
 	gapLimit = 600 * time.Millisecond
+	// repetition is somewhat more than the time after which an update is repeated.
+	repetition = 10500 * time.Millisecond
 	// lastPatience is how long a stream may take to bring what it should before
 	// it is closed.
 	lastPatience = 3 * time.Second
@@ -162,6 +164,7 @@ func (r *runner) walk(ctx context.Context) {
 			head, headSince = next, time.Now()
 		}
 		s := r.pick(head)
+		r.acknowledgeOverdue()
 		if s == nil && time.Since(headSince) > r.patience(head, last) {
 			r.giveUpWaiting(head)
 			s = head
@@ -175,7 +178,7 @@ func (r *runner) walk(ctx context.Context) {
 			continue
 		}
 		if !last.IsZero() {
-			pause := min(s.when.Sub(last), gapLimit) - time.Since(lastSent)
+			pause := r.pause(s.when.Sub(last)) - time.Since(lastSent)
 			if pause > 0 {
 				time.Sleep(pause)
 			}
@@ -276,7 +279,12 @@ func (r *runner) ready(s *step) bool {
 	if s.eager {
 		return true
 	}
-	if !r.caughtUp(s.when) {
+	when := s.when
+	if s.exchange != nil && s.exchange.Request.Header("Mesos-Stream-Id") != "" {
+		// What a call answers is looked at below; the rest may as well have come after it.
+		when = when.Add(-slack)
+	}
+	if !r.caughtUp(when) {
 		return false
 	}
 	if s.exchange == nil {
@@ -300,12 +308,6 @@ func (r *runner) ready(s *step) bool {
 	}
 	if f.hasUpdate(n.operation, n.subject, n.state) {
 		return true
-	}
-	if n.operation {
-		return false
-	}
-	if u, ok := f.overdue(n.subject, func(state string) bool { return r.wantedLater(n.subject, state) }); ok {
-		r.acknowledge(f, u)
 	}
 	return false
 }
@@ -351,15 +353,17 @@ func (r *runner) unknownOffers(n needs) []string {
 
 // giveUpWaiting notes what did not come, so that later steps do not wait for it again.
 func (r *runner) giveUpWaiting(s *step) {
+	missing := ""
 	for _, st := range r.streams {
 		for name := range r.missingGroups(st, s.when) {
 			r.late[name] = true
+			missing += "; " + name
 		}
 	}
 	if s.exchange == nil {
 		return
 	}
-	r.log("%s: sent although what it refers to did not come", s.exchange.Key())
+	r.log("%s: sent although what it refers to did not come%s", s.exchange.Key(), missing)
 	n := needsOf(s.exchange, r.past)
 	if n.subject != "" {
 		r.late[n.subject] = true

@@ -216,6 +216,19 @@ func (s *framework) acknowledged(uuid string) {
 	}
 }
 
+// waiting are the tasks of which an update was not acknowledged.
+func (s *framework) waiting() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var subjects []string
+	for _, u := range s.updates {
+		if !u.operation && !u.acknowledged {
+			subjects = append(subjects, u.subject)
+		}
+	}
+	return subjects
+}
+
 // terminal are the states after which nothing comes that an update could stand in
 // the way of.
 var terminal = map[string]bool{"TASK_FINISHED": true, "TASK_FAILED": true, "TASK_KILLED": true, "TASK_LOST": true, "TASK_ERROR": true,
