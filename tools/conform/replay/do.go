@@ -244,9 +244,17 @@ func (r *runner) resolve(ctx context.Context, e *Exchange, api endpoint) {
 		r.resolveCall(e)
 	case executorAPI:
 		r.playExecutor(ctx, e)
+	case masterAPI:
+		r.unsettled = r.unsettled || changesWhatIsOffered(&e.Request)
 	case agentAPI, noAPI:
 		r.resolveContainers(ctx, e)
 	}
+}
+
+// changesWhatIsOffered says whether an operator's call may take offers back.
+func changesWhatIsOffered(m *Message) bool {
+	kind := callType.FindSubmatch(m.Body)
+	return kind != nil && strings.HasPrefix(string(kind[1]), "UPDATE_")
 }
 
 func (r *runner) resolveCall(e *Exchange) {
