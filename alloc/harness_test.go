@@ -332,6 +332,7 @@ func (r *service) dial(id string, applied uint64, tasks ...*mesos.Task) *agent {
 			{Type: mesos.AgentInfo_Capability_MULTI_ROLE.Enum()},
 			{Type: mesos.AgentInfo_Capability_HIERARCHICAL_ROLE.Enum()},
 			{Type: mesos.AgentInfo_Capability_RESERVATION_REFINEMENT.Enum()},
+			{Type: mesos.AgentInfo_Capability_RESIZE_VOLUME.Enum()},
 		},
 	}}})
 	a.id = a.next("registration", func(d *link.Down) bool { return d.GetRegistered() != nil }).GetRegistered().GetAgentId().GetValue()

@@ -11,6 +11,7 @@ import (
 	"github.com/caprock/caprock/alloc"
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/fanout"
+	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
 )
@@ -121,4 +122,27 @@ func TestASlowReaderIsCutAndLosesNothing(t *testing.T) {
 	a.next("the acknowledgement", func(d *link.Down) bool { return d.GetAcknowledge() != nil })
 	other.call("TEARDOWN", "{}")
 	back.next("OFFERS")
+}
+
+// One that leaves a single event unread for too long is cut as well, and counted.
+func TestAnEventThatIsNotReadInTimeCutsItsReader(t *testing.T) {
+	r := startOptions(t, alloc.Options{
+		WorkDir: t.TempDir(), Fanout: fanout.Options{FrameworkBytes: 1 << 30}, HTTP: httpd.Options{StreamSendTimeout: 100 * time.Millisecond},
+		Core: core.Options{AllocationInterval: 20 * time.Millisecond},
+	})
+	f := r.subscribe("")
+	a := r.dial("", 0)
+	f.launch("t1")
+	a.launchOf("t1")
+	r.slowSubscribe(t, f.id) // takes the framework over, and reads no more
+	state := mesos.TaskState_TASK_RUNNING
+	update := &link.StatusUpdate{FrameworkId: &mesos.FrameworkID{Value: &f.id}, LatestState: &state, Status: &mesos.TaskStatus{
+		TaskId: &mesos.TaskID{Value: ptr("t1")}, AgentId: &mesos.AgentID{Value: &a.id}, State: &state, Data: make([]byte, 1<<20),
+		Source: mesos.TaskStatus_SOURCE_EXECUTOR.Enum(), Timestamp: ptr(2.5), Uuid: []byte("fedcba9876543210"),
+	}}
+	for range 20 { // more than the sockets hold, far less than the bound
+		a.send(&link.Up{Body: &link.Up_StatusUpdate{StatusUpdate: update}})
+	}
+	until(t, "the cut", func() bool { return at(r.get("/metrics/snapshot"), "caprock/streams/cut") == 1.0 })
+	until(t, "its end", func() bool { return at(r.read("GET_FRAMEWORKS"), "frameworks", 0, "connected") != true })
 }

@@ -229,12 +229,25 @@ func (r *runner) readAwhile(ctx context.Context, e *Exchange, address string, re
 			events, ended := s.seen()
 			return ended || api != agentAPI && len(events) >= len(recorded) || api == agentAPI && printedAsMuch(recorded, events)
 		})
+		if api == agentAPI {
+			r.awaitEnd(ctx, s)
+		}
 		s.close()
 		events, _ := s.seen()
 		diff = append(diff, compareEvents(recorded, api, events, r.launched, t)...)
 	}
 	t.commit()
 	r.report(e, diff)
+}
+
+// awaitEnd lets a container that has printed everything end by itself: with the stream of a
+// session its command would be killed.
+func (r *runner) awaitEnd(ctx context.Context, s *stream) {
+	for deadline := time.Now().Add(gapLimit); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(tick) {
+		if _, ended := s.seen(); ended {
+			return
+		}
+	}
 }
 
 // resolve finds live counterparts for what the call refers to.
