@@ -270,28 +270,6 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// The policy of a KILL is that of the kill, whatever the task's own says; a framework without
-// TASK_KILLING_STATE hears of the end alone.
-func TestKillWithItsOwnPolicy(t *testing.T) {
-	alloc := newAllocator(t)
-	n := startNode(t, alloc, nil)
-	stubborn := shell("stubborn", `trap "" TERM; echo ready; while :; do sleep 1000 & wait $!; done`)
-	stubborn.KillPolicy = &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: new(int64(1000e9))}}
-	alloc.launch(framework(), stubborn)
-	alloc.await("stubborn", mesos.TaskState_TASK_RUNNING)
-	n.eventually("the trap", func() bool { return n.read("stubborn", "stdout") != "" })
-	alloc.send(&link.Down{Body: &link.Down_Kill{Kill: &link.Kill{
-		FrameworkId: &mesos.FrameworkID{Value: new("fw")}, TaskId: stubborn.TaskId,
-		KillPolicy: &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: new(int64(100e6))}},
-	}}})
-	if st := alloc.await("stubborn", mesos.TaskState_TASK_KILLED); st.GetMessage() != "Command terminated with signal Killed" {
-		t.Errorf("got %v, want it killed by SIGKILL", st)
-	}
-	if slices.Contains(alloc.states("stubborn"), mesos.TaskState_TASK_KILLING) {
-		t.Errorf("got %v, want no TASK_KILLING", alloc.states("stubborn"))
-	}
-}
-
 // Where there are no cgroups, tasks run as plain sessions.
 func TestWithoutCgroups(t *testing.T) {
 	t.Setenv("CAPROCK_TEST_ISOLATION", runner.Posix)
@@ -462,6 +440,10 @@ func TestKillWithAPolicyOfItsOwn(t *testing.T) {
 	for _, id := range []string{"short", "shorter"} {
 		if st := alloc.await(id, mesos.TaskState_TASK_KILLED); st.GetMessage() != "Command terminated with signal Killed" {
 			t.Errorf("%s: %v", id, st)
+		}
+		// The framework has no TASK_KILLING_STATE.
+		if slices.Contains(alloc.states(id), mesos.TaskState_TASK_KILLING) {
+			t.Errorf("%s: got %v, want no TASK_KILLING", id, alloc.states(id))
 		}
 	}
 }
