@@ -18,15 +18,13 @@ func (n *node) quota() int64 {
 	o.EnsureDefaults()
 	files, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup/cpu", o.CgroupsRoot, "*-*", "cpu.cfs_quota_us"))
 	v2, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup", o.CgroupsRoot, "*-*", "cpu.max"))
-	for _, file := range append(files, v2...) {
-		b, _ := os.ReadFile(file)
-		first, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-		if us, err := strconv.ParseInt(first, 10, 64); err == nil && us > 0 {
-			return us / 100
-		}
-		return 0
+	if files = append(files, v2...); len(files) == 0 {
+		return -1
 	}
-	return -1
+	b, _ := os.ReadFile(files[0])
+	first, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	us, _ := strconv.ParseInt(first, 10, 64)
+	return max(us, 0) / 100 // "max" and -1 are none
 }
 
 // The bounds of a running task can be changed, are the kernel's when the call is answered,

@@ -2,16 +2,22 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/isolation/launch"
+	"github.com/caprock/caprock/isolation/seccomp"
 )
 
 // maxComplaint bounds what is kept of a program's standard error.
@@ -39,59 +45,104 @@ func HadoopPlugins(home string) map[string][]string {
 }
 
 // runPlugin runs the program of a scheme; what it prints is the file. Its failure
-// is the reader's error at the end.
+// is the reader's error at the end. It has the rights of a task, and the agent's
+// environment.
 func runPlugin(ctx context.Context, command []string, uri string, owner sandbox.Owner, stall time.Duration) (io.ReadCloser, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	cmd := exec.CommandContext(ctx, command[0], append(slices.Clone(command[1:]), uri)...)
-	// A group of its own, so that helpers of the program end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	cmd.Dir = "/"
-	if owner.Other {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: owner.UID, Gid: owner.GID, Groups: owner.Groups}
-	}
-	p := &plugin{cmd: cmd}
-	cmd.Stderr = &p.complaint
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
+	path, err := exec.LookPath(command[0])
 	if err != nil {
-		cancel(nil)
 		return nil, fmt.Errorf("run %s: %w", command[0], err)
 	}
-	p.out = out
+	spec := launch.Spec{Path: path, Args: append(slices.Clone(command), uri), Env: os.Environ(), Setsid: true, NoNewPrivs: true, Seccomp: seccomp.Default()}
+	if owner.Other {
+		spec.User = &launch.User{UID: owner.UID, GID: owner.GID, Groups: owner.Groups}
+	}
+	own, err := launch.OwnCapabilities()
+	if err != nil {
+		return nil, err
+	}
+	if own&(1<<unix.CAP_SETPCAP) != 0 {
+		spec.Capabilities = &launch.Capabilities{Bounding: launch.DefaultCapabilities & own}
+		if !owner.Other {
+			spec.Capabilities.Effective = spec.Capabilities.Bounding
+		}
+	}
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", path, err)
+	}
+	complaints, stderr, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("run %s: %w", path, err), out.Close(), stdout.Close())
+	}
+	spec.Stdout, spec.Stderr = stdout, stderr
+	process, err := launch.Start(&spec, launch.Groups{})
+	stdout.Close()
+	stderr.Close()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("run %s: %w", path, err), out.Close(), complaints.Close())
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	p := &plugin{path: path, process: process, out: out, complaints: complaints, heard: make(chan struct{})}
+	go func() {
+		defer close(p.heard)
+		// It ends with the last helper that has it open, or with Close.
+		_, _ = io.Copy(&p.complaint, complaints)
+	}()
+	p.unwatch = context.AfterFunc(ctx, p.kill)
 	return newStallReader(ctx, cancel, p, stall), nil
 }
 
 // plugin reads what a program prints, and its exit status after that.
 type plugin struct {
-	cmd       *exec.Cmd
-	out       io.ReadCloser
-	complaint tail
-	waited    bool
+	path            string
+	process         *launch.Process
+	out, complaints *os.File
+	complaint       tail
+	heard           chan struct{} // closed when complaint is complete
+	unwatch         func() bool
+	ended           bool
+}
+
+// kill ends the program and helpers that it has not sent away. A pid is not given to
+// another before the process was waited for, which Exited does.
+func (p *plugin) kill() {
+	if p.process.Signal(syscall.SIGKILL) == nil {
+		_ = syscall.Kill(-p.process.Pid(), syscall.SIGKILL)
+	}
 }
 
 func (p *plugin) Read(b []byte) (int, error) {
 	n, err := p.out.Read(b)
-	if err == io.EOF && !p.waited {
-		p.waited = true
-		if failed := p.cmd.Wait(); failed != nil {
-			return n, fmt.Errorf("%s: %w: %s", p.cmd.Path, failed, strings.TrimSpace(p.complaint.text))
+	if err == io.EOF && !p.ended {
+		if st := p.end(); st.WaitStatus != 0 {
+			return n, fmt.Errorf("%s: %s: %s", p.path, st, strings.TrimSpace(p.complaint.text))
 		}
 	}
 	return n, err
 }
 
+// end waits for the program and lets go of it. Helpers that outlive it are not heard out
+// for long.
+func (p *plugin) end() launch.ExitStatus {
+	p.ended = true
+	st := <-p.process.Exited()
+	p.unwatch()
+	_ = p.complaints.SetReadDeadline(time.Now().Add(lastWords))
+	<-p.heard
+	p.complaints.Close()
+	p.out.Close()
+	return st
+}
+
+// lastWords is how long helpers of a program may complain after its end.
+const lastWords = time.Second
+
 // Close ends the program if it still runs.
 func (p *plugin) Close() error {
-	if p.waited {
-		return nil
+	if !p.ended {
+		p.kill()
+		p.end()
 	}
-	p.waited = true
-	_ = p.cmd.Cancel()
-	_ = p.cmd.Wait()
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caprock/caprock/agent/sandbox"
+	"github.com/caprock/caprock/isolation/launch"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
@@ -148,13 +150,40 @@ func TestPlugins(t *testing.T) {
 		opts Options
 		want string
 	}{
-		"failure":    {with(`echo half; echo "out of paper" >&2; exit 3`), "exit status 3: out of paper"},
+		"failure":    {with(`echo half; echo "out of paper" >&2; exit 3`), "exited with status 3: out of paper"},
 		"stall":      {with(`echo half; exec sleep 60`), "stalled"},
 		"no program": {Options{Plugins: map[string][]string{"gift": {"/no/such/program"}}}, "/no/such/program"},
 		"no plugin":  {Options{Plugins: map[string][]string{"hdfs": {"x"}}}, `scheme is "gift", want file, http, https, hdfs`},
 	} {
 		if err := newBox(t).fetch(c.opts, uri("gift://store/box")); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
+		}
+	}
+}
+
+// What a URI makes a program do, it does with the rights of a task.
+func TestPluginsHaveTheRightsOfTasks(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: needs root to change capabilities")
+	}
+	b := newBox(t)
+	o := Options{Plugins: map[string][]string{"gift": {"sh", "-c", "mount -t tmpfs none /mnt"}}, StallTimeout: time.Second}
+	// What cannot be mounted ends the program, which is a fetch that failed.
+	if err := b.fetch(o, uri("gift://store/status")); err == nil {
+		t.Error("the program could mount")
+	}
+	o.Plugins["gift"][2] = "cat /proc/self/status; ls /proc/$$/fd"
+	if err := b.fetch(o, uri("gift://store/status")); err != nil {
+		t.Fatal(err)
+	}
+	got := b.read(t, "status")
+	own, err := launch.OwnCapabilities()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"NoNewPrivs:\t1\n", "Seccomp:\t2\n", fmt.Sprintf("CapBnd:\t%016x\n", launch.DefaultCapabilities&own), fmt.Sprintf("CapEff:\t%016x\n", launch.DefaultCapabilities&own), "\n0\n1\n2\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("want %q in %s", want, got)
 		}
 	}
 }

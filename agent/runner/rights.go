@@ -9,6 +9,7 @@ import (
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/launch"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
@@ -84,7 +85,7 @@ type confined struct {
 }
 
 func confine(k Kernel, o *KernelOptions, r reach) (*confined, error) {
-	own, err := ownCapabilities()
+	own, err := launch.OwnCapabilities()
 	if err != nil {
 		return nil, err
 	}
@@ -208,16 +209,6 @@ func (r *Rights) merge(linux *mesos.LinuxInfo, root bool) (effective, bounding u
 		return 0, 0, false, fmt.Errorf("effective capabilities: got %s, want some of %s", capabilityText(effective), capabilityText(bounding))
 	}
 	return effective, bounding, named, nil
-}
-
-// ownCapabilities are the permitted capabilities of this process.
-func ownCapabilities() (uint64, error) {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return 0, fmt.Errorf("read the agent's capabilities: %w", err)
-	}
-	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted), nil
 }
 
 // firstCapability is CHOWN, the kernel's capability 0, as Mesos numbers it.

@@ -1,6 +1,10 @@
 package launch
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
 
 // DefaultCapabilities are those of a root user in a container: what ordinary
 // daemons use, without raw sockets.
@@ -57,4 +61,14 @@ func (b *planner) addCapset(c *Capabilities) {
 				a: [6]uintptr{unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, n}})
 		}
 	}
+}
+
+// OwnCapabilities are the permitted capabilities of this process: nobody can hand out more.
+func OwnCapabilities() (uint64, error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return 0, fmt.Errorf("launch: read our own capabilities: %w", err)
+	}
+	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted), nil
 }

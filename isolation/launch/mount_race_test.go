@@ -1,0 +1,95 @@
+package launch
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Somebody who keeps exchanging a mount's target for a link out of its base, and its
+// source likewise, never gets a mount outside.
+func TestExchangedMountPathsStayInTheirBases(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	canary := filepath.Join(dir, "canary")
+	base := filepath.Join(dir, "base")
+	for _, d := range []string{canary, base, base + "/target", base + "/source"} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"target", "source"} {
+		if err := os.Symlink(canary, filepath.Join(base, name+"-link")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(canary, "secret"), []byte("of the host"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stop, swapped := make(chan struct{}), make(chan int, 1)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-stop:
+				swapped <- n
+				return
+			default:
+			}
+			for _, name := range []string{"target", "source"} {
+				from, to := filepath.Join(base, name), filepath.Join(base, name+"-link")
+				if unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE) == nil {
+					n++
+				}
+			}
+		}
+	}()
+	length := 2 * time.Second
+	if testing.Short() {
+		length = 200 * time.Millisecond
+	}
+	made, refused := 0, 0
+	for end := time.Now().Add(length); time.Now().Before(end); {
+		s := shell("grep -c ' " + canary + "' /proc/self/mountinfo; ls " + base + "/target " + base + "/target-link | grep -c secret")
+		s.Namespaces.Mount = true
+		s.Mounts = []Mount{{Source: "source", SourceBase: base, Target: "target", Base: base, Flags: unix.MS_BIND | unix.MS_REC}}
+		out, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Stdout = w
+		p, err := Start(s, Groups{})
+		w.Close()
+		var failed *Error
+		switch {
+		case errors.As(err, &failed):
+			refused++ // the link was there, which leads nowhere inside of the base
+		case err != nil:
+			t.Fatal(err)
+		default:
+			made++
+			<-p.Exited()
+			var b [64]byte
+			n, _ := out.Read(b[:])
+			if text := string(b[:n]); !strings.HasPrefix(text, "0\n") {
+				t.Fatalf("a mount is on %s: %q", canary, text)
+			}
+		}
+		out.Close()
+	}
+	close(stop)
+	if n := <-swapped; n < 100 || made == 0 || refused == 0 {
+		t.Errorf("%d exchanges, %d mounts made, %d refused: want many and some of both", n, made, refused)
+	}
+	if b, err := os.ReadFile(filepath.Join(canary, "secret")); err != nil || string(b) != "of the host" {
+		t.Errorf("the canary says %q, %v", b, err)
+	}
+	if text, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Contains(string(text), dir) {
+		t.Errorf("something is mounted on the host: %v", err)
+	}
+}
