@@ -34,7 +34,7 @@ type node struct {
 
 func startNode(t *testing.T, alloc *allocator, opts func(*agent.Options)) *node {
 	if testing.Short() {
-		t.Skip("starts real processes")
+		t.Skip("SKIP-ENV: starts real processes")
 	}
 	return startNodeIn(t, alloc, t.TempDir(), opts)
 }
@@ -280,7 +280,7 @@ func TestWithoutCgroups(t *testing.T) {
 
 func TestOutOfMemory(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs cgroups")
+		t.Skip("SKIP-ENV: needs cgroups")
 	}
 	alloc := newAllocator(t)
 	startNode(t, alloc, nil)

@@ -1,6 +1,8 @@
 package agent_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +19,7 @@ func TestDiskQuota(t *testing.T) {
 		o.EnforceDiskQuota, o.SandboxWatchInterval = true, 20*time.Millisecond
 	})
 	const fill = "head -c 6000000 /dev/zero >f; sleep 1000"
-	alloc.launch(framework(), withDisk(shell("small", "echo x >f; sleep 1000"), 1), shell("unbounded", fill), withDisk(shell("full", fill), 3))
+	alloc.launch(framework(), withDisk(shell("small", "while :; do echo x >>f; sleep 0.02; done"), 1), shell("unbounded", fill), withDisk(shell("full", fill), 3))
 	st := alloc.await("full", mesos.TaskState_TASK_FAILED)
 	if st.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LIMITATION_DISK || st.Limitation.GetResources()[0].GetName() != "disk" ||
 		!strings.Contains(st.GetMessage(), "exceeds quota (3MB)") {
@@ -27,6 +29,15 @@ func TestDiskQuota(t *testing.T) {
 		_, body := n.get("/monitor/statistics")
 		return strings.Contains(body, `"disk_limit_bytes":1048576`) && strings.Contains(body, `"disk_used_bytes":`)
 	})
+	size := func() int64 {
+		info, err := os.Stat(filepath.Join(n.sandbox("small"), "f"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	was := size()
+	n.eventually("the neighbour to go on writing", func() bool { return size() > was })
 	for _, id := range []string{"small", "unbounded"} {
 		if st := alloc.last(id); st.GetState() != mesos.TaskState_TASK_RUNNING {
 			t.Errorf("%s: got %v, want it to run on", id, st)

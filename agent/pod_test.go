@@ -48,11 +48,11 @@ func (n *node) podLimit() int64 {
 
 func needsMemoryLimits(t *testing.T) {
 	if os.Geteuid() != 0 || isolationForTest() != "auto" {
-		t.Skip("SKIPPED: limits need root and cgroups")
+		t.Skip("SKIP-ENV: limits need root and cgroups")
 	}
 	b, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
 	if _, err := os.Stat("/sys/fs/cgroup/memory"); err != nil && !strings.Contains(string(b), "memory") {
-		t.Skip("SKIPPED: no memory controller")
+		t.Skip("SKIP-ENV: no memory controller")
 	}
 }
 

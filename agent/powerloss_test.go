@@ -60,10 +60,10 @@ type loseableDisk struct {
 
 func newLoseableDisk(t *testing.T, mkfs []string) *loseableDisk {
 	if testing.Short() || os.Geteuid() != 0 {
-		t.Skip("SKIPPED: power loss needs root, for a loop device and its mount")
+		t.Skip("SKIP-ENV: power loss needs root, for a loop device and its mount")
 	}
 	if _, err := exec.LookPath(mkfs[0]); err != nil {
-		t.Skipf("SKIPPED: power loss needs %s: %v", mkfs[0], err)
+		t.Skipf("SKIP-ENV: power loss needs %s: %v", mkfs[0], err)
 	}
 	dir := t.TempDir()
 	d := &loseableDisk{t: t, image: filepath.Join(dir, "image"), root: filepath.Join(dir, "root"), alloc: newAllocator(t)}
@@ -82,7 +82,7 @@ func newLoseableDisk(t *testing.T, mkfs []string) *loseableDisk {
 		t.Fatalf("%v: %v\n%s", mkfs, err, out)
 	}
 	if out, err := d.mount(); err != nil {
-		t.Skipf("SKIPPED: power loss needs loop devices: %v\n%s", err, out)
+		t.Skipf("SKIP-ENV: power loss needs loop devices: %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
 		d.killTasks()
@@ -183,7 +183,7 @@ func (d *loseableDisk) shutdown() {
 	}
 	defer dir.Close()
 	if err := unix.IoctlSetPointerInt(int(dir.Fd()), fsShutdown, noLogFlush); err != nil {
-		d.t.Skipf("SKIPPED: this kernel's file system cannot be shut down: %v", err)
+		d.t.Skipf("SKIP-ENV: this kernel's file system cannot be shut down: %v", err)
 	}
 }
 

@@ -163,7 +163,7 @@ func TestStateTellsWhatFrameworksSay(t *testing.T) {
 // An agent measures what an earlier one has started.
 func TestStatisticsOfATaskOfAnEarlierAgent(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs cgroups")
+		t.Skip("SKIP-ENV: needs cgroups")
 	}
 	alloc := newAllocator(t)
 	n := startNode(t, alloc, nil)

@@ -14,7 +14,7 @@ import (
 func TestSwitchUser(t *testing.T) {
 	nobody, err := user.Lookup("nobody")
 	if os.Geteuid() != 0 || err != nil {
-		t.Skip("needs root and a user nobody")
+		t.Skip("SKIP-ENV: needs root and a user nobody")
 	}
 	alloc := newAllocator(t)
 	n := startNode(t, alloc, nil)

@@ -144,7 +144,7 @@ func TestSharedAndReadOnlyVolumes(t *testing.T) {
 	alloc.await("member", mesos.TaskState_TASK_FINISHED)
 	alloc.await("one", mesos.TaskState_TASK_FINISHED)
 	if os.Geteuid() != 0 {
-		t.Skip("a volume is read only for those that may not mount only by agreement")
+		t.Skip("SKIP-ENV: a volume is read only for those that may not mount only by agreement")
 	}
 	alloc.launch(framework(), on(shell("ro", "cat data/one && ! touch data/two"), reserved(64, "pool", shared, readOnly)))
 	alloc.await("ro", mesos.TaskState_TASK_FINISHED)
@@ -160,11 +160,11 @@ func TestSharedAndReadOnlyVolumes(t *testing.T) {
 // DESTROY.
 func TestVolumesOnDisks(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("mounts a file system, which takes root")
+		t.Skip("SKIP-ENV: mounts a file system, which takes root")
 	}
 	path, mount := t.TempDir(), t.TempDir()
 	if err := unix.Mount("tmpfs", mount, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("no tmpfs can be mounted: %v", err)
+		t.Skipf("SKIP-ENV: no tmpfs can be mounted: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(mount, unix.MNT_DETACH) })
 	alloc := newAllocator(t)
@@ -265,7 +265,7 @@ func TestVolumesOfCustomExecutors(t *testing.T) {
 // A task of another user owns the volume that it uses.
 func TestVolumeBelongsToTheUserOfTheTask(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("runs a task as another user, which takes root")
+		t.Skip("SKIP-ENV: runs a task as another user, which takes root")
 	}
 	alloc := newAllocator(t)
 	n := startNode(t, alloc, nil)

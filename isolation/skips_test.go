@@ -19,7 +19,7 @@ const skipsFile = "testdata/skips.txt"
 
 // places where what is skipped elsewhere does run.
 var places = []string{
-	"root",      // any host, as root
+	"root",      // any host, as root, without -short
 	"host",      // a host with v1 or hybrid cgroups and BPF
 	"machine",   // the virtual machine of tools/vmtest, with cgroups v2 alone
 	"installed", // where the named package of the distribution is installed
@@ -42,7 +42,7 @@ func TestSkipsAreKnown(t *testing.T) {
 		}
 		known[reason] = false
 	}
-	for _, dir := range []string{".", "../agent/runner", "../agent/disk"} {
+	for _, dir := range []string{".", "../agent"} {
 		for _, reason := range skipReasons(t, dir) {
 			if _, ok := known[reason]; !ok {
 				t.Errorf("%s: a test is skipped for %q, which is not in %s", dir, reason, skipsFile)

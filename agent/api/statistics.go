@@ -152,10 +152,15 @@ func (m *measurement) putDisk(st *mesos.ResourceStatistics) {
 	if m.disk == nil {
 		return
 	}
-	st.DiskLimitBytes, st.DiskUsedBytes = new(uint64(m.disk.QuotaBytes)), new(uint64(m.disk.SandboxBytes))
+	st.DiskUsedBytes = new(uint64(m.disk.SandboxBytes))
 	for _, v := range m.disk.Volumes {
 		st.DiskStatistics = append(st.DiskStatistics, &mesos.DiskStatistics{Source: v.Source, Persistence: v.Persistence,
 			LimitBytes: new(uint64(v.QuotaBytes)), UsedBytes: new(uint64(v.UsedBytes))})
+	}
+	if m.disk.QuotaBytes > 0 {
+		st.DiskLimitBytes = new(uint64(m.disk.QuotaBytes))
+		// As Mesos has it, the sandbox is among them too, without a source.
+		st.DiskStatistics = append(st.DiskStatistics, &mesos.DiskStatistics{LimitBytes: st.DiskLimitBytes, UsedBytes: st.DiskUsedBytes})
 	}
 }
 

@@ -110,7 +110,7 @@ func TestStatisticsOfParts(t *testing.T) {
 	if m.use.User != 6*time.Second || m.use.System != 2*time.Second || m.use.RSSBytes != 20 || m.parts != 2 {
 		t.Errorf("got %+v", m)
 	}
-	if st := m.statistics(); st.GetDiskUsedBytes() != 7 || st.GetDiskLimitBytes() != 9 || len(st.DiskStatistics) != 1 || st.DiskStatistics[0].GetUsedBytes() != 3 {
+	if st := m.statistics(); st.GetDiskUsedBytes() != 7 || st.GetDiskLimitBytes() != 9 || len(st.DiskStatistics) != 2 || st.DiskStatistics[0].GetUsedBytes() != 3 || st.DiskStatistics[1].GetUsedBytes() != 7 {
 		t.Errorf("got %v, want what was measured on disk", st)
 	}
 	var got struct {

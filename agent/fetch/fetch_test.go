@@ -329,7 +329,7 @@ func TestAddresses(t *testing.T) {
 // An agent that runs as root reads local files with the rights of the task's user.
 func TestLocalFilesWithTheUsersRights(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("SKIP-ENV: needs root")
 	}
 	dir := t.TempDir()
 	for _, d := range []string{dir, filepath.Dir(dir)} {

@@ -68,7 +68,7 @@ func readAll(t *testing.T, dir, name string) []byte {
 func TestNothingIsLostOrRepeated(t *testing.T) {
 	dir := t.TempDir()
 	if !collapses(t, dir) {
-		t.Skip("files cannot be shortened from the front on the file system of " + dir)
+		t.Skipf("SKIP-ENV: files cannot be shortened from the front on the file system of %s", dir)
 	}
 	box := newBox(t, dir)
 	out, err := os.OpenFile(filepath.Join(dir, "stdout"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
@@ -186,7 +186,7 @@ func TestOldFilesAreCounted(t *testing.T) {
 func TestOtherFileSystems(t *testing.T) {
 	dir, err := os.MkdirTemp("/dev/shm", "caprock-logs-")
 	if err != nil {
-		t.Skip("no tmpfs to try on: ", err)
+		t.Skipf("SKIP-ENV: no tmpfs to try on: %v", err)
 	}
 	defer os.RemoveAll(dir)
 	box := newBox(t, dir)

@@ -225,14 +225,20 @@ func TestNamedLimits(t *testing.T) {
 
 // Swap counts within the limit if the agent's options say so.
 func TestSwapIsLimited(t *testing.T) {
-	const file = "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"
-	if _, err := os.Stat(file); err != nil || probe.Host().Cgroups.V1["memory"] != "/sys/fs/cgroup/memory" {
-		t.Skip("SKIP-ENV: needs v1's memory controller with swap accounting")
+	c := probe.Host().Cgroups
+	// v1 bounds memory and swap together, v2 swap alone.
+	file := `/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)/memory.memsw.limit_in_bytes`
+	bounded := fmt.Sprint(64 << 20)
+	switch _, err := os.Stat("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"); {
+	case c.Mode() == probe.ModeV2 && c.Has("memory"):
+		file, bounded = `/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/memory.swap.max`, "0"
+	case err != nil || c.V1["memory"] != "/sys/fs/cgroup/memory":
+		t.Skip("SKIP-ENV: needs a memory controller with swap accounting")
 	}
 	for limit, want := range map[bool]bool{false: false, true: true} {
 		r := newRunsWith(t, runner.KernelOptions{Isolation: runner.Auto, LimitSwap: limit})
-		got := strings.TrimSpace(r.output(t, "c", "", `cat /sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)/memory.memsw.limit_in_bytes`))
-		if (got == fmt.Sprint(64<<20)) != want {
+		got := strings.TrimSpace(r.output(t, "c", "", "cat "+file))
+		if (got == bounded) != want {
 			t.Errorf("limit %t: memory and swap are bounded by %q", limit, got)
 		}
 	}

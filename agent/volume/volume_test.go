@@ -173,7 +173,7 @@ func TestLostVolume(t *testing.T) {
 
 func TestOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("gives files away, which takes root")
+		t.Skip("SKIP-ENV: gives files away, which takes root")
 	}
 	source := t.TempDir()
 	box, _ := openBox(t)

@@ -33,7 +33,7 @@ var steps = []step{
 	{"format", checkFormat},
 	{"vet", command("go", "vet", "./...")},
 	{"staticcheck", staticcheck},
-	{"unit", func(t *tally) error { return goTest(t, "-timeout=15m", "./...") }},
+	{"unit", unit},
 	{"invariants", func(t *tally) error {
 		return goTest(t, append([]string{"-tags=invariants", "-timeout=15m"}, checked...)...)
 	}},
@@ -48,8 +48,21 @@ var steps = []step{
 	{"torture agents", command("go", "run", "./tools/torture", "--kills=5", "--agents=1", "--live=50")},
 }
 
+// updateSkips writes the list of skipped tests instead of checking it.
+var updateSkips bool
+
+// unit runs all tests, and checks which could not run here.
+func unit(t *tally) error {
+	before := len(t.skips)
+	if err := goTest(t, "-timeout=20m", "./..."); err != nil {
+		return err
+	}
+	return checkSkips(skipsDir, environment(), t.skips[before:], updateSkips)
+}
+
 func main() {
 	var only string
+	flag.BoolVar(&updateSkips, "update-skips", false, "write the list of tests that cannot run on a host of this kind, instead of checking it")
 	flag.StringVar(&only, "only", "", "comma-separated steps to run (default: all)")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: tools/test [--only STEP,...]\nsteps:", strings.Join(names(), " "))

@@ -76,9 +76,9 @@ func kernel() (string, error) {
 	return found[len(found)-1], nil
 }
 
-// Run runs a static binary with arguments and returns what the machine printed and
-// the exit status.
-func Run(ctx context.Context, binary string, args ...string) (output string, status int, err error) {
+// Run runs a static binary with arguments in a machine whose kernel gets parameters
+// of its own, "" for none, and returns what the machine printed and the exit status.
+func Run(ctx context.Context, parameters, binary string, args ...string) (output string, status int, err error) {
 	dir, err := os.MkdirTemp("", "vmtest-")
 	if err != nil {
 		return "", 0, err
@@ -102,7 +102,7 @@ func Run(ctx context.Context, binary string, args ...string) (output string, sta
 	c := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-m", "1024", "-smp", "1",
 		"-display", "none", "-serial", "file:"+console, "-monitor", "none", "-no-reboot", "-nic", "none",
 		"-kernel", image, "-initrd", initrd, "-drive", "file="+disk+",if=virtio,format=raw,cache=unsafe",
-		"-append", "console=ttyS0 panic=-1 quiet psi=1")
+		"-append", "console=ttyS0 panic=-1 quiet psi=1 "+parameters)
 	out, err := c.CombinedOutput()
 	text, _ := os.ReadFile(console)
 	output = strings.ReplaceAll(string(text), "\r", "")

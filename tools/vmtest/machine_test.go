@@ -15,8 +15,29 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the list of tests that are skipped in the machine")
 
-// packages that do there what they cannot do on a host whose controllers are on v1.
-var packages = []string{"isolation/cgroup", "isolation/launch", "isolation/bpf", "isolation"}
+// bare switches every controller of cgroups off.
+const bare = "cgroup_disable=cpu,cpuacct,cpuset,io,memory,pids,hugetlb,perf_event,net_cls,net_prio,devices,freezer,rdma,misc"
+
+// runs are packages that do there what they cannot do on a host whose controllers are on
+// v1, all of their tests or some, and what kernels they meet.
+var runs = []struct {
+	name, pkg  string
+	parameters string
+	tests      string
+}{
+	{name: "isolation/cgroup", pkg: "isolation/cgroup"},
+	{name: "isolation/launch", pkg: "isolation/launch"},
+	{name: "isolation/bpf", pkg: "isolation/bpf"},
+	{name: "isolation", pkg: "isolation"},
+	{name: "isolation/quota", pkg: "isolation/quota"},
+	{name: "agent/disk", pkg: "agent/disk"},
+	{name: "agent/runner", pkg: "agent/runner"},
+	// What an agent does with the kernel; what it says to others is the same everywhere.
+	{name: "agent", pkg: "agent", tests: "^Test(CommandTasks|Kill|Restart|OutOfMemory|Pod.*|Limits.*|Project.*|DiskQuota|VolumesInEveryLaunchMode|" +
+		"NestedContainers|StandaloneContainers|WithoutBPF|WithoutCgroups|WithoutControllers|.*Limits|.*Pressure.*)$"},
+	{name: "bare agent", pkg: "agent", parameters: bare, tests: "^Test(CommandTasks|Kill|Restart|WithoutBPF|WithoutControllers)$"},
+	{name: "bare isolation", pkg: "isolation", parameters: bare, tests: "^Test(TaskIsAdopted.*|KilledBetweenAnyTwoSteps|.*Accounted.*)$"},
+}
 
 const listFile = "testdata/skipped.txt"
 
@@ -26,16 +47,17 @@ var skipped = regexp.MustCompile(`(?m)^ *--- SKIP: (\S+)`)
 // skipped there are the ones that are known to be.
 func TestIsolationOnUnifiedCgroups(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIP-ENV: boots virtual machines for two minutes")
+		t.Skip("SKIP-ENV: boots virtual machines for some minutes")
 	}
 	if err := Missing(); err != nil {
 		t.Skipf("SKIP-ENV: no virtual machines here: %v", err)
 	}
 	var list []string
-	for _, pkg := range packages {
-		t.Run(strings.ReplaceAll(pkg, "/", "-"), func(t *testing.T) {
-			binary := filepath.Join(t.TempDir(), "test")
-			build := exec.Command("go", "test", "-c", "-o", binary, "./"+pkg)
+	dir := t.TempDir()
+	for _, r := range runs {
+		t.Run(strings.ReplaceAll(r.name, "/", "-"), func(t *testing.T) {
+			binary := filepath.Join(dir, strings.ReplaceAll(r.pkg, "/", "-"))
+			build := exec.Command("go", "test", "-c", "-o", binary, "./"+r.pkg)
 			build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
 			if out, err := build.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
@@ -43,7 +65,7 @@ func TestIsolationOnUnifiedCgroups(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			// The list of skips is held against source files.
-			output, status, err := Run(ctx, binary, "-test.v", "-test.timeout=4m", "-test.skip=^TestSkipsAreKnown$")
+			output, status, err := Run(ctx, r.parameters, binary, "-test.v", "-test.timeout=4m", "-test.run="+r.tests, "-test.skip=^TestSkipsAreKnown$")
 			if err != nil || status != 0 {
 				t.Fatalf("status %d, %v\n%s", status, err, output)
 			}
@@ -51,7 +73,7 @@ func TestIsolationOnUnifiedCgroups(t *testing.T) {
 				t.Errorf("no test passed:\n%s", output)
 			}
 			for _, m := range skipped.FindAllStringSubmatch(output, -1) {
-				list = append(list, pkg+" "+m[1])
+				list = append(list, r.name+" "+m[1])
 			}
 		})
 	}
