@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -225,6 +226,9 @@ func (is *isolators) open(o KernelOptions) (Kernel, error) {
 	case err == nil:
 		k := newCgroups(host, o.Logger)
 		k.limited, k.limitSwap = limited, o.LimitSwap
+		if limited == nil {
+			k.limited = limitable(&report.Cgroups, o.Logger)
+		}
 		if err := errors.Join(is.classify(k, &o), is.sample(k, &o)); err != nil {
 			return nil, errors.Join(err, k.Close())
 		}
@@ -260,6 +264,19 @@ func (is *isolators) sample(k *cgroupKernel, o *KernelOptions) (err error) {
 		k.sampler, err = startSampler(o.Perf, k.host.PerfDir(), k.perfDirs, o.Logger)
 	}
 	return err
+}
+
+// limitable are the controllers of a host that tasks can be limited by.
+func limitable(host *probe.Cgroups, log *slog.Logger) []string {
+	limited := []string{}
+	for _, c := range []string{"cpu", "memory", "pids"} {
+		if host.Has(c) {
+			limited = append(limited, c)
+		} else {
+			log.Warn("tasks are not limited by this, for want of a cgroup controller", "controller", c)
+		}
+	}
+	return limited
 }
 
 // openHost opens the cgroups with the controllers that are asked for. Devices are

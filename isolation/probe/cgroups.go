@@ -21,7 +21,8 @@ const (
 	// ModeHybrid: controllers on v1; the unified hierarchy has at least its core
 	// (freeze, kill, events, clone into, BPF by cgroup id).
 	ModeHybrid Mode = "hybrid"
-	// ModeV2: the unified hierarchy has the cpu and memory controllers.
+	// ModeV2: the unified hierarchy has the cpu and memory controllers; or whatever it
+	// has, if there is no other.
 	ModeV2 Mode = "v2"
 )
 
@@ -48,6 +49,8 @@ func (c Cgroups) Mode() Mode {
 		return ModeHybrid
 	case len(c.V1) > 0:
 		return ModeV1
+	case c.V2 != "":
+		return ModeV2
 	}
 	return ModeNone
 }

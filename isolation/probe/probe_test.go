@@ -29,6 +29,9 @@ func TestParseMountinfo(t *testing.T) {
 
 func TestWholeV2NeedsCPUAndMemory(t *testing.T) {
 	c := Cgroups{V2: "/cg", V2Controllers: []string{"cpu", "memory", "pids"}}
+	if core := (Cgroups{V2: "/u"}); core.Mode() != ModeV2 || core.Has("memory") {
+		t.Errorf("a unified hierarchy alone, without controllers: got %s", core)
+	}
 	if c.Mode() != ModeV2 || !c.Has("pids") || c.Has("freezer") {
 		t.Errorf("got %s", c)
 	}

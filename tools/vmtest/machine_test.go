@@ -35,8 +35,8 @@ var runs = []struct {
 	// What an agent does with the kernel; what it says to others is the same everywhere.
 	{name: "agent", pkg: "agent", tests: "^Test(CommandTasks|Kill|Restart|OutOfMemory|Pod.*|Limits.*|Project.*|DiskQuota|VolumesInEveryLaunchMode|" +
 		"NestedContainers|StandaloneContainers|WithoutBPF|WithoutCgroups|WithoutControllers|.*Limits|.*Pressure.*)$"},
-	{name: "bare agent", pkg: "agent", parameters: bare, tests: "^Test(CommandTasks|Kill|Restart|WithoutBPF|WithoutControllers)$"},
-	{name: "bare isolation", pkg: "isolation", parameters: bare, tests: "^Test(TaskIsAdopted.*|KilledBetweenAnyTwoSteps|.*Accounted.*)$"},
+	// Kill and freeze by cgroup and accounting by BPF need no controller.
+	{name: "bare agent", pkg: "agent", parameters: bare, tests: "^Test(CommandTasks|Kill|Restart|NestedContainers|StandaloneContainers|WithoutBPF|WithoutControllers)$"},
 }
 
 const listFile = "testdata/skipped.txt"
