@@ -258,7 +258,7 @@ func (a *Allocator) RemoveAgent(id string) error {
 	sh, row := a.space.At(slot)
 	for i := sh.Rows[row].Holdings; i != noHolding; i = sh.Rows[row].Holdings {
 		c, tracked := a.hold.entries[i].claim, a.hold.entries[i].tracked
-		vec, rest := slices.Clone(a.hold.row(i)), a.hold.rest[i]
+		vec, rest := slices.Clone(a.hold.row(i)), a.hold.all(i)
 		a.dropHolding(slot, i)
 		if tracked {
 			a.unbook(c, slot, vec, rest)

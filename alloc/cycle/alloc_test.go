@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+
+	"github.com/caprock/caprock/wire/resource"
 )
 
 // A cycle in steady state allocates nothing: offers have their place in the Result, and their
@@ -47,6 +49,39 @@ func TestSteadyCycleAllocatesNothing(t *testing.T) {
 		if allocs := testing.AllocsPerRun(20, func() { c.now += 1e9; c.a.RunCycle(c.now, &c.res) }); allocs != 0 && filter == nil {
 			t.Errorf("%v allocations in a cycle that has nothing to offer, want 0", allocs)
 		}
+	}
+}
+
+// A framework that is offered more of an agent whose ports it holds costs no allocation either,
+// nor does its decline.
+func TestOffersBesideHeldPortsAllocateNothing(t *testing.T) {
+	if checksInvariants {
+		t.Skip("checking the invariants allocates")
+	}
+	c := newCluster(t, Options{})
+	c.framework("f", "r")
+	c.agents(50, "cpus:4;mem:4096;disk:1000;ports:[31000-32000]")
+	c.run()
+	task, err := resource.Parse("cpus:1;ports:[31000-31000]", "*")
+	c.must(err)
+	task = task.Allocate("r")
+	for _, o := range c.res.Offers { // a task on each agent, and the rest of its offer back
+		c.must(c.a.TransitionOfferedToAllocated("f", o.Agent(), task))
+		c.must(c.a.RecoverResources(c.now, "f", o.Agent(), o.Resources().Minus(task), nil, false))
+	}
+	once := func() {
+		c.now += 1e9
+		c.a.RunCycle(c.now, &c.res)
+		if len(c.res.Offers) != 50 {
+			t.Fatalf("%d offers, want 50", len(c.res.Offers))
+		}
+		c.declineAll(nil)
+	}
+	for range 5 {
+		once()
+	}
+	if n := testing.AllocsPerRun(20, once); n > 1 { // once it may have been the runtime
+		t.Errorf("a cycle with 50 such offers and their declines allocates %v times, want none", n)
 	}
 }
 

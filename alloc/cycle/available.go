@@ -81,7 +81,7 @@ func (a *Allocator) recomputeAvail(slot shard.Slot) {
 	var held resource.Resources
 	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
 		drf.SubFrom(avail, a.hold.row(i))
-		held = held.Plus(a.hold.rest[i].NonShared())
+		held = held.Plus(a.hold.all(i).NonShared())
 	}
 	over := false
 	for d, x := range avail {

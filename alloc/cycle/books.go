@@ -141,7 +141,7 @@ func (a *Allocator) sharedHeld(except int32, slot shard.Slot, shared resource.Re
 	sh, row := a.space.At(slot)
 	one := resource.ScalarOf(shared.Kind, shared.ScalarMilli()) // a single copy
 	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
-		if i != except && a.hold.entries[i].tracked && in(a.hold.entries[i].claim) && a.hold.rest[i].ContainsEntry(one) {
+		if i != except && a.hold.entries[i].tracked && in(a.hold.entries[i].claim) && a.hold.all(i).ContainsEntry(one) {
 			return true
 		}
 	}

@@ -153,7 +153,7 @@ func (a *Allocator) adopt(fw int32) {
 // bookHeld books an entry that was held without being tracked.
 func (a *Allocator) bookHeld(slot shard.Slot, i int32) {
 	c := a.hold.entries[i].claim
-	vec, rest := a.hold.row(i), a.hold.rest[i]
+	vec, rest := a.hold.row(i), a.hold.all(i)
 	a.hold.entries[i].tracked = true
 	a.bookExcept(i, c, slot, vec, rest)
 	a.bookAllocated(slot, c, vec, rest, 1)
@@ -195,7 +195,7 @@ func (a *Allocator) releaseAll(c int32) {
 		}
 		mu := a.space.Lock(slot)
 		vec := append([]int64(nil), a.hold.row(i)...)
-		rest := a.hold.rest[i]
+		rest := a.hold.all(i)
 		tracked := a.hold.entries[i].tracked
 		a.subHolding(slot, i, vec, rest)
 		if tracked {

@@ -11,14 +11,24 @@ type holdings struct {
 	stride  int
 	entries []holding
 	vec     []int64
-	rest    []resource.Resources
+	rest    []resource.Resources // without what is in later
+	later   []laterRest
 	free    []int32
 }
 
 type holding struct {
 	claim   int32
 	next    int32
-	tracked bool // the claim's share and its role's quota include it
+	later   int32 // place in later, from 1; 0: none
+	tracked bool  // the claim's share and its role's quota include it
+}
+
+// laterRest is what came to an entry that had something already: mostly an offer on an agent
+// where the framework runs tasks with ports of their own. Adding it up would make a new list, and taking
+// the offer back another one; so it is kept beside, and is found when just it goes again.
+type laterRest struct {
+	entry int32
+	rest  resource.Resources
 }
 
 const noHolding = int32(-1)
@@ -78,7 +88,61 @@ func (h *holdings) drop(head *int32, i int32) {
 		}
 	}
 	h.rest[i] = nil
+	h.takeLater(i)
 	h.free = append(h.free, i)
+}
+
+// all is what an entry holds beside plain scalars.
+func (h *holdings) all(i int32) resource.Resources { return h.rest[i].Plus(h.laterOf(i)) }
+
+func (h *holdings) laterOf(i int32) resource.Resources {
+	if at := h.entries[i].later; at > 0 {
+		return h.later[at-1].rest
+	}
+	return nil
+}
+
+// takeLater returns what came later and takes it out.
+func (h *holdings) takeLater(i int32) resource.Resources {
+	at := h.entries[i].later
+	if at == 0 {
+		return nil
+	}
+	rest, last := h.later[at-1].rest, len(h.later)-1
+	h.later[at-1] = h.later[last]
+	h.entries[h.later[at-1].entry].later = at
+	h.later[last] = laterRest{}
+	h.later, h.entries[i].later = h.later[:last], 0
+	return rest
+}
+
+// addRest adds to what entry i holds. rest may be shared; it is not changed.
+func (h *holdings) addRest(i int32, rest resource.Resources) {
+	switch {
+	case len(rest) == 0:
+	case len(h.rest[i]) == 0:
+		h.rest[i] = rest
+	case h.entries[i].later == 0:
+		h.later = append(h.later, laterRest{i, rest})
+		h.entries[i].later = int32(len(h.later))
+	default:
+		h.rest[i] = h.rest[i].Plus(rest)
+	}
+}
+
+// subRest takes from what entry i holds, at once if it is just what came at some time.
+func (h *holdings) subRest(i int32, rest resource.Resources) {
+	switch {
+	case len(rest) == 0:
+	case sameSlice(rest, h.laterOf(i)):
+		h.takeLater(i)
+	case sameSlice(rest, h.rest[i]):
+		h.rest[i] = h.takeLater(i)
+	default:
+		whole := h.all(i)
+		h.takeLater(i)
+		h.rest[i] = whole.Minus(rest)
+	}
 }
 
 // addHolding adds resources to what a claim holds on an agent. rest may be
@@ -95,9 +159,7 @@ func (a *Allocator) addHolding(slot shard.Slot, c int32, vec []int64, rest resou
 	for d, x := range vec {
 		dst[d] += x
 	}
-	if len(rest) > 0 {
-		a.hold.rest[i] = a.hold.rest[i].Plus(rest)
-	}
+	a.hold.addRest(i, rest)
 	return i
 }
 
@@ -111,13 +173,7 @@ func (a *Allocator) subHolding(slot shard.Slot, i int32, vec []int64, rest resou
 			empty = false
 		}
 	}
-	if len(rest) > 0 {
-		if sameSlice(rest, a.hold.rest[i]) {
-			a.hold.rest[i] = nil
-		} else {
-			a.hold.rest[i] = a.hold.rest[i].Minus(rest)
-		}
-	}
+	a.hold.subRest(i, rest)
 	if empty && len(a.hold.rest[i]) == 0 {
 		a.dropHolding(slot, i)
 	}
@@ -137,7 +193,7 @@ func (a *Allocator) holds(i int32, vec []int64, rest resource.Resources) bool {
 			return false
 		}
 	}
-	return len(rest) == 0 || sameSlice(rest, a.hold.rest[i]) || a.hold.rest[i].Contains(rest)
+	return len(rest) == 0 || sameSlice(rest, a.hold.rest[i]) || sameSlice(rest, a.hold.laterOf(i)) || a.hold.all(i).Contains(rest)
 }
 
 func sameSlice(a, b resource.Resources) bool {

@@ -113,7 +113,7 @@ func (a *Allocator) checkRoles(shared bool) {
 			}
 			for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
 				if a.hold.entries[i].tracked && (id == 0 || resource.IsInSubtree(a.roles[a.claims[a.hold.entries[i].claim].role].name, r.name)) {
-					_, unreserved, _, _ := a.amounts(a.hold.row(i), a.hold.rest[i])
+					_, unreserved, _, _ := a.amounts(a.hold.row(i), a.hold.all(i))
 					drf.AddTo(offered, unreserved)
 				}
 			}

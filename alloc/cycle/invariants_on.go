@@ -44,9 +44,10 @@ func (a *Allocator) checkInvariants() {
 
 // sharedAnywhere says whether somebody holds a shared resource.
 func (a *Allocator) sharedAnywhere() bool {
-	return slices.ContainsFunc(a.hold.rest, func(rest resource.Resources) bool {
+	shared := func(rest resource.Resources) bool {
 		return slices.ContainsFunc(rest, func(x resource.Resource) bool { return x.IsShared() })
-	})
+	}
+	return slices.ContainsFunc(a.hold.rest, shared) || slices.ContainsFunc(a.hold.later, func(l laterRest) bool { return shared(l.rest) })
 }
 
 // checkAgent: offered + allocated + available = total, and the dense masks and
@@ -67,11 +68,11 @@ func (a *Allocator) checkAgent(slot shard.Slot, total []int64, held map[int32]in
 		c := a.hold.entries[i].claim
 		held[c]++
 		drf.AddTo(sum, a.hold.row(i))
-		rest = rest.Plus(a.hold.rest[i].NonShared())
+		rest = rest.Plus(a.hold.all(i).NonShared())
 		if a.hold.entries[i].tracked {
 			id := a.claims[c].role
 			charged[id] = drf.Grow(charged[id], stride)
-			drf.AddTo(charged[id], a.scalarSum(a.hold.row(i), a.hold.rest[i]))
+			drf.AddTo(charged[id], a.scalarSum(a.hold.row(i), a.hold.all(i)))
 		}
 	}
 	if r.Traits&shard.Over == 0 {

@@ -181,7 +181,7 @@ func (a *Allocator) agentState(slot shard.Slot) AgentState {
 	for i := sh.Rows[row].Holdings; i != noHolding; i = a.hold.entries[i].next {
 		cl := &a.claims[a.hold.entries[i].claim]
 		out.Held = append(out.Held, HoldingState{
-			a.fws[cl.framework].info.ID, a.roles[cl.role].name, a.hold.entries[i].tracked, a.merge(a.hold.row(i), a.hold.rest[i]),
+			a.fws[cl.framework].info.ID, a.roles[cl.role].name, a.hold.entries[i].tracked, a.merge(a.hold.row(i), a.hold.all(i)),
 		})
 	}
 	for _, u := range g.uses {
