@@ -101,6 +101,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return l.run(gctx) })
 	group.Go(func() error { return l.server.Serve(ln) })
+	if l.socket != nil {
+		group.Go(func() error { return l.server.Serve(l.socket) })
+	}
 	if a.opts.Recover == Cleanup {
 		a.Leave("everything that an earlier agent left is to be ended")
 	} else {
@@ -153,7 +156,7 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 		WorkDir: o.WorkDir, IP: ip, Port: port, Hostname: o.Hostname,
 		Resources: total.ToProto(resource.PostRefinement), Attributes: attributes, Domain: o.Domain,
 		Version: o.Version, Instance: randomText(), BootID: bootID(),
-		KeepUser: o.RunAsAgent || os.Geteuid() != 0, EnableCFS: o.EnableCFS,
+		KeepUser: o.RunAsAgent || os.Geteuid() != 0, EnableCFS: o.EnableCFS, ExecutorSocket: o.ExecutorSocket,
 		Environment:           append(inherited(), o.ExecutorEnvironment...),
 		RegistrationTimeout:   int64(o.ExecutorRegistrationTimeout),
 		ReregistrationTimeout: int64(o.ExecutorReregistrationTimeout),
@@ -238,9 +241,14 @@ func (l *loop) open(meta string, resources []*mesos.Resource) (err error) {
 	l.containers = api.NewContainers(l.submit, l.lines, o.Clock)
 	l.watchDisk()
 	l.client = httpc.New(httpc.Options{Clock: o.Clock})
-	l.server = httpd.New(httpd.Options{
-		Actor: "slave(1)", Logger: o.Logger, Clock: o.Clock, ReduceMemory: true, StreamRecordIO: true,
-	})
+	served := httpd.Options{Actor: "slave(1)", Logger: o.Logger, Clock: o.Clock, ReduceMemory: true, StreamRecordIO: true}
+	if o.ExecutorSocket != "" {
+		if l.socket, err = listenForExecutors(o.ExecutorSocket); err != nil {
+			return err
+		}
+		served.Before = allowedAtSocket
+	}
+	l.server = httpd.New(served)
 	l.server.Handle(executor.Path, l.gateway.Serve)
 	api.Register(l.server, api.Options{
 		Read: l.read, Recovering: l.awaiting.Load, Tree: l.tree, Containers: l.containers, Usage: l.runner.Usage, NetClass: l.kernel.NetClass, Disk: l.diskUsed, Source: l.kernel.Source(), BlockSource: l.kernel.BlockSource(), Fetched: fetcher.Metrics, Internals: l.internals, Flags: l.flags(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,8 @@ type loop struct {
 	// awaiting is true while executors may still come back.
 	awaiting  atomic.Bool
 	readyOnce sync.Once
+	// socket at which executors call; nil without one. The server closes it.
+	socket net.Listener
 	// notes of a reaper; nil without one.
 	notes   *reap.Notes
 	uplink  uplink

@@ -92,6 +92,9 @@ type Options struct {
 	// there, meta/bpf below WorkDir, where one is then mounted until the agent
 	// leaves. "none" turns BPF off.
 	BPFPinDir string
+	// ExecutorSocket is the path of a Unix socket at which executors reach the agent too
+	// (http_executor_domain_sockets, domain_socket_location); empty: none.
+	ExecutorSocket string
 	// ExitNotes is the directory in which a reaper notes the ends of tasks (package
 	// isolation/reap), for an agent that runs below one. Empty: none does.
 	ExitNotes string

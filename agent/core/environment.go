@@ -73,6 +73,9 @@ func (c *Core) executorEnvironment(ct *container, directory string) *environment
 	e.set("MESOS_SLAVE_PID", "slave(1)@"+endpoint)
 	e.set("MESOS_AGENT_ENDPOINT", endpoint)
 	e.set("MESOS_HTTP_COMMAND_EXECUTOR", "0")
+	if c.opts.ExecutorSocket != "" {
+		e.set("MESOS_DOMAIN_SOCKET", c.opts.ExecutorSocket)
+	}
 	e.set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", durationText(c.shutdownGrace(ct)))
 	if ct.fw.rec.Info.GetCheckpoint() {
 		e.set("MESOS_CHECKPOINT", "1")

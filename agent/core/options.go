@@ -76,6 +76,9 @@ type Options struct {
 	EnableCFS bool
 	// Environment replaces what executors inherit, as NAME=value.
 	Environment []string
+	// ExecutorSocket is the path of the socket at which executors reach the agent too;
+	// empty: none.
+	ExecutorSocket string
 	// Durations in nanoseconds; 0 means the default of the same name.
 	RegistrationTimeout   int64
 	ReregistrationTimeout int64

@@ -85,11 +85,14 @@ func (k *posixKernel) Close() error                     { return nil }
 func (k *posixKernel) Remove() error                    { return nil }
 func (k *posixKernel) KillAll(id string) error          { return k.Signal(id, syscall.SIGKILL) }
 
-// Signal goes to the process group, which has the pid of the session leader, as
-// long as the leader lives or was not yet waited for by Destroy.
+// Signal goes to the process group, which has the pid of the session leader. The kernel gives that number to
+// nobody else as long as somebody is in the group; whether it has is seen by the start time of who has it now.
 func (k *posixKernel) Signal(id string, sig syscall.Signal) error {
 	p := k.get(id)
 	if p == nil {
+		return os.ErrProcessDone
+	}
+	if ticks, err := launch.StartTicks(p.Pid()); err == nil && ticks != p.StartTicks() {
 		return os.ErrProcessDone
 	}
 	if err := syscall.Kill(-p.Pid(), sig); err != nil && !errors.Is(err, syscall.ESRCH) {

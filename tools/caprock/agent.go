@@ -29,6 +29,7 @@ func agentCommand() *cobra.Command {
 	var fetcher fetcherFlags
 	var logs logsFlags
 	var keeper reaperUse
+	var socket socketFlags
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the node agent",
@@ -60,6 +61,9 @@ cgroups removed, and the allocator is told.`,
 				return err
 			}
 			if o.Fetcher, err = fetcher.options(); err != nil {
+				return err
+			}
+			if o.ExecutorSocket, err = socket.path(o.WorkDir); err != nil {
 				return err
 			}
 			o.LogLevel, o.LogFile = &log.current, log.served()
@@ -134,6 +138,7 @@ cgroups removed, and the allocator is told.`,
 	flags.DurationVar(f, &o.ExecutorReregistrationTimeout, "executor-reregistration-timeout", 0, "time an executor has to come back after a restart of the agent, at most 15secs (0ns: 2secs)")
 	flags.DurationVar(f, &o.ExecutorShutdownGracePeriod, "executor-shutdown-grace-period", 0, "time between SHUTDOWN and the end of an executor (0ns: 5secs)")
 	flags.DurationVar(f, &o.RecoveryTimeout, "recovery-timeout", 0, "time executors wait for an absent agent (0ns: 15mins)")
+	socket.flags(f)
 	fetcher.flags(f)
 	flags.DurationVar(f, &o.RegistrationBackoff, "registration-backoff-factor", 0, "longest first wait before connecting again (0ns: 1secs)")
 	flags.DurationVar(f, &o.GCDelay, "gc-delay", 0, "how long sandboxes of ended runs are kept on an empty disk (0ns: 1weeks); a fuller one keeps them shorter")
