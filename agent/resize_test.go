@@ -79,7 +79,7 @@ func TestResizeOfARunningTask(t *testing.T) {
 func TestResizeOfBlockTransfers(t *testing.T) {
 	needsMemoryLimits(t)
 	if _, err := os.Stat("/sys/fs/cgroup/blkio"); err != nil {
-		t.Skip("SKIPPED: needs v1's blkio controller where distributions mount it")
+		t.Skip("SKIP-ENV: needs v1's blkio controller where distributions mount it")
 	}
 	alloc := newAllocator(t)
 	n := startNode(t, alloc, func(o *agent.Options) { o.Isolation = "cgroups/blkio,cgroups/cpu" })
@@ -87,7 +87,7 @@ func TestResizeOfBlockTransfers(t *testing.T) {
 	alloc.await("c", mesos.TaskState_TASK_RUNNING)
 	devices, _ := filepath.Glob("/sys/block/*/dev")
 	if len(devices) == 0 {
-		t.Skip("SKIPPED: no block device")
+		t.Skip("SKIP-ENV: no block device")
 	}
 	b, err := os.ReadFile(devices[0])
 	if err != nil {

@@ -64,7 +64,7 @@ func TestSwitchUser(t *testing.T) {
 
 func TestUnknownUserLosesTheTask(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("without root no user is looked up")
+		t.Skip("SKIP-ENV: without root no user is looked up")
 	}
 	alloc := newAllocator(t)
 	startNode(t, alloc, nil)

@@ -315,7 +315,7 @@ func TestResizedVolume(t *testing.T) {
 // mounted, or nothing is there to be mounted on, the launch fails.
 func TestVolumeAtAnAbsolutePath(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("mounts, which takes root")
+		t.Skip("SKIP-ENV: mounts, which takes root")
 	}
 	alloc := newAllocator(t)
 	n := startNode(t, alloc, nil)

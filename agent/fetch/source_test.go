@@ -164,7 +164,7 @@ func TestPlugins(t *testing.T) {
 // What a URI makes a program do, it does with the rights of a task.
 func TestPluginsHaveTheRightsOfTasks(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: needs root to change capabilities")
+		t.Skip("SKIP-ENV: needs root to change capabilities")
 	}
 	b := newBox(t)
 	o := Options{Plugins: map[string][]string{"gift": {"sh", "-c", "mount -t tmpfs none /mnt"}}, StallTimeout: time.Second}
