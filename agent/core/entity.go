@@ -25,7 +25,7 @@ type container struct {
 	fw    *framework
 	tasks []*task
 	// done are the latest tasks that are over while their executor lives on.
-	done []*mesos.Task
+	done []doneTask
 	// proc is the custom executor's own process; nil for the other kinds.
 	proc *process
 	// stream is the open subscription of a custom executor; 0: none.

@@ -52,7 +52,7 @@ func (c *Core) TaskSandbox(framework, id string) (directory string, running, ok 
 			return taskDirectory(t.ct.kind(), t.ct.rec.GetDirectory(), id), !t.terminal() || t.proc != nil && !t.proc.exited(), true
 		}
 		for _, ct := range f.containers {
-			if hasTask(ct.done, id) {
+			if hasTask(ct.doneTasks(), id) {
 				return taskDirectory(ct.kind(), ct.rec.GetDirectory(), id), false, true
 			}
 		}

@@ -19,6 +19,7 @@ type loading struct {
 	progress   map[string]*record.Progress
 	updates    map[string]map[uint64]*record.Update
 	completed  map[string]*record.Completed
+	done       map[string]*record.Completed // by their whole keys
 	operations map[string]*record.Operation
 	annexes    map[string]*record.Annex
 }
@@ -31,6 +32,7 @@ func newLoading() *loading {
 		progress:   map[string]*record.Progress{},
 		updates:    map[string]map[uint64]*record.Update{},
 		completed:  map[string]*record.Completed{},
+		done:       map[string]*record.Completed{},
 		operations: map[string]*record.Operation{},
 		annexes:    map[string]*record.Annex{},
 	}
@@ -65,7 +67,11 @@ func (c *Core) Load(key string, value []byte) error {
 	case *record.Progress:
 		replace(l.progress, taskKey(parts), m, gone)
 	case *record.Completed:
-		replace(l.completed, parts[0], m, gone)
+		if record.IsDone(key) {
+			replace(l.done, key, m, gone)
+		} else {
+			replace(l.completed, parts[0], m, gone)
+		}
 	case *record.Operation:
 		replace(l.operations, parts[0], m, gone)
 	case *record.Annex:
@@ -167,6 +173,7 @@ func (c *Core) Assemble() (refs []ProcessRef, containers []string) {
 		}
 		c.completed = append(c.completed, done)
 	}
+	c.assembleDone(l.done)
 	c.assembleOperations(l.operations)
 	slices.SortFunc(c.completed, func(a, b *record.Completed) int {
 		return cmp.Or(cmp.Compare(a.GetEndedAtNanos(), b.GetEndedAtNanos()),
@@ -500,6 +507,11 @@ func (f *framework) yieldRecords(yield func(Record) bool) bool {
 	for _, ct := range f.containers {
 		if !yield(Record{Key: record.ContainerKey(ct.id()), Value: ct.rec}) {
 			return false
+		}
+		for _, d := range ct.done {
+			if !yield(Record{Key: record.DoneKey(ct.id(), d.number), Value: d.rec}) {
+				return false
+			}
 		}
 	}
 	for _, t := range f.order {

@@ -114,8 +114,9 @@ func (c *Core) settleContainer(ct *container) {
 		}
 	}
 	done := &record.Completed{
-		Container: ct.rec, Framework: ct.fw.rec.Info, EndedAtNanos: new(c.now.Wall), Tasks: ct.done,
+		Container: ct.rec, Framework: ct.fw.rec.Info, EndedAtNanos: new(c.now.Wall), Tasks: ct.doneTasks(),
 	}
+	c.forgetDone(ct)
 	for _, t := range slices.Clone(ct.tasks) {
 		c.dropUpdates(t)
 		done.Tasks = append(done.Tasks, c.taskMessage(t))

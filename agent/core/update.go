@@ -187,10 +187,7 @@ func (c *Core) settle(t *task) {
 		return
 	}
 	if t.ct.state() != record.Container_TERMINATED && t.ct.kind() != record.Container_COMMAND {
-		t.ct.done = append(t.ct.done, c.taskMessage(t))
-		if n := len(t.ct.done) - maxDoneTasks; n > 0 {
-			t.ct.done = slices.Delete(t.ct.done, 0, n)
-		}
+		c.keepDone(t)
 		c.leaveContainer(t)
 		return
 	}

@@ -108,7 +108,7 @@ func (c *Core) View() *View {
 func (c *Core) viewContainer(ct *container) ExecutorView {
 	ev := ExecutorView{
 		Info: ct.rec.Executor, ContainerID: ct.id(), Directory: ct.rec.GetDirectory(),
-		Kind: ct.kind(), State: ct.state(), Limits: c.limits(ct), Completed: ct.done,
+		Kind: ct.kind(), State: ct.state(), Limits: c.limits(ct), Completed: ct.doneTasks(),
 	}
 	if ct.proc != nil {
 		ev.Pid = int(ct.proc.rec.GetPid())

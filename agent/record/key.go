@@ -16,6 +16,7 @@ const (
 	progressPrefix  = "progress/"
 	updatePrefix    = "update/"
 	completedPrefix = "completed/"
+	donePrefix      = "done/"
 	annexPrefix     = "annex/"
 	operationPrefix = "operation/"
 )
@@ -39,6 +40,15 @@ func UpdateKey(framework, task string, n uint64) string {
 
 // CompletedKey is the key of a Completed.
 func CompletedKey(container string) string { return completedPrefix + container }
+
+// DoneKey is the key of a Completed that holds the n-th task that ended while its
+// executor's container lived on: the task and the time, and nothing else.
+func DoneKey(container string, n uint64) string {
+	return fmt.Sprintf("%s%s/%d", donePrefix, container, n)
+}
+
+// IsDone reports whether key is a DoneKey.
+func IsDone(key string) bool { return strings.HasPrefix(key, donePrefix) }
 
 // AnnexKey is the key of an Annex, by its names with dots between.
 func AnnexKey(id string) string { return annexPrefix + id }
@@ -76,7 +86,7 @@ func New(key string) Message {
 		return new(Progress)
 	case updatePrefix:
 		return new(Update)
-	case completedPrefix:
+	case completedPrefix, donePrefix:
 		return new(Completed)
 	case annexPrefix:
 		return new(Annex)
