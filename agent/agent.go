@@ -163,6 +163,7 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 		ShutdownGrace:         int64(o.ExecutorShutdownGracePeriod),
 		RecoveryTimeout:       int64(o.RecoveryTimeout),
 		MaxCompleted:          o.MaxCompletedExecutors,
+		DiscardMembers:        o.GCMembers,
 		ReconfigurationPolicy: o.ReconfigurationPolicy,
 	}
 	if _, err := crand.Read(copts.Seed[:]); err != nil {

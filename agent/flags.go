@@ -39,6 +39,7 @@ func (l *loop) flags() map[string]string {
 		"xfs_kill_containers":                   strconv.FormatBool(o.KillOverQuota),
 		"xfs_quota_headroom":                    units.FormatBytes(o.QuotaHeadroom),
 		"gc_delay":                              units.FormatDuration(o.GCDelay),
+		"gc_non_executor_container_sandboxes":   strconv.FormatBool(o.GCMembers),
 		"gc_disk_headroom":                      strconv.FormatFloat(o.GCDiskHeadroom, 'g', -1, 64),
 		"disk_watch_interval":                   units.FormatDuration(o.DiskWatchInterval),
 		"max_completed_executors_per_framework": strconv.Itoa(o.MaxCompletedExecutors),

@@ -129,8 +129,11 @@ type Options struct {
 	// GCDelay is how long sandboxes of ended runs are kept on an empty disk; default 1
 	// week. GCDiskHeadroom is the part of the disk below which none are; default 0.1.
 	// The disk is looked at every DiskWatchInterval; default 1 minute.
-	GCDelay           time.Duration
-	GCDiskHeadroom    float64
+	GCDelay        time.Duration
+	GCDiskHeadroom float64
+	// GCMembers collects the sandboxes of a task group's members as well while their
+	// executor lives on; else they go with its own.
+	GCMembers         bool
 	DiskWatchInterval time.Duration
 	// Logs bounds what tasks print to stdout and stderr; nil does not. The files are
 	// looked at every LogsInterval, default 10 s; a task that prints fast outgrows its

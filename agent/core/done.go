@@ -2,8 +2,10 @@ package core
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caprock/caprock/agent/record"
 	"github.com/caprock/caprock/wire/mesos"
@@ -27,10 +29,62 @@ func (c *Core) keepDone(t *task) {
 	}
 	c.put(record.DoneKey(ct.id(), d.number), d.rec)
 	ct.done = append(ct.done, d)
+	if discard, ok := c.discardMember(ct, d); ok {
+		c.emit(discard)
+	}
 	if len(ct.done) > maxDoneTasks {
 		c.erase(record.DoneKey(ct.id(), ct.done[0].number))
 		ct.done = slices.Delete(ct.done, 0, 1)
 	}
+}
+
+// discardMember lets the sandbox of a member be collected, if it has one of its own and
+// the operator wants that before its pod is over.
+func (c *Core) discardMember(ct *container, d doneTask) (Discard, bool) {
+	if !c.opts.DiscardMembers || ct.kind() != record.Container_DEFAULT {
+		return Discard{}, false
+	}
+	for _, st := range slices.Backward(d.rec.Tasks[0].Statuses) {
+		if id := st.GetContainerStatus().GetContainerId(); id.GetParent().GetValue() == ct.id() {
+			return Discard{
+				ContainerID: discardID(ct, id.GetValue()), Directory: filepath.Join(ct.rec.GetDirectory(), "containers", id.GetValue()),
+				EndedAt: d.rec.GetEndedAtNanos(),
+			}, true
+		}
+	}
+	return Discard{}, false
+}
+
+func discardID(ct *container, nested string) string { return ct.id() + "." + nested }
+
+// collectedMember forgets a member whose sandbox was removed.
+func (c *Core) collectedMember(id string) {
+	pod, _, _ := strings.Cut(id, ".")
+	ct := c.containers[pod]
+	if ct == nil {
+		return
+	}
+	ct.done = slices.DeleteFunc(ct.done, func(d doneTask) bool {
+		discard, ok := c.discardMember(ct, d)
+		if ok = ok && discard.ContainerID == id; ok {
+			c.erase(record.DoneKey(ct.id(), d.number))
+		}
+		return ok
+	})
+}
+
+// endedMembers lists the sandboxes of members that had ended before.
+func (c *Core) endedMembers() (all []Discard) {
+	for _, f := range c.order {
+		for _, ct := range f.containers {
+			for _, d := range ct.done {
+				if discard, ok := c.discardMember(ct, d); ok {
+					all = append(all, discard)
+				}
+			}
+		}
+	}
+	return all
 }
 
 // forgetDone erases the records of a container's done tasks, which its own end takes over.

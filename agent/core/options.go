@@ -87,6 +87,9 @@ type Options struct {
 	// ReconfigurationPolicy is ReconfigureFitting (also ""), ReconfigureAdditive or
 	// ReconfigureEqual.
 	ReconfigurationPolicy string
+	// DiscardMembers lets the sandboxes of members of task groups be collected, by their
+	// age, while their executor lives on.
+	DiscardMembers bool
 	// MaxCompleted is how many ended runs are kept per framework; default 150.
 	MaxCompleted int
 	// Seed feeds uuids and container ids: never the same in two processes.

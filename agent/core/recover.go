@@ -198,10 +198,11 @@ func (c *Core) Assemble() (refs []ProcessRef, containers []string) {
 
 // EndedRuns lists the sandboxes of the runs that had ended before, oldest first.
 func (c *Core) EndedRuns() []Discard {
-	out := c.endedStandalone()
+	out := append(c.endedStandalone(), c.endedMembers()...)
 	for _, done := range c.completed {
 		out = append(out, Discard{ContainerID: done.Container.GetId(), Directory: done.Container.GetDirectory(), EndedAt: done.GetEndedAtNanos()})
 	}
+	slices.SortStableFunc(out, func(a, b Discard) int { return cmp.Compare(a.EndedAt, b.EndedAt) })
 	return out
 }
 

@@ -167,6 +167,7 @@ func (c *Core) complete(done *record.Completed) {
 // collected forgets an ended run with its sandbox.
 func (c *Core) collected(containerID string) {
 	c.collectedAnnex(containerID)
+	c.collectedMember(containerID)
 	i := slices.IndexFunc(c.completed, func(d *record.Completed) bool { return d.Container.GetId() == containerID })
 	if i >= 0 {
 		c.erase(record.CompletedKey(containerID))

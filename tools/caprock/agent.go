@@ -142,6 +142,7 @@ cgroups removed, and the allocator is told.`,
 	fetcher.flags(f)
 	flags.DurationVar(f, &o.RegistrationBackoff, "registration-backoff-factor", 0, "longest first wait before connecting again (0ns: 1secs)")
 	flags.DurationVar(f, &o.GCDelay, "gc-delay", 0, "how long sandboxes of ended runs are kept on an empty disk (0ns: 1weeks); a fuller one keeps them shorter")
+	f.BoolVar(&o.GCMembers, "gc-non-executor-container-sandboxes", false, "collect the sandboxes of a task group's members while its executor lives on")
 	f.Float64Var(&o.GCDiskHeadroom, "gc-disk-headroom", 0.1, "part of the disk, from 0 to 1, that ended runs' sandboxes must leave free")
 	flags.DurationVar(f, &o.DiskWatchInterval, "disk-watch-interval", 0, "time between two looks at the disk's room for sandboxes (0ns: 1mins)")
 	logs.flags(f)
