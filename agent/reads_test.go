@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caprock/caprock/agent"
+	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/mesos"
+	calls "github.com/caprock/caprock/wire/mesos/agent"
 )
 
 // decode reads a path of the agent into the value.
@@ -194,4 +198,70 @@ func TestStatisticsOfATaskOfAnEarlierAgent(t *testing.T) {
 		s := read().Statistics
 		return s.User+s.System > first.Statistics.User+first.Statistics.System
 	})
+}
+
+// The operator's calls tell the same in both encodings: who runs what, and what is over.
+func TestOperatorReadsWhatThereIs(t *testing.T) {
+	alloc := newAllocator(t)
+	level := new(slog.LevelVar)
+	n := startNode(t, alloc, func(o *agent.Options) { o.LogLevel = level })
+	alloc.launch(framework(), shell("gone", "true"), shell("here", "sleep 1000"))
+	alloc.pod("p", true, shell("member", "sleep 1000"))
+	alloc.await("gone", mesos.TaskState_TASK_FINISHED)
+	alloc.await("here", mesos.TaskState_TASK_RUNNING)
+	alloc.await("member", mesos.TaskState_TASK_RUNNING)
+	alloc.allApplied()
+	for _, typ := range []codec.Type{codec.JSON, codec.Protobuf} {
+		ask := func(call *calls.Call) *calls.Response {
+			t.Helper()
+			body, err := typ.Append(nil, call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, answer, _ := n.post("/api/v1", typ.ContentType(), typ.ContentType(), string(body))
+			r := &calls.Response{}
+			if err := typ.Unmarshal([]byte(answer), r); code != 200 || err != nil {
+				t.Fatalf("%v: got %d, %v", call.Type, code, err)
+			}
+			return r
+		}
+		read := func(t calls.Call_Type) *calls.Response { return ask(&calls.Call{Type: t.Enum()}) }
+		state := read(calls.Call_GET_STATE).GetState
+		for what, f := range map[string]*calls.Response_GetFrameworks{"GET_STATE": state.GetFrameworks, "GET_FRAMEWORKS": read(calls.Call_GET_FRAMEWORKS).GetFrameworks} {
+			if len(f.Frameworks) != 1 || f.Frameworks[0].FrameworkInfo.GetId().GetValue() != "fw" || len(f.CompletedFrameworks) != 0 {
+				t.Errorf("%v %s: frameworks %v", typ, what, f)
+			}
+		}
+		for what, e := range map[string]*calls.Response_GetExecutors{"GET_STATE": state.GetExecutors, "GET_EXECUTORS": read(calls.Call_GET_EXECUTORS).GetExecutors} {
+			ids := map[string]bool{}
+			for _, x := range e.Executors {
+				ids[x.ExecutorInfo.GetExecutorId().GetValue()] = true
+			}
+			if len(e.Executors) != 2 || !ids["here"] || !ids["p"] || len(e.CompletedExecutors) != 1 || e.CompletedExecutors[0].ExecutorInfo.GetExecutorId().GetValue() != "gone" {
+				t.Errorf("%v %s: executors %v", typ, what, e)
+			}
+		}
+		for what, g := range map[string]*calls.Response_GetTasks{"GET_STATE": state.GetTasks, "GET_TASKS": read(calls.Call_GET_TASKS).GetTasks} {
+			if len(g.LaunchedTasks) != 2 || len(g.CompletedTasks) != 1 || g.CompletedTasks[0].GetState() != mesos.TaskState_TASK_FINISHED {
+				t.Errorf("%v %s: tasks %v", typ, what, g)
+			}
+		}
+		if a := read(calls.Call_GET_AGENT).GetAgent.GetAgentInfo(); a.GetId().GetValue() != agentID || a.GetHostname() != "node1" || a.Attributes[0].GetName() != "rack" {
+			t.Errorf("%v GET_AGENT: %v", typ, a)
+		}
+		level.Set(slog.LevelInfo)
+		set := &calls.Call{Type: calls.Call_SET_LOGGING_LEVEL.Enum(), SetLoggingLevel: &calls.Call_SetLoggingLevel{
+			Level: new(uint32(2)), Duration: &mesos.DurationInfo{Nanoseconds: new(int64(time.Hour))},
+		}}
+		body, err := typ.Append(nil, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, text, _ := n.post("/api/v1", typ.ContentType(), typ.ContentType(), string(body)); code != 200 || level.Level() != slog.LevelDebug {
+			t.Errorf("%v SET_LOGGING_LEVEL: got %d %s; the level is %v", typ, code, text, level.Level())
+		}
+		if got := read(calls.Call_GET_LOGGING_LEVEL).GetLoggingLevel.GetLevel(); got != 2 {
+			t.Errorf("%v GET_LOGGING_LEVEL: got %d, want 2", typ, got)
+		}
+	}
 }

@@ -174,8 +174,13 @@ func (c *Core) endFromExit(t *task, e Exited) {
 
 // exitMessage words a raw wait status as Mesos' command executor does.
 func exitMessage(waitStatus int) string {
+	const coreDumped = 0x80
 	if sig := waitStatus & 0x7f; sig != 0 {
-		return "Command terminated with signal " + signalText(sig)
+		text := "Command terminated with signal " + signalText(sig)
+		if waitStatus&coreDumped != 0 {
+			text += " (core dumped)"
+		}
+		return text
 	}
 	return fmt.Sprintf("Command exited with status %d", waitStatus>>8&0xff)
 }
@@ -250,8 +255,12 @@ func (c *Core) terminate(ct *container) {
 
 // signalText is what strsignal says, for the signals that end processes.
 func signalText(sig int) string {
+	const firstRealTime, lastRealTime = 34, 64 // as glibc counts them
 	if name, ok := signalTexts[sig]; ok {
 		return name
+	}
+	if sig >= firstRealTime && sig <= lastRealTime {
+		return fmt.Sprintf("Real-time signal %d", sig-firstRealTime)
 	}
 	return fmt.Sprintf("Unknown signal %d", sig)
 }

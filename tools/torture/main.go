@@ -33,6 +33,7 @@ type plan struct {
 	kills, agents int
 	live          int
 	seed          uint64
+	agentFlags    []string
 	verbose       bool
 }
 
@@ -51,6 +52,7 @@ func command() *cobra.Command {
 	f.IntVar(&p.live, "live", 0, "keep this many tasks of all kinds alive and kill agents only; 0: many short commands, and the allocator is killed too")
 	f.IntVar(&p.agents, "agents", 2, "how many agents the cluster has")
 	f.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "decides the moments of the kills and the lengths of the tasks")
+	f.StringSliceVar(&p.agentFlags, "agent-flags", nil, "`flags` of the agents, such as --reaper=always")
 	f.BoolVar(&p.verbose, "verbose", false, "show what the cluster logs")
 	cmd.AddCommand(&cobra.Command{
 		Use: "executor FILE", Hidden: true, Args: cobra.ExactArgs(1), Short: "Be the custom executor of the tasks",
@@ -82,6 +84,7 @@ func (p plan) run(ctx context.Context) error {
 		// A busy machine may need long to let executors come back; that is not what is tested.
 		options.AgentFlags = []string{"--executor-reregistration-timeout=15secs"}
 	}
+	options.AgentFlags = append(options.AgentFlags, p.agentFlags...)
 	if err := os.Mkdir(options.WorkDir, 0o755); err != nil {
 		return err
 	}
