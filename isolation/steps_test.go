@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// playDoomedAgent launches a task and tears it down, and kills itself before the step
+// playDoomedAgent launches a task and a pod and tears them down, and kills itself before the step
 // that the environment names. What it says is the step it died at, or "done".
 func playDoomedAgent() {
 	var o Options
@@ -50,6 +50,23 @@ func playDoomedAgent() {
 	_, err = h.Start(g, s)
 	must(err)
 	must(g.Destroy())
+
+	// A pod, whose namespaces are kept for its members.
+	pod, err := h.Create("pod", Limits{CPUMilli: 100})
+	must(err)
+	must(h.Hold(pod, &Spec{Namespaces: Namespaces{PID: true, Mount: true, IPC: true}}))
+	holders, err := pod.OwnPids()
+	must(err)
+	member, err := h.CreateBelow("pod", "member")
+	must(err)
+	s.Namespaces = Namespaces{}
+	left, err := InSpace(holders[0], &s)
+	must(err)
+	_, err = h.Start(member, s)
+	must(err)
+	left()
+	must(member.Destroy())
+	must(pod.Destroy())
 	must(h.Close())
 	fmt.Print("done")
 }
