@@ -40,5 +40,7 @@ up what a node has and what its allocations take, anew for each node that it loo
 service; for batch jobs checking plans and applying them to the store takes as long as that. In Caprock in process three fifths of the time
 are ACCEPTs, checking tasks and making their records, and a quarter is collecting garbage; with one task an ACCEPT a fifth goes into
 taking back the rest of each offer.
-What limits the durable rows is told under scheduler calls: each ACCEPT has its request, its answer and its part of a batch.
+What limits the durable rows is told under scheduler calls: each ACCEPT has its request, its answer and its part of a batch. Frameworks
+wait for each answer before they call again, so with ten of them and one task an ACCEPT at most ten tasks share a write to the
+disk; that row is slower than a peer that only remembers.
 `

@@ -96,7 +96,7 @@ func (a *apps) connect(ctx context.Context, url string) (err error) {
 		}
 	}
 	a.fleet = world.NewFleet(world.FleetOptions{Agents: a.work.Nodes, Shape: shape, Behaviour: world.Silent})
-	if err := a.fleet.Connect(ctx, url); err == nil {
+	if err = a.fleet.Connect(ctx, url); err == nil {
 		err = a.fleet.WaitRegistered(ctx, a.work.Nodes)
 	}
 	if err != nil {
