@@ -6,6 +6,7 @@
 //	isolation/cgroup  limits, kill, OOM, usage from files (v1, v2, hybrid)
 //	isolation/bpf     accounting and exit statuses kept by the kernel itself
 //	isolation/launch  processes: clone into the groups, rights, exit
+//	isolation/quota   disk space by projects of XFS; the agent uses it by itself
 //	isolation/reap    exit statuses without BPF, by a process that outlives the agent
 //
 // # A container's life

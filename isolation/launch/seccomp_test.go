@@ -42,6 +42,9 @@ var attempts = map[string][4]uintptr{
 	"open_by_handle_at": {unix.SYS_OPEN_BY_HANDLE_AT},
 	"kexec":             {unix.SYS_KEXEC_LOAD, 0, 99},
 	"TIOCSTI":           {unix.SYS_IOCTL, ^uintptr(0), unix.TIOCSTI},
+	"FS_IOC_FSSETXATTR": {unix.SYS_IOCTL, ^uintptr(0), 0xdead_0000_0000 | 0x401c5820},
+	"FS_IOC_SETFLAGS":   {unix.SYS_IOCTL, ^uintptr(0), 0x40086602},
+	"file_setattr":      {469, ^uintptr(0)},
 	"other ioctl":       {unix.SYS_IOCTL, ^uintptr(0), unix.TCGETS},
 	"AF_ALG":            {unix.SYS_SOCKET, unix.AF_ALG, 99},
 	"AF_VSOCK":          {unix.SYS_SOCKET, unix.AF_VSOCK, 99},
@@ -55,7 +58,7 @@ func trySyscalls() {
 	for name, a := range attempts {
 		_, _, e := unix.RawSyscall6(a[0], a[1], a[2], a[3], 0, 0, 0)
 		result := "allowed"
-		if e == unix.EPERM || e == unix.ENOSYS {
+		if e == unix.EPERM || e == unix.ENOSYS || e == unix.ENOTTY {
 			result = e.Error()
 		}
 		lines = append(lines, name+": "+result)
@@ -77,7 +80,9 @@ func TestDefaultSeccomp(t *testing.T) {
 	for name := range attempts {
 		want := eperm
 		switch name {
-		case "clone3", "x32 getpid":
+		case "FS_IOC_FSSETXATTR", "FS_IOC_SETFLAGS":
+			want = "inappropriate ioctl for device"
+		case "clone3", "x32 getpid", "file_setattr":
 			want = enosys
 		case "unshare files", "other ioctl", "AF_UNIX", "getpid":
 			want = "allowed"

@@ -19,6 +19,15 @@ var deniedSyscalls = append([]uint32{
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
 	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWTIME
 
+// What changes the project of a file, or whether a directory hands its own on:
+// FS_IOC_FSSETXATTR, FS_IOC_SETFLAGS and the system call file_setattr, which has the
+// same number everywhere.
+const (
+	setProject  = 0x401c5820
+	setFlags    = 0x40086602
+	fileSetAttr = 469
+)
+
 // Default is a filter that allows what programs do and refuses what only
 // attacks and administration need. System calls of a foreign architecture
 // (32-bit, x32) do not exist (ENOSYS), nor does clone3, whose flags a filter cannot
@@ -40,11 +49,15 @@ func Default() []unix.SockFilter {
 		f.when(unix.BPF_JSET, newNamespaces, deny(unix.EPERM))
 		f.ret(unix.SECCOMP_RET_ALLOW)
 	}
-	// Typing into the terminal that the task was started from.
-	f.skipUnless(unix.SYS_IOCTL, 6)
+	// Typing into the terminal that the task was started from; and leaving the project
+	// that bounds its files, which owners of files may, as on a file system without.
+	f.when(unix.BPF_JEQ, fileSetAttr, deny(unix.ENOSYS))
+	f.skipUnless(unix.SYS_IOCTL, 10)
 	f.load(dataArg1)
 	f.when(unix.BPF_JEQ, unix.TIOCSTI, deny(unix.EPERM))
 	f.when(unix.BPF_JEQ, unix.TIOCLINUX, deny(unix.EPERM))
+	f.when(unix.BPF_JEQ, setProject, deny(unix.ENOTTY))
+	f.when(unix.BPF_JEQ, setFlags, deny(unix.ENOTTY))
 	f.ret(unix.SECCOMP_RET_ALLOW)
 	// Kernel crypto and the hypervisor's sockets.
 	f.skipUnless(unix.SYS_SOCKET, 6)
