@@ -45,6 +45,9 @@ func TestFetchedFilesAndTheirMetrics(t *testing.T) {
 	if st.GetReason() != mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED || !strings.Contains(st.GetMessage(), "404 Not Found") {
 		t.Errorf("wrong: got %v, want CONTAINER_LAUNCH_FAILED for a 404", st)
 	}
+	if got := n.read("wrong", "stderr"); !strings.Contains(got, "404 Not Found") {
+		t.Errorf("wrong: stderr in its sandbox is %q, want the reason", got)
+	}
 	_, metrics := n.get("/metrics/snapshot")
 	for _, want := range []string{
 		`"containerizer/fetcher/task_fetches_succeeded":2`, `"containerizer/fetcher/task_fetches_failed":1`,

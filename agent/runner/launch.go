@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/sandbox"
@@ -64,6 +67,7 @@ func (r *Runner) start(ctx context.Context, l core.Launch) (*isolation.Process, 
 	}
 	defer box.Close()
 	if err := r.opts.Fetcher.Fetch(ctx, box, l.URIs, owner); err != nil {
+		note(box, owner, err)
 		return nil, fmt.Errorf("fetch all URIs for container '%s': %w", l.ID, err)
 	}
 	done, err := r.turn(ctx)
@@ -72,6 +76,15 @@ func (r *Runner) start(ctx context.Context, l core.Launch) (*isolation.Process, 
 	}
 	defer done()
 	return r.startIn(box, l, owner)
+}
+
+// note leaves the reason for a failed fetch where people look for it first, as Mesos
+// does. The status of the task tells it as well, so it may fail.
+func note(box *os.Root, owner sandbox.Owner, reason error) {
+	if stderr, err := output(box, "stderr", owner); err == nil {
+		fmt.Fprintf(stderr, "%v\n", reason)
+		stderr.Close()
+	}
 }
 
 // turn waits until few enough launches are at work.
@@ -185,13 +198,21 @@ func notExecuted(err error) error {
 }
 
 // output opens stdout or stderr of a task, for appending: the file of a launch that
-// was interrupted is continued.
+// was interrupted is continued. The sandbox of a nested container may hold what its
+// executor has put there before: a pipe must not keep the agent waiting for a reader.
 func output(box *os.Root, name string, owner sandbox.Owner) (*os.File, error) {
-	f, err := box.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := box.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND|sandbox.OpenFlags, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := owner.Give(box, name); err != nil {
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is of type %s, want a regular file", name, info.Mode().Type())
+	}
+	if err == nil {
+		err = cmp.Or(owner.GiveFile(f), unix.SetNonblock(int(f.Fd()), false))
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -116,28 +116,15 @@ func (s *Server) whereIs(framework, task string) (place, error) {
 		return place{framework, task, t.Info().GetAgentId().GetValue()}, nil
 	}
 	snap := s.view.Snapshot()
-	exact, begun := map[place]string{}, map[place]string{} // to their agents
-	note := func(t *core.Task) {
-		f, id := t.Info().GetFrameworkId().GetValue(), t.ID()
-		if framework != "" && f != framework || !strings.HasPrefix(id, task) {
-			return
-		}
-		begun[place{framework: f, task: id}] = t.Info().GetAgentId().GetValue()
-		if id == task {
-			exact[place{framework: f, task: id}] = t.Info().GetAgentId().GetValue()
-		}
-	}
+	all := candidates{framework: framework, asked: task}
 	// A task that ran before under the same id is covered by the one that lives.
 	for t := range snap.Completed.All() {
-		note(t)
+		all.add(t)
 	}
 	for t := range snap.Tasks.All() {
-		note(t)
+		all.add(t)
 	}
-	found := exact
-	if len(found) == 0 {
-		found = begun
-	}
+	found := all.best()
 	switch len(found) {
 	case 0:
 		return place{}, httpd.Refusef(404, "no task has the id %q, or one that begins so", task)
@@ -148,6 +135,46 @@ func (s *Server) whereIs(framework, task string) (place, error) {
 		}
 	}
 	return place{}, httpd.Refusef(409, "%d tasks have the id %q or one that begins so, want one of: %s", len(found), task, some(found))
+}
+
+// candidates are the tasks that may be meant by what was asked for, to their agents. The
+// beginning of an id up to a dot counts before one that ends anywhere: web is web.17
+// rather than webshop.3.
+type candidates struct {
+	framework, asked string // framework: "" for any
+	exact, dot, any  map[place]string
+}
+
+func (c *candidates) add(t *core.Task) {
+	info := t.Info()
+	c.note(place{framework: info.GetFrameworkId().GetValue(), task: t.ID()}, info.GetAgentId().GetValue())
+}
+
+func (c *candidates) note(p place, agent string) {
+	if c.framework != "" && p.framework != c.framework || !strings.HasPrefix(p.task, c.asked) {
+		return
+	}
+	fits := &c.any
+	switch rest := p.task[len(c.asked):]; {
+	case rest == "":
+		fits = &c.exact
+	case rest[0] == '.':
+		fits = &c.dot
+	}
+	if *fits == nil {
+		*fits = map[place]string{}
+	}
+	(*fits)[p] = agent
+}
+
+// best are those that fit best; more than one if it cannot be told which is meant.
+func (c *candidates) best() map[place]string {
+	for _, fits := range []map[place]string{c.exact, c.dot} {
+		if len(fits) > 0 {
+			return fits
+		}
+	}
+	return c.any
 }
 
 // some names a few of many tasks.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,25 @@ func TestTasksAreFoundByTheBeginningOfTheirID(t *testing.T) {
 			t.Errorf("%q %q: got %v, %v, want %v", c.framework, c.task, got, err, c.want)
 		case c.status != 0 && (!errors.As(err, &refusal) || refusal.Status != c.status || !strings.Contains(refusal.Text, c.text)):
 			t.Errorf("%q %q: got %v, want %d with %q", c.framework, c.task, err, c.status, c.text)
+		}
+	}
+}
+
+func TestTheBeginningUpToADotCountsFirst(t *testing.T) {
+	for asked, want := range map[string]string{
+		"web": "web.7", "web2": "web2.9", "web.7": "web.7", "we": "web.7 web2.9 webshop", "webs": "webshop", "webshop": "webshop", "x": "",
+	} {
+		c := candidates{asked: asked}
+		for _, id := range []string{"web.7", "web2.9", "webshop", "db.1"} {
+			c.note(place{framework: "f", task: id}, "a")
+		}
+		var got []string
+		for p := range c.best() {
+			got = append(got, p.task)
+		}
+		slices.Sort(got)
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%q: got %q, want %q", asked, text, want)
 		}
 	}
 }

@@ -73,9 +73,10 @@ func locate(ctx context.Context, o *Options) (*place, error) {
 	return nil, fmt.Errorf("no running task has an id that begins with %q", task)
 }
 
-// pick chooses among the running tasks; nil if none fits.
+// pick chooses among the running tasks; nil if none fits. The beginning of an id up to a
+// dot counts before one that ends anywhere: web is web.17 rather than webshop.3.
 func pick(tasks []listed, id string) (*listed, error) {
-	var fits []*listed
+	var fits, upToDot []*listed
 	for i := range tasks {
 		t := &tasks[i]
 		switch {
@@ -84,7 +85,13 @@ func pick(tasks []listed, id string) (*listed, error) {
 			return t, nil
 		default:
 			fits = append(fits, t)
+			if strings.HasPrefix(t.ID, id+".") {
+				upToDot = append(upToDot, t)
+			}
 		}
+	}
+	if len(upToDot) > 0 {
+		fits = upToDot
 	}
 	if len(fits) > 1 {
 		return nil, fmt.Errorf("the ids of %d running tasks begin with %q, such as %s and %s", len(fits), id, fits[0].ID, fits[1].ID)

@@ -200,8 +200,8 @@ func wait(t *testing.T, what string, ok func() bool) {
 }
 
 func TestWhichTask(t *testing.T) {
-	tasks := []listed{{ID: "a.1", State: "TASK_RUNNING"}, {ID: "a.12", State: "TASK_RUNNING"}, {ID: "b.1", State: "TASK_FAILED"}, {ID: "c.1", State: "TASK_KILLING"}}
-	for id, want := range map[string]string{"a.1": "a.1", "a.12": "a.12", "c": "c.1", "b.1": "", "": "3 running", "a": "2 running"} {
+	tasks := []listed{{ID: "a.1", State: "TASK_RUNNING"}, {ID: "a.12", State: "TASK_RUNNING"}, {ID: "b.1", State: "TASK_FAILED"}, {ID: "c.1", State: "TASK_KILLING"}, {ID: "web.7", State: "TASK_RUNNING"}, {ID: "web2.9", State: "TASK_RUNNING"}}
+	for id, want := range map[string]string{"a.1": "a.1", "a.12": "a.12", "c": "c.1", "b.1": "", "": "5 running", "a": "2 running", "web": "web.7", "we": "2 running"} {
 		got, err := pick(tasks, id)
 		switch {
 		case err != nil:
