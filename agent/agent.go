@@ -156,7 +156,7 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 		WorkDir: o.WorkDir, IP: ip, Port: port, Hostname: o.Hostname,
 		Resources: total.ToProto(resource.PostRefinement), Attributes: attributes, Domain: o.Domain,
 		Version: o.Version, Instance: randomText(), BootID: bootID(),
-		KeepUser: o.RunAsAgent || os.Geteuid() != 0, EnableCFS: o.EnableCFS, ExecutorSocket: o.ExecutorSocket,
+		KeepUser: o.RunAsAgent || os.Geteuid() != 0, EnableCFS: o.EnableCFS, EqualRevocable: o.EqualRevocable, ExecutorSocket: o.ExecutorSocket,
 		Environment:           append(inherited(), o.ExecutorEnvironment...),
 		RegistrationTimeout:   int64(o.ExecutorRegistrationTimeout),
 		ReregistrationTimeout: int64(o.ExecutorReregistrationTimeout),

@@ -23,6 +23,7 @@ func (l *loop) flags() map[string]string {
 		"isolation":                             o.Isolation,
 		"cgroups_root":                          o.CgroupsRoot,
 		"switch_user":                           strconv.FormatBool(!o.RunAsAgent),
+		"revocable_cpu_low_priority":            strconv.FormatBool(!o.EqualRevocable),
 		"cgroups_enable_cfs":                    strconv.FormatBool(o.EnableCFS),
 		"executor_registration_timeout":         units.FormatDuration(o.ExecutorRegistrationTimeout),
 		"executor_reregistration_timeout":       units.FormatDuration(o.ExecutorReregistrationTimeout),

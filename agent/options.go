@@ -111,6 +111,9 @@ type Options struct {
 	RunAsAgent bool
 	// EnableCFS makes cpus an upper bound too (cgroups_enable_cfs).
 	EnableCFS bool
+	// EqualRevocable gives revocable cpus as large a share as others
+	// (revocable_cpu_low_priority=false).
+	EqualRevocable bool
 	// ExecutorEnvironment is added to what executors and tasks are told, as
 	// NAME=value (executor_environment_variables).
 	ExecutorEnvironment []string

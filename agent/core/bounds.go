@@ -104,7 +104,7 @@ func checkBound(t *task, name string, v *mesos.Value_Scalar) string {
 // applyBounds brings the kernel's limits of a task in line with its bounds.
 func (c *Core) applyBounds(t *task, token Token) {
 	if t.rec.NestedId != nil && !isBelow(t.proc.id) {
-		c.emit(Resize{ID: t.proc.id, Limits: memberLimits(t), Token: token})
+		c.emit(Resize{ID: t.proc.id, Limits: c.ownLimits(t), Token: token})
 		return
 	}
 	c.emit(Resize{ID: t.ct.id(), Limits: c.limits(t.ct), Disk: c.diskBox(t.ct), Token: token})

@@ -226,6 +226,8 @@ type Detach struct {
 type Limits struct {
 	// CPUMilli is the share of CPU, in thousandths of one CPU.
 	CPUMilli int64
+	// CPULow: part of the CPU is revocable, and the share is to be a small one.
+	CPULow bool
 	// QuotaMilli is the most CPU it may use in a period; 0: no bound.
 	QuotaMilli int64
 	// MemBytes is the most memory it may use; 0: no bound.

@@ -388,7 +388,7 @@ func (c *Core) launchOf(p *process) (Launch, error) {
 			l.Pod = l.Directory
 			l.Latest = filepath.Join(l.Directory, "tasks", t.id())
 			l.Directory = filepath.Join(l.Directory, "containers", nested)
-			l.Limits, l.Disk, l.Shared = memberLimits(t), nil, isBelow(p.id)
+			l.Limits, l.Disk, l.Shared = c.ownLimits(t), nil, isBelow(p.id)
 			if u := cmd.GetUser(); u != "" && !c.opts.KeepUser {
 				l.User = u
 			}

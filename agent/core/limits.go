@@ -2,6 +2,7 @@ package core
 
 import (
 	"math"
+	"slices"
 
 	"github.com/caprock/caprock/agent/record"
 	"github.com/caprock/caprock/wire/mesos"
@@ -31,7 +32,7 @@ func (c *Core) limits(ct *container) Limits {
 		cpu.add(cpuMilli(info.Resources), scaledLimit(limits["cpus"], 1000))
 		mem.add(memBytes(info.Resources), scaledLimit(limits["mem"], 1<<20))
 	}
-	l.Block = blockBudget(live)
+	l.Block, l.CPULow = blockBudget(live), c.lowPriority(ct, live)
 	l.CPUMilli = max(cpu.request, minCPUShareMilli)
 	if cpu.limited || c.opts.EnableCFS {
 		l.QuotaMilli = cpu.limit()
@@ -58,6 +59,13 @@ func memberLimits(t *task) Limits {
 	if bound := mem.limit(); bound > 0 {
 		l.MemBytes = max(bound+memBytes(executor.Resources), minMemBytes)
 	}
+	return l
+}
+
+// ownLimits is memberLimits as the kernel is to have them.
+func (c *Core) ownLimits(t *task) Limits {
+	l := memberLimits(t)
+	l.CPULow = !c.opts.EqualRevocable && hasRevocable(t.rec.Info.Resources)
 	return l
 }
 
@@ -135,4 +143,22 @@ func (c *Core) resize(ct *container) {
 		return
 	}
 	c.emit(Resize{ID: ct.id(), Limits: c.limits(ct), Disk: c.diskBox(ct)})
+}
+
+// lowPriority reports whether a container has revocable CPU, which is to disturb nobody
+// who has other.
+func (c *Core) lowPriority(ct *container, live []*task) bool {
+	if c.opts.EqualRevocable {
+		return false
+	}
+	if ct.kind() != record.Container_COMMAND && hasRevocable(ct.rec.Executor.Resources) {
+		return true
+	}
+	return slices.ContainsFunc(live, func(t *task) bool { return hasRevocable(t.rec.Info.Resources) })
+}
+
+func hasRevocable(resources []*mesos.Resource) bool {
+	return slices.ContainsFunc(resources, func(r *mesos.Resource) bool {
+		return r.GetName() == "cpus" && r.Revocable != nil && r.GetScalar().GetValue() > 0
+	})
 }

@@ -74,6 +74,8 @@ type Options struct {
 	KeepUser bool
 	// EnableCFS turns cpus into an upper bound too.
 	EnableCFS bool
+	// EqualRevocable gives revocable cpus as large a share as others.
+	EqualRevocable bool
 	// Environment replaces what executors inherit, as NAME=value.
 	Environment []string
 	// ExecutorSocket is the path of the socket at which executors reach the agent too;

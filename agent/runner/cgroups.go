@@ -67,7 +67,7 @@ func (k *cgroupKernel) limitsOf(id string, l core.Limits) (isolation.Limits, err
 func (k *cgroupKernel) toLimits(l core.Limits) isolation.Limits {
 	var out isolation.Limits
 	if k.limited == nil || slices.Contains(k.limited, "cpu") {
-		out.CPUMilli, out.CPUQuotaMilli = l.CPUMilli, l.QuotaMilli
+		out.CPUMilli, out.CPULow, out.CPUQuotaMilli = l.CPUMilli, l.CPULow, l.QuotaMilli
 	}
 	if k.limited == nil || slices.Contains(k.limited, "memory") {
 		out.MemBytes, out.MemSoftBytes = l.MemBytes, l.MemSoftBytes

@@ -10,6 +10,9 @@ type Limits struct {
 	// CPUMilli is the relative share of CPU under contention in thousandths of a
 	// core. Mesos' rule: cpu.shares = 1024 × cpus, at least 2; v2 weight = 100 × cpus.
 	CPUMilli int64
+	// CPULow makes that share about a hundredth of the usual: 10 shares for each CPU,
+	// weight 1 on v2.
+	CPULow bool
 	// CPUQuotaMilli caps CPU time by CFS bandwidth in thousandths of a core.
 	CPUQuotaMilli int64
 	// MemBytes is the hard limit; beyond it the kernel reclaims, then kills.
@@ -37,6 +40,8 @@ type Limits struct {
 const (
 	cfsPeriodMicros = 100_000
 	minQuotaMicros  = 1_000
+	sharesPerCPU    = 1024
+	lowSharesPerCPU = 10
 	minShares       = 2
 	maxShares       = 262_144
 	maxWeight       = 10_000
@@ -59,10 +64,22 @@ func (l Limits) Validate() error {
 }
 
 // shares is cpu.shares of v1.
-func (l Limits) shares() int64 { return min(max(l.CPUMilli*1024/1000, minShares), maxShares) }
+func (l Limits) shares() int64 {
+	perCPU := int64(sharesPerCPU)
+	if l.CPULow {
+		perCPU = lowSharesPerCPU
+	}
+	return min(max(l.CPUMilli*perCPU/1000, minShares), maxShares)
+}
 
 // weight is cpu.weight of v2.
-func (l Limits) weight() int64 { return min(max(l.CPUMilli/10, 1), maxWeight) }
+func (l Limits) weight() int64 {
+	milliPerWeight := int64(10)
+	if l.CPULow {
+		milliPerWeight = 1000
+	}
+	return min(max(l.CPUMilli/milliPerWeight, 1), maxWeight)
+}
 
 // quotaMicros is the CFS quota per period.
 func (l Limits) quotaMicros() int64 {
@@ -83,7 +100,7 @@ func (l Limits) settingsV1(old Limits) []setting {
 	add := func(controller, file string, value any) {
 		s = append(s, setting{controller: controller, file: file, value: fmt.Sprint(value)})
 	}
-	if l.CPUMilli != old.CPUMilli {
+	if l.CPUMilli != old.CPUMilli || l.CPULow != old.CPULow {
 		add("cpu", "cpu.shares", l.shares())
 	}
 	if l.CPUQuotaMilli != old.CPUQuotaMilli {
@@ -135,7 +152,7 @@ func (l Limits) settingsV2(old Limits) []setting {
 	add := func(controller, file, value string) {
 		s = append(s, setting{controller: controller, file: file, value: value})
 	}
-	if l.CPUMilli != old.CPUMilli {
+	if l.CPUMilli != old.CPUMilli || l.CPULow != old.CPULow {
 		add("cpu", "cpu.weight", fmt.Sprint(l.weight()))
 	}
 	if l.CPUQuotaMilli != old.CPUQuotaMilli {

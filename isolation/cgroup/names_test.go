@@ -83,6 +83,9 @@ func TestLimitsInKernelUnits(t *testing.T) {
 		t.Errorf("got %d %d %d, want the minima 2 1 1000", l.shares(), l.weight(), l.quotaMicros())
 	}
 	l = Limits{CPUMilli: 1500, CPUQuotaMilli: 250}
+	if low := (Limits{CPUMilli: 1500, CPULow: true}); low.shares() != 15 || low.weight() != 1 {
+		t.Errorf("low: got %d %d, want 15 and 1", low.shares(), low.weight())
+	}
 	if l.shares() != 1536 || l.weight() != 150 || l.quotaMicros() != 25_000 {
 		t.Errorf("got %d %d %d, want 1536 150 25000", l.shares(), l.weight(), l.quotaMicros())
 	}

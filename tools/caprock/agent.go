@@ -21,7 +21,7 @@ func agentCommand() *cobra.Command {
 	var o agent.Options
 	var where address
 	var log logging
-	var switchUser bool
+	var switchUser, lowPriority bool
 	var environment, devices, hostPaths string
 	var shm int64
 	var rights rightsFlags
@@ -74,7 +74,7 @@ cgroups removed, and the allocator is told.`,
 			o.Logs = logs.policies()
 			o.HostPathParents = filepath.SplitList(hostPaths)
 			o.Spaces.ShmMiB = uint32(min(shm, 1<<50) >> 20)
-			o.RunAsAgent = !switchUser
+			o.RunAsAgent, o.EqualRevocable = !switchUser, !lowPriority
 			o.Flags = map[string]string{}
 			settings(fs, func(name, value string) { o.Flags[name] = value })
 			o.Listening = func(addr string) { announce(cmd.OutOrStdout(), addr) }
@@ -132,6 +132,7 @@ cgroups removed, and the allocator is told.`,
 	f.StringVar(&o.Recover, "recover", agent.Reconnect, "take up what an earlier agent left running (reconnect), or end it and then the agent (cleanup)")
 	f.BoolVar(&o.Strict, "strict", false, "refuse to start on damaged checkpoints, instead of setting aside what is damaged")
 	f.BoolVar(&o.EnableCFS, "cgroups-enable-cfs", false, "make cpus an upper bound too, by CFS quota")
+	f.BoolVar(&lowPriority, "revocable-cpu-low-priority", true, "give revocable cpus about a hundredth of the share of others under contention")
 	f.BoolVar(&switchUser, "switch-user", true, "run tasks as the user they name")
 	f.StringVar(&environment, "executor-environment-variables", "", "`JSON` object of variables that executors and tasks get")
 	flags.DurationVar(f, &o.ExecutorRegistrationTimeout, "executor-registration-timeout", 0, "time an executor has to subscribe (0ns: 1mins)")
