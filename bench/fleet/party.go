@@ -54,8 +54,9 @@ func (p *party) subscribe(ctx context.Context, url string) (err error) {
 	p.desks = desks
 	p.frameworks, err = world.Subscribe(ctx, url, world.FrameworksOptions{
 		Count: p.Count, Role: p.Role, Codec: codec.Protobuf,
-		Events: world.Events{Offers: desks.Offers, Inverse: p.agree,
-			Update: func(f *world.Framework, s *mesos.TaskStatus) { p.update(desks, f, s) }},
+		Events: world.Events{Offers: desks.Offers,
+			Inverse: func(f *world.Framework, offers []*mesos.InverseOffer) { p.agree(desks, f, offers) },
+			Update:  func(f *world.Framework, s *mesos.TaskStatus) { p.update(desks, f, s) }},
 	})
 	if err == nil && p.queued {
 		seats := map[*world.Framework]*seat{}
@@ -187,11 +188,11 @@ func (p *party) update(desks *world.Desks, f *world.Framework, s *mesos.TaskStat
 }
 
 // agree gives machines back for their maintenance.
-func (p *party) agree(f *world.Framework, offers []*mesos.InverseOffer) {
+func (p *party) agree(desks *world.Desks, f *world.Framework, offers []*mesos.InverseOffer) {
 	p.inverse.Add(uint64(len(offers)))
 	go func() {
 		if _, err := f.AcceptInverse(offers); err != nil {
-			p.desks.Fail(err)
+			desks.Fail(err)
 		}
 	}()
 }

@@ -96,7 +96,7 @@ type recovery struct {
 	desks      *world.Desks
 	progress   *world.Progress
 	lost       atomic.Uint64
-	firstOffer atomic.Int64 // nanoseconds since the epoch; 0: none since it was reset
+	firstOffer *atomic.Int64 // since the frameworks came on; nanoseconds since the epoch, 0: none
 	result     Recovered
 }
 
@@ -117,7 +117,7 @@ func Recover(ctx context.Context, o RecoveryOptions, progress *world.Progress) (
 	defer func() { err = errors.Join(err, r.allocator.Stop()) }()
 	r.fleet = world.NewFleet(world.FleetOptions{Agents: o.Agents, Links: o.Links, Shape: shape, Behaviour: world.Sleeping})
 	defer r.fleet.Close()
-	if err := r.subscribe(ctx); err != nil {
+	if err := r.subscribe(ctx, r.allocator.URL()); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -143,11 +143,14 @@ func (r *recovery) err() error {
 }
 
 // subscribe brings the frameworks on, or back.
-func (r *recovery) subscribe(ctx context.Context) error {
-	desks := world.NewDesks(r.take)
-	frameworks, err := world.Subscribe(ctx, r.allocator.URL(), world.FrameworksOptions{
+func (r *recovery) subscribe(ctx context.Context, url string) error {
+	desks, first := world.NewDesks(r.take), &atomic.Int64{}
+	frameworks, err := world.Subscribe(ctx, url, world.FrameworksOptions{
 		Count: r.o.Frameworks, Roles: r.o.Roles, Codec: codec.Protobuf, Task: r.task, Return: r.frameworks,
-		Events: world.Events{Offers: desks.Offers, Update: func(f *world.Framework, s *mesos.TaskStatus) {
+		Events: world.Events{Offers: func(f *world.Framework, offers []*mesos.Offer) {
+			first.CompareAndSwap(0, time.Now().UnixNano())
+			desks.Offers(f, offers)
+		}, Update: func(f *world.Framework, s *mesos.TaskStatus) {
 			switch s.GetState() {
 			case mesos.TaskState_TASK_RUNNING, mesos.TaskState_TASK_FINISHED:
 			default:
@@ -157,13 +160,12 @@ func (r *recovery) subscribe(ctx context.Context) error {
 		}},
 	})
 	if err == nil {
-		r.desks, r.frameworks = desks, frameworks
+		r.desks, r.frameworks, r.firstOffer = desks, frameworks, first
 	}
 	return err
 }
 
 func (r *recovery) take(f *world.Framework, o *mesos.Offer) (err error) {
-	r.firstOffer.CompareAndSwap(0, time.Now().UnixNano())
 	if n := r.task.ThatFit(o, r.o.PerAgent); n > 0 {
 		_, err = f.Accept(o, n)
 	} else {
@@ -237,7 +239,9 @@ func retry(ctx context.Context, do func() error) error {
 // at once, as a supervisor would; agents and frameworks try by themselves, from the moment
 // they lose it.
 func (r *recovery) kill(ctx context.Context) (k Kill, err error) {
+	// The restart writes the URL, which stays the same.
 	k.Running = r.running()
+	url := r.allocator.URL()
 	r.progress.Show("kill %d of %d", len(r.result.Kills)+1, r.o.Kills)
 	r.desks.Close()
 	began := time.Now()
@@ -245,7 +249,6 @@ func (r *recovery) kill(ctx context.Context) (k Kill, err error) {
 	if err := r.allocator.Kill(); err != nil {
 		return k, err
 	}
-	r.firstOffer.Store(0)
 	life := ctx // streams outlive the kill
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -258,7 +261,7 @@ func (r *recovery) kill(ctx context.Context) (k Kill, err error) {
 	go func() {
 		r.fleet.Cut(r.fleet.Links())
 		r.fleet.Forgive()
-		err := retry(ctx, func() error { return r.fleet.Connect(ctx, r.allocator.URL()) })
+		err := retry(ctx, func() error { return r.fleet.Connect(ctx, url) })
 		if err == nil {
 			r.fleet.Forgive()
 			err = r.fleet.WaitRegistered(ctx, r.o.Agents)
@@ -268,7 +271,7 @@ func (r *recovery) kill(ctx context.Context) (k Kill, err error) {
 	}()
 	go func() {
 		r.frameworks.Close()
-		err := retry(ctx, func() error { return r.subscribe(life) })
+		err := retry(ctx, func() error { return r.subscribe(life, url) })
 		k.Frameworks = since()
 		errs <- err
 	}()

@@ -85,6 +85,9 @@ func Run(ctx context.Context, o Options, progress *world.Progress) (rows []Row, 
 			return s.rows, nil, err
 		}
 	}
+	if !s.allocator.Ours() {
+		s.frameworks.Leave()
+	}
 	s.frameworks.Close()
 	s.calls.Wait()
 	return s.rows, nil, nil

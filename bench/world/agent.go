@@ -39,9 +39,9 @@ type Agent struct {
 	registered bool
 	refused    string // why registration was refused for good
 	applied    uint64
-	answered   uint64 // Applied that was sent
-	term       uint64
-	updates    uint64 // numbers uuids
+	answered   uint64  // Applied that was sent
+	term       *uint64 // made anew when it changes: frames on their way hold the old one
+	updates    uint64  // numbers uuids
 	tasks      map[string]*heldTask
 	frameworks map[string]*mesos.FrameworkInfo // of tasks held
 	slept      []sleep                         // begun and not yet taken by the fleet, which has the clock
@@ -64,7 +64,8 @@ type heldTask struct {
 // Register appends the frame that opens the agent's channel.
 func (a *Agent) Register(out []*link.Up) []*link.Up {
 	r := a.shape.register(a.number, a.id)
-	r.AppliedSeq = &a.applied
+	applied := a.applied
+	r.AppliedSeq = &applied
 	for _, t := range a.tasks {
 		r.Tasks = append(r.Tasks, t.task)
 	}
@@ -76,17 +77,19 @@ func (a *Agent) Register(out []*link.Up) []*link.Up {
 }
 
 func (a *Agent) up(u *link.Up) *link.Up {
-	u.Channel, u.Term = &a.channel, &a.term
+	u.Channel, u.Term = &a.channel, a.term
 	return u
 }
 
 // Handle takes a frame and appends what the agent answers. An Applied is not
 // among that: see Apply.
 func (a *Agent) Handle(d *link.Down, out []*link.Up) []*link.Up {
-	if d.GetTerm() < a.term {
+	switch term := d.GetTerm(); {
+	case a.term == nil || term > *a.term:
+		a.term = &term
+	case term < *a.term:
 		return out // of an allocator that was replaced
 	}
-	a.term = d.GetTerm()
 	if seq := d.GetSeq(); seq > 0 {
 		if seq <= a.applied {
 			return out // seen before
@@ -189,9 +192,9 @@ func (a *Agent) report(h *heldTask, state mesos.TaskState, out []*link.Up) []*li
 	binary.LittleEndian.PutUint64(h.uuid[8:], a.updates)
 	timestamp := float64(a.updates)
 	return append(out, a.up(&link.Up{Body: &link.Up_StatusUpdate{StatusUpdate: &link.StatusUpdate{
-		FrameworkId: h.task.FrameworkId, LatestState: &h.state,
+		FrameworkId: h.task.FrameworkId, LatestState: h.task.State,
 		Status: &mesos.TaskStatus{
-			TaskId: h.task.TaskId, AgentId: h.task.AgentId, State: state.Enum(),
+			TaskId: h.task.TaskId, AgentId: h.task.AgentId, State: h.task.State,
 			Source: mesos.TaskStatus_SOURCE_EXECUTOR.Enum(), Timestamp: &timestamp, Uuid: h.uuid,
 		},
 	}}}))

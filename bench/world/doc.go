@@ -4,9 +4,11 @@
 //
 //	Allocator   starts `caprock alloc` on a directory of its own, or stands for one that runs
 //	Fleet       simulated agents: many channels per link, each an Agent
+//	Shape       what the machines of a fleet are like: generations, racks, GPUs, reservations
 //	Agent       one agent as a state machine without I/O: frames in, frames out
 //	Frameworks  simulated schedulers: an event stream and a connection for calls each
 //	Metronome   when the calls of an open loop are due
+//	Launch      a task with demands of its own; Room says what an offer has for it
 //	Histogram   latencies in fixed memory
 //	Report      what a scenario found, as a table or as JSON
 //
