@@ -41,6 +41,9 @@ type Accounts struct {
 	// mounted: PinDir is a BPF file system that was mounted for us alone.
 	mounted bool
 	missing map[string]error // feature → why it is not there
+	// blocksAreNew: groups that are registered already were so by an agent that did not
+	// count block transfers.
+	blocksAreNew bool
 
 	counters *table[kernelAccount]
 	blocks   *table[kernelBlockAccount]
@@ -94,6 +97,9 @@ func (a *Accounts) open() error {
 		return err
 	}
 	if err := a.loadSlots(); err != nil {
+		return err
+	}
+	if err := a.markBlocks(); err != nil {
 		return err
 	}
 	return a.attach(spec)

@@ -141,3 +141,39 @@ func TestIncompleteAccountsOfTransfersSaySo(t *testing.T) {
 		t.Error("a ninth device was lost without a word")
 	}
 }
+
+// The successor of an agent that did not count transfers knows that it does not know.
+func TestAccountsWithoutTransfersAreTakenOver(t *testing.T) {
+	b := newKernelBench(t)
+	if !b.a.CountsBlocks() {
+		t.Skipf("SKIP-ENV: %v", b.a.Missing()[featureBlocks])
+	}
+	if err := b.a.Register(b.id, time.Second, false); err != nil {
+		t.Fatal(err)
+	}
+	b.reopen(t, func() {
+		if err := os.Remove(filepath.Join(b.opts.PinDir, mapsDir, kernelMapBlocks)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if list, ok := b.a.Blocks(b.id); ok {
+		t.Errorf("got %+v of a group that is older than the map", list)
+	}
+	if used, ok := b.a.CPU(b.id); !ok || used < time.Second {
+		t.Errorf("got %v, %t; want its other books kept", used, ok)
+	}
+	// Also for the next one; and who comes new is counted.
+	b.reopen(t, func() {})
+	if _, ok := b.a.Blocks(b.id); ok {
+		t.Error("after a second restart the group counts as known")
+	}
+	if err := b.a.Unregister(b.id); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.a.Register(b.id, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	if list, ok := b.a.Blocks(b.id); !ok || len(list) != 0 {
+		t.Errorf("got %+v, %t of a new group", list, ok)
+	}
+}

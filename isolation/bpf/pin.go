@@ -83,7 +83,12 @@ func (a *Accounts) openMaps(spec *ebpf.CollectionSpec) error {
 		return fmt.Errorf("bpf: %w", err)
 	}
 	for _, name := range mapNames {
-		m, err := openMap(filepath.Join(dir, name), spec.Maps[name])
+		path := filepath.Join(dir, name)
+		_, err := os.Lstat(path)
+		if name == kernelMapBlocks && errors.Is(err, fs.ErrNotExist) {
+			a.blocksAreNew = true
+		}
+		m, err := openMap(path, spec.Maps[name])
 		if err != nil {
 			return fmt.Errorf("bpf: map %s: %w", name, err)
 		}
