@@ -116,6 +116,10 @@ func (g *Group) cpuByBPF(now bpf.Instant) (time.Duration, bool) {
 // Untouched reports whether no process has been in the group since it was made. It is
 // false where that cannot be known.
 func (g *Group) Untouched() bool {
+	if fresh, known := g.Fresh(); known {
+		pids, err := g.Pids()
+		return fresh && err == nil && len(pids) == 0
+	}
 	if strings.Contains(g.ID(), "/") {
 		return g.untouchedBelow() // BPF counts what is in it as the group's above
 	}

@@ -64,7 +64,7 @@ prints both with their ratio. Needs root for what agents do to isolate tasks; wi
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Tasks, "tasks", 1000, "tasks of each agent")
-	f.DurationVar(&o.Settle, "settle", 8*time.Second, "time that an agent is left alone before its memory is read")
+	f.DurationVar(&o.Settle, "settle", 6*time.Second, "time that an agent is left alone before its memory is read")
 	f.DurationVar(&o.Window, "window", 10*time.Second, "time over which CPU time is counted")
 	f.BoolVar(&hurry, "quick", false, fmt.Sprintf("--tasks=%d --settle=%v --window=%v, where they are not given", quick.Tasks, quick.Settle, quick.Window))
 	f.StringVar(&o.Dir, "dir", "", "`directory` for the agents' work directories (default: the temporary one)")

@@ -8,19 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // A group below another shares all of its limits: it exists only in the hierarchy
 // that lists processes and kills, and in the others its processes are in the group
 // at the top. So it can be signalled, killed and removed alone, and ends with the
 // one above. Its id is the path, "parent/name". As tasks may make groups below their own too,
-// ours bear a mark.
-
-// mark is the extended attribute of groups that CreateBelow made. It takes a
-// privileged process to set; where that is refused ListBelow finds nothing.
-const mark = "trusted.caprock"
+// ours bear a mark (see mark.go).
 
 // CreateBelow makes the group name inside of the group parent, which may be below
 // another itself. An existing group of that name is an error that matches
@@ -34,8 +28,7 @@ func (t *Tree) CreateBelow(parent, name string) (*Group, error) {
 	if err := os.Mkdir(g.dir(t.core), 0o755); err != nil {
 		return nil, fmt.Errorf("cgroup: create %s: %w", g.id, err)
 	}
-	_ = unix.Setxattr(g.dir(t.core), mark, []byte("1"), 0)
-	if err := g.identify(); err != nil {
+	if err := errors.Join(g.setMark(made), g.identify()); err != nil {
 		return nil, errors.Join(err, os.Remove(g.dir(t.core)))
 	}
 	return g, nil
@@ -54,7 +47,7 @@ func (t *Tree) ListBelow(id string) ([]string, error) {
 		if !e.IsDir() {
 			continue
 		}
-		if n, err := unix.Getxattr(t.handle(below).dir(t.core), mark, nil); n <= 0 || err != nil {
+		if t.handle(below).readMark() == unmarked {
 			continue
 		}
 		deeper, err := t.ListBelow(below)

@@ -84,6 +84,34 @@ func TestGroupBelow(t *testing.T) {
 	})
 }
 
+// In every kind of hierarchy a group tells whether a process was ever going to be in it.
+func TestGroupKnowsWhetherItWasEntered(t *testing.T) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		top := create(t, tree, "top", Limits{})
+		below, err := tree.CreateBelow("top", "below")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range []*Group{below, top} {
+			again := func() *Group {
+				g, err := tree.Reopen(g.ID())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return g
+			}
+			if fresh, known := again().Fresh(); !fresh || !known {
+				t.Errorf("%s: fresh is %v, known %v, before anybody entered", g.ID(), fresh, known)
+			}
+			p := start(t, g, "exit 0")
+			exit(t, p)
+			if fresh, known := again().Fresh(); fresh || !known {
+				t.Errorf("%s: fresh is %v, known %v, after a process", g.ID(), fresh, known)
+			}
+		}
+	})
+}
+
 func TestGroupBelowIsRefused(t *testing.T) {
 	onEach(t, func(t *testing.T, tree *Tree) {
 		create(t, tree, "parent", Limits{})

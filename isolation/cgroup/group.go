@@ -80,7 +80,7 @@ func (t *Tree) Create(id string, l Limits) (*Group, error) {
 
 // setUp applies what a fresh group needs.
 func (g *Group) setUp(l Limits) error {
-	if err := g.identify(); err != nil {
+	if err := errors.Join(g.setMark(made), g.identify()); err != nil {
 		return err
 	}
 	if g.hasV2("memory") {
@@ -308,6 +308,9 @@ func ignoreGone(err error) error {
 // caller closes all files. v2 is nil where the kernel cannot clone into a group:
 // then its cgroup.procs is among the tasks files, to be written like them.
 func (g *Group) Enter() (v2 *os.File, tasks []*os.File, err error) {
+	if err := g.setMark(entered); err != nil {
+		return nil, nil, err
+	}
 	for i, h := range g.tree.hiers {
 		file := "tasks"
 		if h.v2 {
