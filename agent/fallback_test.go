@@ -8,6 +8,7 @@ import (
 
 	"github.com/caprock/caprock/agent"
 	"github.com/caprock/caprock/isolation/probe"
+	"github.com/caprock/caprock/isolation/quota/quotatest"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
@@ -15,15 +16,16 @@ import (
 type usage struct {
 	ID         string `json:"executor_id"`
 	Statistics struct {
-		Source   string  `json:"cpus_time_source"`
-		User     float64 `json:"cpus_user_time_secs"`
-		System   float64 `json:"cpus_system_time_secs"`
-		RSS      float64 `json:"mem_rss_bytes"`
-		Total    float64 `json:"mem_total_bytes"`
-		MemLimit float64 `json:"mem_limit_bytes"`
-		Threads  float64 `json:"threads"`
-		Low      *uint64 `json:"mem_low_pressure_counter"`
-		Critical *uint64 `json:"mem_critical_pressure_counter"`
+		Source   string                `json:"cpus_time_source"`
+		User     float64               `json:"cpus_user_time_secs"`
+		System   float64               `json:"cpus_system_time_secs"`
+		RSS      float64               `json:"mem_rss_bytes"`
+		Total    float64               `json:"mem_total_bytes"`
+		MemLimit float64               `json:"mem_limit_bytes"`
+		Threads  float64               `json:"threads"`
+		Low      *uint64               `json:"mem_low_pressure_counter"`
+		Critical *uint64               `json:"mem_critical_pressure_counter"`
+		Events   *struct{ Max uint64 } `json:"memory_events"`
 		Pressure *struct {
 			CPU struct {
 				Some struct {
@@ -123,7 +125,14 @@ func TestMemoryPressureInStatistics(t *testing.T) {
 	needsMemoryLimits(t)
 	host := probe.Host()
 	alloc := newAllocator(t)
-	n := startNode(t, alloc, func(o *agent.Options) { o.Isolation = "cgroups/cpu,cgroups/mem,cgroups/pids" })
+	dir := t.TempDir()
+	if host.Cgroups.Mode() == probe.ModeV2 {
+		// What is written to memory cannot be reclaimed, so a disk is better if there is one.
+		if disk, err := quotatest.Dir(t); err == nil {
+			dir = disk
+		}
+	}
+	n := startNodeIn(t, alloc, dir, func(o *agent.Options) { o.Isolation = "cgroups/cpu,cgroups/mem,cgroups/pids" })
 	alloc.launch(framework(), shell("calm", "sleep 1000"), shell("short", "while :; do head -c 100000000 /dev/zero >f; done"))
 	alloc.await("short", mesos.TaskState_TASK_RUNNING)
 	if host.Cgroups.Mode() != probe.ModeV2 {
@@ -139,6 +148,10 @@ func TestMemoryPressureInStatistics(t *testing.T) {
 	if _, err := os.ReadFile("/proc/pressure/memory"); err != nil {
 		t.Skipf("SKIP-ENV: no pressure stall information: %v", err)
 	}
+	n.eventually("the limit to be met", func() bool {
+		e := n.usageOf("short").Statistics.Events
+		return e != nil && e.Max > 0
+	})
 	n.eventually("time lost for want of memory", func() bool {
 		s := n.usageOf("short").Statistics
 		return s.Pressure != nil && s.Pressure.Memory.Some.Total > 0

@@ -59,6 +59,9 @@ type Pressures = cgroup.Pressures
 // MemoryEvents count how often a group was short of memory.
 type MemoryEvents = cgroup.MemoryEvents
 
+// LimitEvents count how often a group met its limits of memory on v2.
+type LimitEvents = cgroup.LimitEvents
+
 // Pressure is that for one resource, a Stall one line of it.
 type (
 	Pressure = cgroup.Pressure

@@ -96,6 +96,15 @@ func (m *measurement) add(u *isolation.Usage) {
 		sum.Events.Medium += e.Medium
 		sum.Events.Critical += e.Critical
 	}
+	if e := u.AtLimit; e != nil {
+		if sum.AtLimit == nil {
+			sum.AtLimit = &isolation.LimitEvents{}
+		}
+		sum.AtLimit.Low += e.Low
+		sum.AtLimit.High += e.High
+		sum.AtLimit.Max += e.Max
+		sum.AtLimit.OOM += e.OOM
+	}
 	sum.Block = append(sum.Block, u.Block...)
 }
 
@@ -190,6 +199,16 @@ func (m *measurement) appendOurs(b []byte) []byte {
 	}
 	if m.use.Source == isolation.SourceBPF {
 		b = appendScheduling(b, &m.use.Scheduling)
+	}
+	if e := m.use.AtLimit; e != nil {
+		b = append(json.Key(b, "memory_events"), '{')
+		for _, n := range []struct {
+			name  string
+			value uint64
+		}{{"low", e.Low}, {"high", e.High}, {"max", e.Max}, {"oom", e.OOM}} {
+			b = json.Uint(json.Key(b, n.name), "", n.value)
+		}
+		b = append(json.End(b), ',')
 	}
 	if p := m.use.Pressure; p != nil && m.parts == 1 {
 		b = append(json.Key(b, "pressure"), '{')

@@ -128,8 +128,8 @@ func TestStatisticsOfParts(t *testing.T) {
 	if s := got.Scheduling; got.Source != "bpf" || s.Waits != 2 || s.Median < 0.001 || s.P99 < 0.002 || got.Pressure != nil {
 		t.Errorf("got %+v", got)
 	}
-	m = &measurement{parts: 1, known: true, use: isolation.Usage{Source: isolation.SourceCgroup, Pressure: &isolation.Pressures{}}}
-	if got := names(t, closed(m.appendOurs([]byte{'{'}))); !slices.Equal(got, []string{"cpus_time_source", "pressure"}) {
+	m = &measurement{parts: 1, known: true, use: isolation.Usage{Source: isolation.SourceCgroup, Pressure: &isolation.Pressures{}, Usage: cgroup.Usage{AtLimit: &isolation.LimitEvents{Max: 3}}}}
+	if got := names(t, closed(m.appendOurs([]byte{'{'}))); !slices.Equal(got, []string{"cpus_time_source", "memory_events", "pressure"}) {
 		t.Errorf("got %v", got)
 	}
 }

