@@ -40,8 +40,8 @@ offered in vain to one framework after the other, since disk and ports are left 
 `
 
 const scalabilityLimits = `
-Tasks last 30 s with a deviation of 10 s, as the paper's do. It shows an overhead below one second up to 50,000 agents, played on 99
-machines with a master on one of its own. What limits it is said under launch overhead.
+Tasks last 30 s with a deviation of 10 s, as the paper's do. It shows an overhead below one second up to 50,000 agents, which 99
+machines played. What limits it is said under launch overhead.
 `
 
 func launchHeadline(rows []launchRow) string {

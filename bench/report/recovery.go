@@ -34,8 +34,8 @@ func writeRecovery(w io.Writer, rows []recoveryRow) {
 }
 
 const recoveryLimits = `
-The paper found 4 to 8 seconds on average, with up to 4,000 agents and 200 frameworks on 62 machines, until all had come back to a
-standby master, which had to be elected first. Here the killed process is started again on the same machine, and those who lost it try
-to reach it every 20 ms; nothing that was acknowledged is lost. What limits it: the start of the process and the reading of its
-store, then one batch to disk for each few agents, and for the frameworks the wait in line with them.
+The paper found 4 to 8 seconds on average, with up to 4,000 agents and 200 frameworks, until all had come back to another master,
+which had to be elected first. Here the killed process is started again on the same machine, and those who lost it try
+to reach it every 20 ms; nothing that was acknowledged is lost. What limits it: the start of the process, which reads its store, and
+then agents and frameworks who all come at once and share two cores with the allocator.
 `
