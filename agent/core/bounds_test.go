@@ -100,6 +100,25 @@ func TestBoundsOfARunningTask(t *testing.T) {
 	}
 }
 
+// The class of a task's packets is in its updates, also after a restart.
+func TestUpdatesTellTheNetClass(t *testing.T) {
+	w := newWorld(t)
+	w.connect()
+	w.launchCommand()
+	w.rest()
+	l := w.launching[0]
+	w.launching = nil
+	w.procs[l.ID] = &simProcess{pid: 77, alive: true}
+	w.core.Step(w.now, Started{ID: l.ID, Pid: 77, StartTicks: 77, NetClass: 0x10002})
+	w.turn(-1)
+	w.die()
+	w.boot()
+	task := w.core.frameworks["F"].tasks["cmd0"]
+	if got := w.core.containerStatus(task, mesos.TaskState_TASK_RUNNING).GetCgroupInfo().GetNetCls().GetClassid(); got != 0x10002 {
+		t.Errorf("got class %#x, want 0x10002", got)
+	}
+}
+
 // What tasks in one container may transfer adds up; one without a bound lifts it.
 func TestBlockBoundsAddUp(t *testing.T) {
 	of := func(list ...*record.BlockLimit) *task {

@@ -30,6 +30,8 @@ type Started struct {
 	ID         string
 	Pid        int
 	StartTicks uint64
+	// NetClass of its packets; 0 for none.
+	NetClass uint32
 }
 
 // LaunchFailed says that the process of an earlier Launch will never run.

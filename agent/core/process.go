@@ -29,6 +29,9 @@ func (c *Core) started(s Started) {
 	}
 	p.rec.Phase = record.Process_RUNNING.Enum()
 	p.rec.Pid, p.rec.StartTicks = new(int32(s.Pid)), &s.StartTicks
+	if s.NetClass != 0 {
+		p.rec.NetClass = &s.NetClass
+	}
 	c.touchProcess(p)
 	switch t := p.task; {
 	case p.annex != nil:

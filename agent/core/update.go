@@ -234,6 +234,9 @@ func (c *Core) containerStatus(t *task, state mesos.TaskState) *mesos.ContainerS
 	if p != nil && p.rec.GetPid() > 0 {
 		cs.ExecutorPid = new(uint32(p.rec.GetPid()))
 	}
+	if p != nil && p.rec.NetClass != nil {
+		cs.CgroupInfo = &mesos.CgroupInfo{NetCls: &mesos.CgroupInfo_NetCls{Classid: p.rec.NetClass}}
+	}
 	cs.NetworkInfos = c.networkInfos()
 	return cs
 }

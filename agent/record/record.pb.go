@@ -588,7 +588,9 @@ type Process struct {
 	Pid   *int32                 `protobuf:"varint,2,opt,name=pid" json:"pid,omitempty"`
 	// Start time of pid in clock ticks after boot: tells it from a later process
 	// with the same number.
-	StartTicks    *uint64 `protobuf:"varint,3,opt,name=start_ticks,json=startTicks" json:"start_ticks,omitempty"`
+	StartTicks *uint64 `protobuf:"varint,3,opt,name=start_ticks,json=startTicks" json:"start_ticks,omitempty"`
+	// Class of its packets; unset for none.
+	NetClass      *uint32 `protobuf:"varint,4,opt,name=net_class,json=netClass" json:"net_class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -640,6 +642,13 @@ func (x *Process) GetPid() int32 {
 func (x *Process) GetStartTicks() uint64 {
 	if x != nil && x.StartTicks != nil {
 		return *x.StartTicks
+	}
+	return 0
+}
+
+func (x *Process) GetNetClass() uint32 {
+	if x != nil && x.NetClass != nil {
+		return *x.NetClass
 	}
 	return 0
 }
@@ -1616,12 +1625,13 @@ const file_agent_record_record_proto_rawDesc = "" +
 	"\aordinal\x18\x02 \x01(\x04R\aordinal\"Z\n" +
 	"\tFramework\x12+\n" +
 	"\x04info\x18\x01 \x01(\v2\x17.mesos.v1.FrameworkInfoR\x04info\x12 \n" +
-	"\vterminating\x18\x02 \x01(\bR\vterminating\"\xae\x01\n" +
+	"\vterminating\x18\x02 \x01(\bR\vterminating\"\xcb\x01\n" +
 	"\aProcess\x122\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x1c.caprock.agent.Process.PhaseR\x05phase\x12\x10\n" +
 	"\x03pid\x18\x02 \x01(\x05R\x03pid\x12\x1f\n" +
 	"\vstart_ticks\x18\x03 \x01(\x04R\n" +
-	"startTicks\"<\n" +
+	"startTicks\x12\x1b\n" +
+	"\tnet_class\x18\x04 \x01(\rR\bnetClass\"<\n" +
 	"\x05Phase\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\r\n" +
 	"\tLAUNCHING\x10\x01\x12\v\n" +

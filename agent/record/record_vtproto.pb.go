@@ -206,6 +206,10 @@ func (m *Process) CloneVT() *Process {
 		tmpVal := *rhs
 		r.StartTicks = &tmpVal
 	}
+	if rhs := m.NetClass; rhs != nil {
+		tmpVal := *rhs
+		r.NetClass = &tmpVal
+	}
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -818,6 +822,9 @@ func (this *Process) EqualVT(that *Process) bool {
 		return false
 	}
 	if p, q := this.StartTicks, that.StartTicks; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
+		return false
+	}
+	if p, q := this.NetClass, that.NetClass; (p == nil && q != nil) || (p != nil && (q == nil || *p != *q)) {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -1664,6 +1671,11 @@ func (m *Process) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.NetClass != nil {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.NetClass))
+		i--
+		dAtA[i] = 0x20
 	}
 	if m.StartTicks != nil {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.StartTicks))
@@ -2727,6 +2739,9 @@ func (m *Process) SizeVT() (n int) {
 	}
 	if m.StartTicks != nil {
 		n += 1 + protohelpers.SizeOfVarint(uint64(*m.StartTicks))
+	}
+	if m.NetClass != nil {
+		n += 1 + protohelpers.SizeOfVarint(uint64(*m.NetClass))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -4066,6 +4081,26 @@ func (m *Process) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.StartTicks = &v
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NetClass", wireType)
+			}
+			var v uint32
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.NetClass = &v
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

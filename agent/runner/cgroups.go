@@ -249,7 +249,7 @@ func (k *cgroupKernel) NetClass(id string) uint32 {
 	if k.classes == nil {
 		return 0
 	}
-	return k.classes.get(id)
+	return k.classes.get(limitsOf(id))
 }
 
 // perfDirs are the directories of all containers with limits of their own, by which events

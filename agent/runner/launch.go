@@ -41,7 +41,7 @@ func (r *Runner) launch(l core.Launch) {
 			var unknown user.UnknownUserError
 			r.opts.Report(core.LaunchFailed{ID: l.ID, Message: err.Error(), NoUser: errors.As(err, &unknown)})
 		default:
-			r.opts.Report(core.Started{ID: l.ID, Pid: p.Pid(), StartTicks: p.StartTicks()})
+			r.opts.Report(core.Started{ID: l.ID, Pid: p.Pid(), StartTicks: p.StartTicks(), NetClass: r.opts.Kernel.NetClass(l.ID)})
 			// A goroutine of its own: this one's stack has grown, and it holds l.
 			go r.watch(l.ID, p)
 		}

@@ -83,7 +83,10 @@ func TestNetClassesOfContainers(t *testing.T) {
 	if got, why := r.run(t, core.Launch{ID: "a"}, class); got != fmt.Sprintln(0x30001) {
 		t.Errorf("got %q, %s; want class 3:1", got, why)
 	}
-	r.begin(t, core.Launch{ID: "b"}, "exec sleep 60")
+	r.runner.Do(core.Launch{ID: "b", Directory: r.dir + "/slaves/b", Path: "/bin/sleep", Args: []string{"sleep", "60"}})
+	if c, ok := r.next(t).(core.Started); !ok || c.NetClass != 0x30001 {
+		t.Errorf("got %+v, want the class told with the start", c)
+	}
 	if got := r.kernel.NetClass("b"); got != 0x30001 {
 		t.Errorf("got %#x, want the class that became free", got)
 	}
