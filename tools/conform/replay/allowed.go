@@ -29,6 +29,7 @@ const (
 	nobodyWaits  = "of a framework that is gone no task waits for an acknowledgement"
 	endsAtOnce   = "a command task has no executor that lingers: what it leaves on its agent ends with it"
 	nothingToRun = "a task without a command never had a process whose id could be shown"
+	noOldData    = "an agent keeps no data of the statuses that a task has had"
 	offersComeBy = "whether an offer was out at the moment of the reading"
 	killsAtOnce  = "a task group that is shut down has ended at once; the recorded Mesos was still killing it"
 	comesAsNew   = "an agent that unregistered comes back as a new one"
@@ -56,6 +57,7 @@ var allowances = []allowance{
 	{"agent-*-with-volume", regexp.MustCompile(`^(containers-show\S* body|GET_CONTAINERS\S* body\.get_containers)$`), endsAtOnce},
 	{"scheduler-operations", regexp.MustCompile(`^agent_state_op body\.((completed_)?frameworks|unreserved_resources_allocated\.\w+)$`), endsAtOnce},
 	{"agent-v1-*", regexp.MustCompile(`^GET_(STATE|TASKS) body\.(get_state\.)?get_tasks\.completed_tasks\[\d+\]\.statuses\[0\]\.container_status\.executor_pid$`), nothingToRun},
+	{"agent-v1-*", regexp.MustCompile(`^GET_(STATE|TASKS) body\.(get_state\.)?get_tasks\.\w+_tasks\[\d+\]\.statuses\[\d+\]\.data$`), noOldData},
 	{"master-*-with-volume", offers, offersComeBy},
 	{"scheduler-extra2", offers, offersComeBy},
 	{"scheduler-operations", offers, offersComeBy},

@@ -229,7 +229,7 @@ func (r *runner) readAwhile(ctx context.Context, e *Exchange, address string, re
 			events, ended := s.seen()
 			return ended || api != agentAPI && len(events) >= len(recorded) || api == agentAPI && printedAsMuch(recorded, events)
 		})
-		if api == agentAPI {
+		if isSession(&e.Request) {
 			r.awaitEnd(ctx, s)
 		}
 		s.close()
@@ -240,8 +240,17 @@ func (r *runner) readAwhile(ctx context.Context, e *Exchange, address string, re
 	r.report(e, diff)
 }
 
-// awaitEnd lets a container that has printed everything end by itself: with the stream of a
-// session its command would be killed.
+// isSession says whether a call starts a command that lives as long as the stream of its answer.
+func isSession(m *Message) bool {
+	const session = "LAUNCH_NESTED_CONTAINER_SESSION"
+	if tree, err := parseProtobuf(m.Body, agentAPI.call()); err == nil && m.Header("Content-Type") == "application/x-protobuf" {
+		return textAt(tree, "type") == session
+	}
+	return strings.Contains(string(m.Body), `"`+session+`"`)
+}
+
+// awaitEnd lets the command of a session that has printed everything end by itself: with the
+// stream it would be killed.
 func (r *runner) awaitEnd(ctx context.Context, s *stream) {
 	for deadline := time.Now().Add(gapLimit); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(tick) {
 		if _, ended := s.seen(); ended {
