@@ -41,7 +41,8 @@ read) is taken from the packed ones and not counted.
 
 With --allocator and --agent everything is played against that cluster, which should
 be fresh, have one agent with cpus:4;mem:4096;disk:8192;ports:[31000-32000] and the attributes
-rack:r1;zone:z1;num:5;rng:[1-10], and run the allocator with --allocation-interval=200ms.
+rack:r1;zone:z1;num:5;rng:[1-10], and run the allocator with --allocation-interval=200ms. What
+its answers tell of worlds that were played before is left out of the comparison.
 With --dev a cluster is started for each life of a recorded master instead.
 
 The last line is "N same, M different"; differences that are meant (docs/compatibility.md) are
@@ -150,6 +151,7 @@ func (o *options) urlWorlds(ctx context.Context, worlds []*World, report *Report
 	if target.Agent, err = hostPort(o.agent); err != nil {
 		return fmt.Errorf("--agent: %w", err)
 	}
+	ids := newIds()
 	for _, w := range leastTracesFirst(worlds) {
 		if w.Counted() == 0 {
 			continue
@@ -160,7 +162,7 @@ func (o *options) urlWorlds(ctx context.Context, worlds []*World, report *Report
 		}
 		report.notRun[wantsControl] += w.leaveOut()
 		started := time.Now()
-		results, err := Play(ctx, w, target, log)
+		results, err := Play(ctx, w, target, ids, log)
 		report.add(results)
 		log("world %s: %d exchanges in %v", w.Name, len(w.Exchanges), time.Since(started).Round(time.Second))
 		if err != nil {

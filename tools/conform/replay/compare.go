@@ -92,7 +92,7 @@ func (c *comparison) object(where, key string, recorded, live map[string]any, is
 		seen[as] = true
 		l, ok := live[as]
 		if !ok {
-			if optionalKeys[k] || race && racing[k] {
+			if optionalKeys[k] || race && racing[k] || c.ids.onlyElsewhere(k) {
 				continue
 			}
 			c.report(where+"."+k, "is missing; want %s", sample(recorded[k]))
@@ -104,7 +104,7 @@ func (c *comparison) object(where, key string, recorded, live map[string]any, is
 		return
 	}
 	for _, k := range sortedKeys(live) {
-		if !seen[k] && !optionalKeys[k] && !(race && racing[k]) {
+		if !seen[k] && !optionalKeys[k] && !(race && racing[k]) && !c.ids.emptied(live[k]) {
 			c.report(where+"."+k, "is too much; got %s", sample(live[k]))
 		}
 	}

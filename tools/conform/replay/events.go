@@ -79,12 +79,20 @@ func compareEvents(recorded []Event, api endpoint, live []liveEvent, tasks func(
 	if err != nil {
 		return []Difference{{"transcript", err.Error()}}
 	}
+	var texts [][]byte
+	for _, e := range recorded {
+		texts = append(texts, e.Data)
+	}
+	old := t.ids.before.besides(texts...)
 	var got []any
 	var diff []Difference
 	for i, e := range live {
 		if e.err != nil {
 			diff = append(diff, Difference{fmt.Sprintf("event %d", i), e.err.Error()})
 			continue
+		}
+		if old != nil {
+			e.tree = old.strip(e.tree)
 		}
 		got = append(got, e.tree)
 	}

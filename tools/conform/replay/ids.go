@@ -14,6 +14,8 @@ type Ids struct {
 	mu     sync.Mutex
 	toLive map[string]string // guarded by mu
 	pairs  *strings.Replacer // guarded by mu; nil after a change
+	// before is what the cluster had before these ids; nil: nothing. Set before use.
+	before *before
 }
 
 func newIds() *Ids { return &Ids{toLive: map[string]string{}} }

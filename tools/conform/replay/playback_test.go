@@ -168,7 +168,7 @@ func differing(t *testing.T, exchanges []*Exchange, alter func(*Exchange) *Excha
 	found := map[string][]Difference{}
 	for _, w := range Worlds(exchanges) {
 		target := newPlayback(t, w.Exchanges, alter)
-		results, err := Play(t.Context(), w, target, t.Logf)
+		results, err := Play(t.Context(), w, target, newIds(), t.Logf)
 		if err != nil {
 			t.Fatal(err)
 		}

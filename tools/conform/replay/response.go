@@ -170,6 +170,9 @@ func compareTrees(want, got []byte, m proto.Message, within strictness, t *trial
 	if err != nil {
 		return []Difference{{"body", fmt.Sprintf("%v in %s", err, clip(string(got)))}}
 	}
+	if old := t.ids.before.besides(want); old != nil {
+		live = old.strip(live)
+	}
 	c := comparison{ids: t, json: m == nil}
 	c.value("body", "", "", recorded, live, within)
 	return c.diff

@@ -82,9 +82,14 @@ type runner struct {
 }
 
 // Play replays a world against a target and tells what differed in those of its
-// exchanges that are counted. It ends early with ctx.
-func Play(ctx context.Context, w *World, target Target, log func(string, ...any)) ([]Result, error) {
-	return play(ctx, w, target, scene{ids: newIds(), last: true}, log)
+// exchanges that are counted. It ends early with ctx. What ids know from worlds before on
+// the same cluster is not compared where the recording has no word of it.
+func Play(ctx context.Context, w *World, target Target, ids *Ids, log func(string, ...any)) ([]Result, error) {
+	if ids.before == nil {
+		ids.before = &before{frameworks: map[string]string{}, registeredOnce: true}
+	}
+	ids.before.agent = ""
+	return play(ctx, w, target, scene{ids: ids, last: true, leaves: ids.before.frameworks}, log)
 }
 
 // scene is where a world is played.
@@ -92,6 +97,8 @@ type scene struct {
 	control *cluster // nil: there is no power over the processes
 	ids     *Ids     // known from the worlds before
 	last    bool     // no other world goes on with what this one leaves
+	// leaves takes the live frameworks of this world; nil: nobody asks.
+	leaves map[string]string
 	// keep holds the frameworks that the next world still knows.
 	keep map[string]bool
 }
@@ -113,11 +120,24 @@ func play(ctx context.Context, w *World, target Target, on scene, log func(strin
 	if on.last {
 		r.finish(ctx)
 	}
+	for _, f := range r.frameworks {
+		if on.leaves != nil && f.liveFramework != "" {
+			on.leaves[f.liveFramework] = f.recordedFramework
+		}
+	}
 	return r.results, ctx.Err()
 }
 
 // prepare learns the names of what is there before the first call.
 func (r *runner) prepare(ctx context.Context) error {
+	if r.ids.before != nil {
+		// One allocator stands for every recorded master.
+		if state, err := get(ctx, r.target.Allocator, "/state"); err == nil {
+			for id := range masterOf(r.world.Exchanges) {
+				r.ids.Bind(id, textAt(state, "id"))
+			}
+		}
+	}
 	r.files = localFiles{executor: "until [ -e " + r.doneFile() + " ]; do sleep 0.05; done", fetched: filepath.Join(r.dir, "fetched.txt")}
 	if err := os.WriteFile(r.files.fetched, []byte("fetched\n"), 0o644); err != nil {
 		return err
@@ -134,6 +154,9 @@ func (r *runner) prepare(ctx context.Context) error {
 	}
 	if list := listAt(slaves, "slaves"); len(list) == 1 {
 		r.ids.Bind(r.past.agent(), textAt(list[0], "id"))
+		if r.ids.before != nil && withoutAgent(r.world) {
+			r.ids.before.agent = textAt(list[0], "id")
+		}
 	} else {
 		return fmt.Errorf("got %d registered agents, want one, as in the recording", len(list))
 	}
