@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -86,6 +87,32 @@ func (b *before) named(key string) bool {
 		}
 	}
 	return false
+}
+
+// noteLeft notes every framework that the cluster has had, by its live id with the recorded one, ""
+// if it has none.
+func (r *runner) noteLeft(ctx context.Context, left map[string]string) {
+	state, err := get(ctx, r.target.Allocator, "/frameworks")
+	if err != nil {
+		r.log("asking for what this world leaves: %v", err)
+		return
+	}
+	for _, f := range append(listAt(state, "frameworks"), listAt(state, "completed_frameworks")...) {
+		id := textAt(f, "id")
+		left[id] = r.ids.recorded(id)
+	}
+}
+
+// recorded is the id that a live one stands for, "" if there is none.
+func (ids *Ids) recorded(live string) string {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	for recorded, l := range ids.toLive {
+		if l == live {
+			return recorded
+		}
+	}
+	return ""
 }
 
 // emptied says whether a member is a list that may have held nothing but what was there before: it

@@ -120,10 +120,8 @@ func play(ctx context.Context, w *World, target Target, on scene, log func(strin
 	if on.last {
 		r.finish(ctx)
 	}
-	for _, f := range r.frameworks {
-		if on.leaves != nil && f.liveFramework != "" {
-			on.leaves[f.liveFramework] = f.recordedFramework
-		}
+	if on.leaves != nil {
+		r.noteLeft(ctx, on.leaves)
 	}
 	return r.results, ctx.Err()
 }
