@@ -13,7 +13,8 @@
 //
 // Nothing here trusts its input. Every name is created through os.Root, so no
 // archive writes outside the sandbox. Sizes, numbers and the ratio of unpacking are
-// bounded, and the memory of decoders. A server that stalls is given up. Each
+// bounded, and the memory of decoders; a few archives are unpacked at a time. A server that
+// brings less than a byte a second is given up. Each
 // address that is dialled, at first and on every redirect, is checked after
 // resolution: link-local addresses (where clouds serve their credentials) are
 // refused, and so are the agent's own ports and the operator's list. Local files
