@@ -212,6 +212,18 @@ func TestAForeignProcessIsNeitherAdoptedNorSignalled(t *testing.T) {
 	}
 }
 
+// What is to run beside a process that has just ended does not run, and nothing worse happens.
+func TestSpaceOfAProcessThatHasEnded(t *testing.T) {
+	p := exec.Command("true")
+	if err := p.Run(); err != nil {
+		t.Fatal(err)
+	}
+	s := shell("true")
+	if done, err := InSpace(p.Process.Pid, &s); !errors.Is(err, fs.ErrNotExist) || done != nil || len(s.Join) > 0 {
+		t.Errorf("got %v and %d namespaces, want fs.ErrNotExist", err, len(s.Join))
+	}
+}
+
 func TestCloseLeavesTasksAlone(t *testing.T) {
 	o := testOptions(t, true)
 	h := openHost(t, o)

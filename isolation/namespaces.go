@@ -15,14 +15,14 @@ import (
 // own are a copy. The caller calls done after the start.
 func InSpace(pid int, s *Spec) (done func(), err error) {
 	var opened []*os.File
-	done = func() {
+	closeAll := func() {
 		for _, f := range opened {
 			f.Close()
 		}
 	}
 	defer func() {
-		if err != nil {
-			done()
+		if err != nil { // done is nil then
+			closeAll()
 		}
 	}()
 	own := map[string]bool{"pid": s.Namespaces.PID, "ipc": s.Namespaces.IPC, "uts": s.Namespaces.UTS, "net": s.Namespaces.Net, "cgroup": s.Namespaces.Cgroup}
@@ -47,7 +47,7 @@ func InSpace(pid int, s *Spec) (done func(), err error) {
 			s.Join = append(s.Join, f)
 		}
 	}
-	return done, nil
+	return closeAll, nil
 }
 
 func isOurs(f *os.File, kind string) (bool, error) {

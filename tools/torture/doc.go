@@ -19,6 +19,8 @@
 // have ended, whatever is there of them is left over: processes, cgroups, mounts,
 // directories of volumes.
 //
+// A process of the cluster that panicked fails the run too, although it is started again.
+//
 // A task that never began and was reported as dropped, lost or invalid is
 // neither: its framework knows and can launch it again.
 package main

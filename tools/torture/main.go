@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -132,11 +134,26 @@ func (p plan) report(v verdict, left []string, logName string) error {
 	for _, text := range slices.Concat(v.Lost, v.Doubled, left) {
 		fmt.Println(" ", text)
 	}
+	panics, err := panicsIn(logName)
+	if err != nil || panics > 0 {
+		return errors.Join(err, fmt.Errorf("%d times a process of the cluster panicked (seed %d); its log is in %s", panics, p.seed, logName))
+	}
 	if len(v.Lost)+len(v.Doubled)+len(left) > 0 {
 		return fmt.Errorf("%d tasks lost, %d doubled, %d things left over (seed %d); the cluster's log is in %s",
 			len(v.Lost), len(v.Doubled), len(left), p.seed, logName)
 	}
 	return os.Remove(logName)
+}
+
+// panicsIn counts the panics in the cluster's log: what is started again and goes on hides them.
+func panicsIn(log string) (n int, err error) {
+	text, err := os.ReadFile(log)
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			n++
+		}
+	}
+	return n, err
 }
 
 func (p plan) agentDirs(cluster string) []string {
