@@ -108,7 +108,10 @@ func (a *Allocator) Restart(ctx context.Context) error {
 		return err
 	}
 	select {
-	case a.url = <-c.url:
+	case url := <-c.url:
+		if a.url == "" { // later ones are the same, and callers may be reading it
+			a.url = url
+		}
 		a.child.Store(c)
 		return nil
 	case <-c.ended:
