@@ -29,7 +29,7 @@ func (o *Output) Flags(f *pflag.FlagSet) {
 }
 
 // own flags say where to write and on what machine, not what to measure.
-var own = []string{"json", "html", "dir", "cpuprofile", "allocator"}
+var own = []string{"json", "html", "dir", "cpuprofile", "allocator", "caprock"}
 
 // given are the flags that were given, as they would be typed.
 func (o *Output) given() string {

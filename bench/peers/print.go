@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"strings"
 
 	"github.com/caprock/caprock/bench/page"
 	"github.com/caprock/caprock/bench/peers/work"
@@ -12,8 +10,7 @@ import (
 )
 
 func print(w io.Writer, out *page.Output, rows []row, runs int) error {
-	command := strings.TrimSpace("bench peers " + strings.Join(withoutOutput(os.Args[1:]), " "))
-	report := world.NewReport(command, rows,
+	report := world.NewReport("bench peers", rows,
 		fmt.Sprintf("nodes have %d CPUs and %d GiB, tasks take %d and %d GiB; medians of %d runs, each in a process of its own, systems in turns",
 			work.NodeCPUs, work.NodeMemMiB>>10, work.TaskCPUs, work.TaskMemMiB>>10, runs),
 		"time runs from the moment at which tasks are given to an idle system until each has a node; every placement is checked",
@@ -23,17 +20,6 @@ func print(w io.Writer, out *page.Output, rows []row, runs int) error {
 		table.Rows = append(table.Rows, cells(&rows[i]))
 	}
 	return out.Print(w, report, table, plots(rows))
-}
-
-// withoutOutput drops flags that say where results go.
-func withoutOutput(args []string) []string {
-	var kept []string
-	for _, a := range args {
-		if !strings.HasPrefix(a, "--json") && !strings.HasPrefix(a, "--html") && !strings.HasPrefix(a, "--caprock") {
-			kept = append(kept, a)
-		}
-	}
-	return kept
 }
 
 func cells(r *row) []string {

@@ -3,11 +3,12 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
 var peersSection = &of[peersRow]{"peers", "Peers", "bench peers", "", writePeers, peersLimits, func(rows []peersRow) string {
-	best := first(rows, func(r *peersRow) bool { return r.Kind == "measured" })
-	return fmt.Sprintf("%s, %s: %.0f %s", best.System, best.Shape, best.Value, best.Unit)
+	own := first(rows, func(r *peersRow) bool { return r.Kind == "measured" && strings.HasPrefix(r.System, "Caprock") })
+	return fmt.Sprintf("%s, %s: %.0f %s, %.2f of the fastest peer", own.System, own.Shape, own.Value, own.Unit, own.OfFastestPeer)
 }}
 
 // peersRow is a system in a shape in `bench peers`, or a figure that was not measured in that run.
