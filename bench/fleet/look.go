@@ -75,9 +75,9 @@ func (s *shares) of(role string) (has, due float64) {
 	return s.has[role], s.due[role]
 }
 
-// survey looks at the shares of all roles.
+// survey looks at the shares of all roles, of the whole fleet: what vanishes for a while goes on
+// working, and the allocator counts it in until it is unreachable.
 func (r *run) survey() {
-	total := world.Amount{}.Plus(r.total, float64(r.fleet.Registered())/float64(r.agents))
 	sums, has := map[string]world.Amount{}, map[string]float64{}
 	var claims []workload.Claim
 	for _, p := range r.parties {
@@ -90,9 +90,9 @@ func (r *run) survey() {
 		claims = append(claims, c)
 	}
 	for role, sum := range sums { // each on its own
-		has[role] = sum.DominantShare(total)
+		has[role] = sum.DominantShare(r.total)
 	}
-	r.shares.set(has, workload.Fair(total, claims, r.o.Workload.Weight))
+	r.shares.set(has, workload.Fair(r.total, claims, r.o.Workload.Weight))
 }
 
 // sampler samples the run: throughput, latencies, shares.
