@@ -150,7 +150,7 @@ func TestContainersAskForRlimits(t *testing.T) {
 func spaces(t *testing.T, r *runs, l core.Launch) (string, string) {
 	t.Helper()
 	var line strings.Builder
-	for _, kind := range []string{"ipc", "mnt", "pid", "uts"} {
+	for _, kind := range []string{"cgroup", "ipc", "mnt", "pid", "uts"} {
 		ours, err := os.Readlink("/proc/self/ns/" + kind)
 		if err != nil {
 			t.Fatal(err)
@@ -180,6 +180,7 @@ func TestContainersAskForNamespaces(t *testing.T) {
 		"own pids, posix":        {runner.Posix, runner.Spaces{}, linux(&mesos.LinuxInfo{SharePidNamespace: new(false)}), "", "needs an agent that uses cgroups"},
 		"hostname":               {runner.Auto, runner.Spaces{}, host, "mnt uts ", ""},
 		"everyone":               {everyone, runner.Spaces{}, nil, "ipc mnt pid ", ""},
+		"everyone's cgroups":     {"cgroups/cpu,namespaces/cgroup", runner.Spaces{}, nil, "cgroup mnt ", ""},
 		"everyone but who asks":  {everyone, runner.Spaces{}, linux(&mesos.LinuxInfo{IpcMode: shared, SharePidNamespace: new(true)}), "mnt ", ""},
 		"pids are not shared":    {everyone, runner.Spaces{KeepPIDs: true}, linux(&mesos.LinuxInfo{SharePidNamespace: new(true)}), "", "does not share its pid namespace"},
 		"ipc is not shared":      {everyone, runner.Spaces{KeepIPC: true}, linux(&mesos.LinuxInfo{IpcMode: shared}), "", "does not share its IPC namespace"},
@@ -194,6 +195,26 @@ func TestContainersAskForNamespaces(t *testing.T) {
 				t.Errorf("got %q, %q; want %q, %q", got, failed, c.want, c.fails)
 			}
 		})
+	}
+}
+
+// A container with a cgroup namespace sees its own cgroups as the roots of theirs, not
+// where the agent keeps them.
+func TestCgroupsAreSeenFromTheirRoot(t *testing.T) {
+	r := newRunsWith(t, runner.KernelOptions{Isolation: "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/cgroup"})
+	seen, why := r.run(t, core.Launch{ID: "c"}, "cat /proc/self/cgroup")
+	roots := 0
+	for line := range strings.Lines(seen) {
+		id, path, _ := strings.Cut(strings.TrimSpace(line), "/")
+		switch {
+		case path == "":
+			roots++
+		case strings.Contains(path, "caprock"):
+			t.Errorf("hierarchy %q: got /%s, want / or a place that is not ours", id, path)
+		}
+	}
+	if roots == 0 {
+		t.Errorf("got %q, %s; want the roots of the container's cgroups", seen, why)
 	}
 }
 

@@ -58,8 +58,11 @@ func WantsDiskQuota(list string) bool {
 }
 
 // separating are isolators that give containers something of their own. All but the
-// first need the first, as in Mesos.
-var separating = []string{"filesystem/linux", "namespaces/ipc", "namespaces/pid", "volume/host_path"}
+// first and the last, which is not Mesos', need the first, as in Mesos.
+var separating = []string{"filesystem/linux", "namespaces/ipc", "namespaces/pid", "volume/host_path", cgroupNamespace}
+
+// cgroupNamespace hides where the agent keeps its cgroups: a container sees its own as the root.
+const cgroupNamespace = "namespaces/cgroup"
 
 // absent are Mesos' other isolators, none of which this program has, and why.
 var absent = map[string]string{
@@ -117,7 +120,7 @@ func parseIsolation(list string) (isolators, error) {
 		faults = append(faults, errors.New("isolation: got filesystem/posix and filesystem/linux, want one of them"))
 	}
 	for _, name := range separating[1:] {
-		if seen[name] && !seen["filesystem/linux"] {
+		if seen[name] && name != cgroupNamespace && !seen["filesystem/linux"] {
 			faults = append(faults, fmt.Errorf("isolation: %s needs filesystem/linux in the list", name))
 		}
 	}
@@ -159,6 +162,7 @@ func (is *isolators) reach() reach {
 		return nobody
 	}
 	return reach{mounts: named("filesystem/linux"), ipc: named("namespaces/ipc"), pids: named("namespaces/pid"),
+		cgroups:   slices.Contains(is.names, cgroupNamespace),
 		hostPaths: is.word != "" || slices.Contains(is.names, "volume/host_path") || slices.Contains(is.names, "filesystem/linux")}
 }
 
@@ -185,7 +189,7 @@ func (is *isolators) missing(host *probe.Report) error {
 		if slices.Contains(separating, name) && !host.Root {
 			faults = append(faults, fmt.Errorf("isolation: %s needs root, and the agent is not", name))
 		}
-		if name == "namespaces/pid" && host.Cgroups.Mode() == probe.ModeNone {
+		if (name == "namespaces/pid" || name == cgroupNamespace) && host.Cgroups.Mode() == probe.ModeNone {
 			faults = append(faults, fmt.Errorf("isolation: %s needs cgroups, and this host has none mounted", name))
 		}
 		if (name == allControllers || name == "cgroups/devices") && host.Cgroups.Mode() == probe.ModeNone {

@@ -116,6 +116,7 @@ func TestEveryIsolatorOfMesosHasAnAnswer(t *testing.T) {
 		"volume/host_path":     {with: "filesystem/linux", onNobody: "needs root"},
 		"namespaces/pid":       {with: "filesystem/linux", onNobody: "needs cgroups"},
 		"namespaces/ipc":       {with: "filesystem/linux", onNobody: "needs root"},
+		"namespaces/cgroup":    {onNobody: "needs cgroups"},
 		"appc/runtime":         {absent: "no images"},
 		"docker/runtime":       {absent: "no images"},
 		"volume/image":         {absent: "no images"},

@@ -34,8 +34,8 @@ const (
 
 // reach says who gets a namespace of their own of each kind.
 type reach struct {
-	mounts, ipc, pids extent
-	hostPaths         bool
+	mounts, ipc, pids  extent
+	hostPaths, cgroups bool
 }
 
 var (
@@ -62,6 +62,7 @@ func (c *confined) separate(p *Program) error {
 	if name := p.Container.GetHostname(); name != "" && os.Geteuid() == 0 {
 		p.Namespaces.UTS, p.Hostname = true, name
 	}
+	p.Namespaces.Cgroup = c.reach.cgroups
 	c.shield(p)
 	if len(p.Mounts) > 0 || c.reach.mounts == everyone {
 		p.Namespaces.Mount = true

@@ -83,6 +83,9 @@ func newPlan(s *Spec, g Groups) (*plan, error) {
 	for _, f := range g.V1Tasks {
 		b.add("join "+f.Name(), op{nr: unix.SYS_WRITE, a: [6]uintptr{f.Fd(), b.str("0"), 1}})
 	}
+	if s.Namespaces.Cgroup {
+		b.add("make a cgroup namespace", op{nr: unix.SYS_UNSHARE, a: [6]uintptr{unix.CLONE_NEWCGROUP}})
+	}
 	b.joinPID = s.JoinPID
 	for _, f := range s.Join {
 		b.add("join namespace "+f.Name(), op{nr: unix.SYS_SETNS, a: [6]uintptr{f.Fd()}})

@@ -103,7 +103,8 @@ type Groups struct {
 	V1Tasks []*os.File
 }
 
-// flags returns the clone flags that n asks for.
+// flags returns the clone flags that n asks for. The cgroup namespace is not among them:
+// its root is where the process is when it is made, so it is made later (newPlan).
 func (n Namespaces) flags() uint64 {
 	var f uint64
 	for _, x := range []struct {
@@ -111,7 +112,7 @@ func (n Namespaces) flags() uint64 {
 		flag uint64
 	}{
 		{n.Mount, unix.CLONE_NEWNS}, {n.PID, unix.CLONE_NEWPID}, {n.IPC, unix.CLONE_NEWIPC},
-		{n.UTS, unix.CLONE_NEWUTS}, {n.Net, unix.CLONE_NEWNET}, {n.Cgroup, unix.CLONE_NEWCGROUP},
+		{n.UTS, unix.CLONE_NEWUTS}, {n.Net, unix.CLONE_NEWNET},
 	} {
 		if x.on {
 			f |= x.flag
