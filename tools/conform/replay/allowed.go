@@ -61,7 +61,7 @@ var allowances = []allowance{
 	{"master-*-with-volume", offers, offersComeBy},
 	{"scheduler-extra2", offers, offersComeBy},
 	{"scheduler-operations", offers, offersComeBy},
-	{"scheduler", regexp.MustCompile(`^basic\.frameworks_updated body\.frameworks\[0\]\.(executors|offers(\[\d\]\.resources\.\w+)?|(offered|used)_resources\.\w+|tasks\[\d\]\.(state|statuses))$`), killsAtOnce},
+	{"scheduler", regexp.MustCompile(`^basic\.frameworks_updated body\.frameworks\[0\]\.(executors|offers(\[\d\]\.(resources\.\w+|allocation_info\.role))?|(offered|used)_resources\.\w+|tasks\[\d\]\.(state|statuses))$`), killsAtOnce},
 	{"scheduler", regexp.MustCompile(`^failover\.SUBSCRIBE events (FAILURE default-ex2|OFFERS\[0\]\.offers\.offers\[0\]\.(executor_ids|resources\[\d\]\.scalar\.value))$`), killsAtOnce},
 	{"scheduler", regexp.MustCompile(`^resub\.SUBSCRIBE events UPDATE g[12]b$`), killsAtOnce},
 	{"master-v1-subscribe*", regexp.MustCompile(`^\S+ events AGENT_ADDED\[0\]\.agent_added\.agent\.(agent_info\.id\.value|reregistered_time)$`), comesAsNew},
