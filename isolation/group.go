@@ -119,10 +119,11 @@ func (g *Group) cpuByBPF(now bpf.Instant) (time.Duration, bool) {
 // Untouched reports whether no process has been in the group since it was made. It is
 // false where that cannot be known.
 func (g *Group) Untouched() bool {
-	if fresh, known := g.Fresh(); known {
+	if fresh, _ := g.Fresh(); fresh {
 		pids, err := g.Pids()
-		return fresh && err == nil && len(pids) == 0
+		return err == nil && len(pids) == 0
 	}
+	// One was going to be there, and whether it came other things tell.
 	if strings.Contains(g.ID(), "/") {
 		return g.untouchedBelow() // BPF counts what is in it as the group's above
 	}
