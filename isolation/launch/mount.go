@@ -23,19 +23,35 @@ type Mount struct {
 	Base, SourceBase string
 }
 
-// targetFD and sourceFD are where resolved paths are parked, so that their
-// /proc/self/fd paths are known when the plan is made. Below the usual soft limit
-// on descriptors, far above what is open in a child.
-const (
-	targetFD = 1000
-	sourceFD = 1001
-)
+// parking are the descriptors at which resolved paths are kept, so that their
+// /proc/self/fd paths are known when the plan is made.
+type parking struct{ target, source uintptr }
+
+// reserve opens the descriptors here and now: nothing that the child opens can get their
+// numbers then, however many files this process has open.
+func (b *planner) reserve() error {
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("launch: open /dev/null: %w", err)
+	}
+	b.opened = append(b.opened, null)
+	other, err := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("launch: duplicate /dev/null: %w", err)
+	}
+	b.opened = append(b.opened, other)
+	b.parked = parking{target: uintptr(null), source: uintptr(other)}
+	return nil
+}
 
 // addMounts appends the ops for the mount namespace: nothing made here
 // propagates to the host, what the host mounts later is seen (as in Mesos).
-func (b *planner) addMounts(s *Spec) {
+func (b *planner) addMounts(s *Spec) error {
 	if !s.Namespaces.Mount {
-		return
+		return nil
+	}
+	if err := b.reserve(); err != nil {
+		return err
 	}
 	b.mount("make mounts slave", "", "/", "", unix.MS_REC|unix.MS_SLAVE, "")
 	if s.Root != "" {
@@ -46,13 +62,14 @@ func (b *planner) addMounts(s *Spec) {
 		b.addMount(s.Root, m)
 	}
 	if s.Root == "" {
-		return
+		return nil
 	}
 	dot := b.str(".")
 	b.add("enter root "+s.Root, op{nr: unix.SYS_CHDIR, a: [6]uintptr{b.str(s.Root)}})
 	b.add("pivot_root", op{nr: unix.SYS_PIVOT_ROOT, a: [6]uintptr{dot, dot}})
 	b.add("detach old root", op{nr: unix.SYS_UMOUNT2, a: [6]uintptr{dot, unix.MNT_DETACH}})
 	b.add("chdir to new root", op{nr: unix.SYS_CHDIR, a: [6]uintptr{b.str("/")}})
+	return nil
 }
 
 func (b *planner) addMount(root string, m Mount) {
@@ -62,10 +79,10 @@ func (b *planner) addMount(root string, m Mount) {
 		base = root
 	}
 	if m.SourceBase != "" {
-		source = b.resolve("source", root, m.SourceBase, m.Source, sourceFD)
+		source = b.resolve("source", root, m.SourceBase, m.Source, b.parked.source)
 	}
 	if base != "" {
-		target = b.resolve("target", root, base, m.Target, targetFD)
+		target = b.resolve("target", root, base, m.Target, b.parked.target)
 	}
 	const bind = unix.MS_BIND | unix.MS_REC
 	b.mount("mount "+m.Target, source, target, m.FSType, m.Flags, m.Data)
@@ -77,10 +94,10 @@ func (b *planner) addMount(root string, m Mount) {
 	if base == "" {
 		base = "/"
 	}
-	b.resolve("target", root, base, m.Target, targetFD)
+	b.resolve("target", root, base, m.Target, b.parked.target)
 	attr := &unix.MountAttr{Attr_set: attributesOf(m.Flags)}
 	b.add("set attributes of mount "+m.Target, op{nr: unix.SYS_MOUNT_SETATTR, a: [6]uintptr{
-		targetFD, b.str(""), unix.AT_EMPTY_PATH | unix.AT_RECURSIVE, keep(b, attr), unsafe.Sizeof(*attr)}})
+		b.parked.target, b.str(""), unix.AT_EMPTY_PATH | unix.AT_RECURSIVE, keep(b, attr), unsafe.Sizeof(*attr)}})
 }
 
 // attributesOf translates flags of mount(2) to those of mount_setattr(2).

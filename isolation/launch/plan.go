@@ -26,7 +26,10 @@ type plan struct {
 	joinPID *os.File
 }
 
-type planner struct{ plan }
+type planner struct {
+	plan
+	parked parking
+}
 
 // atFDCWD is AT_FDCWD as the kernel reads it from a register.
 const atFDCWD = ^uintptr(99)
@@ -94,8 +97,7 @@ func newPlan(s *Spec, g Groups) (*plan, error) {
 		b.add("copy mounts", op{nr: unix.SYS_UNSHARE, a: [6]uintptr{unix.CLONE_NEWNS}})
 	}
 	b.addSession(s)
-	b.addMounts(s)
-	if err := errors.Join(b.addDescriptors(s), b.addKept(s)); err != nil {
+	if err := errors.Join(b.addMounts(s), b.addDescriptors(s), b.addKept(s)); err != nil {
 		b.release()
 		return nil, err
 	}

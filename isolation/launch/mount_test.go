@@ -93,3 +93,31 @@ func TestExchangedMountPathsStayInTheirBases(t *testing.T) {
 		t.Errorf("something is mounted on the host: %v", err)
 	}
 }
+
+// An agent of a thousand tasks has thousands of files open: whatever numbers they have,
+// mounts are made as with few.
+func TestMountsWithManyOpenFiles(t *testing.T) {
+	needRoot(t)
+	base := t.TempDir()
+	for _, d := range []string{"from", "to"} {
+		if err := os.Mkdir(filepath.Join(base, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 1100 {
+		f, err := os.Open("/dev/null")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if f.Fd() < 960 {
+			continue
+		}
+		s := shell("touch " + base + "/to/x 2>/dev/null || echo read only")
+		s.Namespaces.Mount = true
+		s.Mounts = []Mount{{Source: "from", SourceBase: base, Target: "to", Base: base, Flags: unix.MS_BIND | unix.MS_RDONLY}}
+		if text, st := output(t, s); text != "read only\n" {
+			t.Fatalf("with descriptor %d in use: got %q, %s", f.Fd(), text, st)
+		}
+	}
+}
