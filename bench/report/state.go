@@ -35,6 +35,7 @@ func writeState(w io.Writer, rows []stateRow) {
 
 const stateLimits = `
 ACCEPTs are due at even intervals and their latency counts from then. Phases with and without readers take turns on the same
-allocator, so that both see the same machine. What limits it: readers are given copies of what they read and never hold up
-the loop, but they take CPU time from it, which on two cores shows where nothing else waits.
+allocator, so that both see the same machine. What limits it: bodies are written one at a time, on a thread that gives way to all others, and readers who wait for the same one
+share it. So reads are slow while the cores are busy, and what an ACCEPT still meets are garbage and a core that is taken at
+the moment. GET_AGENTS and GET_TASKS build a message for each agent and task before they write it, which is most of that garbage.
 `

@@ -35,5 +35,5 @@ a task takes are its two messages with a pointer for each field. Heartbeats are 
 
 What limits it: a start reads every record, and decodes and indexes tasks at some 4 µs each on either core; first offers
 follow the first agents. Each returning agent sends all of its tasks, and every one is decoded and compared, so that the agents'
-return takes longer than the first offer, and frameworks that subscribe wait in line with them.
+return takes longer than the first offer. Calls of frameworks have a queue of their own beside the agents', and half of each batch.
 `
