@@ -154,6 +154,7 @@ func (r *run) build(ctx context.Context, row *Row, progress *world.Progress) err
 
 // window runs the loop for the warm-up and the window.
 func (r *run) window(ctx context.Context, row *Row, progress *world.Progress) error {
+	world.Collect()
 	if r.c.rate > 0 {
 		if err := r.startPaced(ctx); err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 // So small heaps may grow to several times what lives on them, and large ones, where
 // memory is what counts, to little more.
 const (
-	roomyPercent = 400
+	roomyPercent = 800
 	// leastPercent: collections of a large heap cost CPU time in proportion to it, so
 	// they must not come too often.
 	leastPercent = 15
