@@ -74,15 +74,16 @@ func TestWithoutBPF(t *testing.T) {
 		alloc.launch(framework(), shell("busy", busy))
 		alloc.await("busy", mesos.TaskState_TASK_RUNNING)
 		var u usage
-		n.eventually("CPU time to be counted", func() bool {
+		// The kernel adds up what the cores charge for memory every two seconds.
+		n.eventually("CPU time and memory to be counted", func() bool {
 			u = n.usageOf("busy")
-			return u.Statistics.User+u.Statistics.System > 0.3
+			return u.Statistics.User+u.Statistics.System > 0.3 && (u.Statistics.RSS > 0 || !host.Cgroups.Has("memory"))
 		})
 		s := u.Statistics
 		if s.Source != want || n.metric("containerizer/cpu_accounting/bpf") != metric {
 			t.Errorf("pins %q: got source %q, metric %g; want %q", pins, s.Source, n.metric("containerizer/cpu_accounting/bpf"), want)
 		}
-		if host.Cgroups.Has("memory") && (s.RSS <= 0 || s.Total < s.RSS || s.MemLimit != 64<<20) {
+		if host.Cgroups.Has("memory") && (s.Total < s.RSS || s.MemLimit != 64<<20) {
 			t.Errorf("pins %q: got %+v, want its memory", pins, s)
 		}
 		if host.Cgroups.Has("pids") && s.Threads != 1 {

@@ -63,7 +63,7 @@ func TestLogsAndFilesComeThroughTheAllocator(t *testing.T) {
 	ran := make(chan error, 1)
 	go func() {
 		_, err := caprock(t.Context(), "run", at, "--name=teller", "--", "sh", "-c",
-			"echo first; mkdir sub; echo inner > sub/note; until [ -e "+gate+" ]; do sleep 0.02; done; echo last")
+			"mkdir sub; echo inner > sub/note; echo first; until [ -e "+gate+" ]; do sleep 0.02; done; echo last")
 		ran <- err
 	}()
 	var id string
