@@ -24,6 +24,11 @@ func newWriters() *writers {
 // add has s written to soon.
 func (w *writers) add(s *Subscriber) {
 	w.mu.Lock()
+	if w.next > 0 && len(w.queue) == cap(w.queue) { // before it grows: those who were served make room
+		n := copy(w.queue, w.queue[w.next:])
+		clear(w.queue[n:])
+		w.queue, w.next = w.queue[:n], 0
+	}
 	w.queue = append(w.queue, s)
 	start := w.busy < w.limit
 	if start {
