@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpc"
+	"github.com/caprock/caprock/wire/mesos"
+	"github.com/caprock/caprock/wire/mesos/master"
 )
 
 // explain asks about the framework, until the answer is as wanted.
@@ -128,5 +131,75 @@ func TestExplainRefusesWhatItCannotAnswer(t *testing.T) {
 	}
 	if status, _ := r.post("/explain?framework_id=f", ""); status != 405 {
 		t.Errorf("POST: %d", status)
+	}
+}
+
+// explainCall is POST /api/v1 with an EXPLAIN in the codec, and its answer.
+func (r *service) explainCall(contentType codec.Type, call *master.Call_Explain) (*master.Response, int, string) {
+	r.t.Helper()
+	body, err := contentType.Append(nil, &master.Call{Type: master.Call_EXPLAIN.Enum(), Explain: call})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	status, header, answer, err := r.client.Post(context.Background(), r.url("/api/v1"), contentType.ContentType(),
+		[]httpc.Field{{Name: "Accept", Value: contentType.ContentType()}}, body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if status != 200 {
+		return nil, status, string(answer)
+	}
+	if got := header.Get("Content-Type"); got != contentType.ContentType() {
+		r.t.Errorf("asked in %s, answered in %s", contentType.ContentType(), got)
+	}
+	m := &master.Response{}
+	if err := contentType.Unmarshal(answer, m); err != nil {
+		r.t.Fatalf("%s: %v", answer, err)
+	}
+	return m, status, ""
+}
+
+func TestExplainIsAnOperatorCallToo(t *testing.T) {
+	r := start(t, t.TempDir())
+	f := r.subscribe("")
+	a := r.dial("", 0)
+	f.offer()
+	f.rule("", "OFFERED")
+	id := &mesos.FrameworkID{Value: &f.id}
+	for _, codec := range []codec.Type{codec.JSON, codec.Protobuf} {
+		m, status, text := r.explainCall(codec, &master.Call_Explain{FrameworkId: id})
+		if status != 200 || m.GetType() != master.Response_EXPLAIN {
+			t.Fatalf("%v: %d %s %v", codec, status, text, m)
+		}
+		e := m.GetExplain()
+		if rules := e.GetRoles()[0].GetRules(); len(rules) != 1 || rules[0].GetRule() != "OFFERED" || rules[0].GetAgents() != 1 || rules[0].GetAgentId() != a.id {
+			t.Errorf("%v: the rules are %v", codec, rules)
+		}
+		if e.GetFrameworkId() != f.id || !e.GetConnected() || e.GetOffers().GetOutstanding() != 1 || e.Agent != nil || e.GetVerdict() == "" {
+			t.Errorf("%v: got %v", codec, e)
+		}
+		m, _, _ = r.explainCall(codec, &master.Call_Explain{FrameworkId: id, AgentId: &mesos.AgentID{Value: &a.id}, Role: ptr("r")})
+		if shown := m.GetExplain().GetAgent(); shown.GetAgentId() != a.id || len(shown.GetOfferedTo()) != 1 || !strings.Contains(shown.GetTotal(), "cpus:8") {
+			t.Errorf("%v: the agent is %v", codec, shown)
+		}
+		for name, refused := range map[string]struct {
+			call   *master.Call_Explain
+			status int
+			text   string
+		}{
+			"no payload":        {nil, 400, "Expecting 'explain' to be present"},
+			"no framework":      {&master.Call_Explain{}, 400, "Expecting 'framework_id' to be present"},
+			"empty framework":   {&master.Call_Explain{FrameworkId: &mesos.FrameworkID{Value: ptr("")}}, 400, "Expecting 'framework_id' to be present"},
+			"unknown framework": {&master.Call_Explain{FrameworkId: &mesos.FrameworkID{Value: ptr("none")}}, 404, "none"},
+			"unknown agent":     {&master.Call_Explain{FrameworkId: id, AgentId: &mesos.AgentID{Value: ptr("none")}}, 404, "none"},
+			"unknown role":      {&master.Call_Explain{FrameworkId: id, Role: ptr("none")}, 404, "not subscribed"},
+		} {
+			if _, status, text := r.explainCall(codec, refused.call); status != refused.status || !strings.Contains(text, refused.text) {
+				t.Errorf("%v, %s: got %d %q, want %d %q", codec, name, status, text, refused.status, refused.text)
+			}
+		}
+	}
+	if status, text := r.post("/api/v1", `{"type":"EXPLAIN","explain":{"framework_id":"f"}}`); status != 400 {
+		t.Errorf("a framework that is no object: %d %s", status, text)
 	}
 }

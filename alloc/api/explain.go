@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,13 +11,15 @@ import (
 	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/alloc/view"
 	"github.com/caprock/caprock/store/record"
+	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/httpd"
+	"github.com/caprock/caprock/wire/mesos/master"
 	"github.com/caprock/caprock/wire/resource"
 )
 
-// "Why is it pending": /explain?framework_id=&agent_id=&role= names the rule that
-// stands between a framework and an agent or, without agent_id, counts the agents
-// per rule. The rules are the allocation engine's, so the loop is asked, some
+// "Why is it pending": /explain?framework_id=&agent_id=&role=, or the operator call
+// EXPLAIN, names the rule that stands between a framework and an agent or, without
+// an agent, counts the agents per rule. The rules are the allocation engine's, so the loop is asked, some
 // hundred pairs in a turn; everything else comes from a snapshot. A summary of many
 // agents therefore sees several moments, a few turns apart.
 
@@ -34,143 +38,84 @@ const (
 	ruleRecovering  = "AGENT_NOT_BACK"
 )
 
-// explained is the answer. Field order is the order of its JSON.
-type explained struct {
-	FrameworkID string `json:"framework_id"`
-	Name        string `json:"name"`
-	Active      bool   `json:"active"`
-	Connected   bool   `json:"connected"`
-	// Verdict says it in a sentence.
-	Verdict string          `json:"verdict"`
-	Agent   *explainedAgent `json:"agent,omitempty"`
-	Roles   []explainedRole `json:"roles"`
-	Offers  explainedOffers `json:"offers"`
-	// Unmet guarantees of roles hold back resources from all others.
-	UnmetGuarantees []unmetGuarantee `json:"unmet_guarantees,omitempty"`
-}
-
-type explainedAgent struct {
-	AgentID   string `json:"agent_id"`
-	Hostname  string `json:"hostname"`
-	Total     string `json:"total"`
-	Allocated string `json:"allocated"`
-	Offered   string `json:"offered"`
-	Available string `json:"available"`
-	// OfferedTo are the offers that hold resources of the agent.
-	OfferedTo []explainedOffer `json:"offered_to,omitempty"`
-}
-
-type explainedOffer struct {
-	OfferID     string  `json:"offer_id"`
-	FrameworkID string  `json:"framework_id"`
-	Role        string  `json:"role"`
-	Resources   string  `json:"resources"`
-	AgeSeconds  float64 `json:"age_seconds"`
-}
-
-type explainedRole struct {
-	Role       string          `json:"role"`
-	Suppressed bool            `json:"suppressed"`
-	Quota      *explainedQuota `json:"quota,omitempty"`
-	Agents     int             `json:"agents"`
-	// Rules, the most frequent first; one if an agent was named.
-	Rules []explainedRule `json:"rules"`
-}
-
-type explainedRule struct {
-	Rule   string `json:"rule"`
-	Agents int    `json:"agents"`
-	// Text and AgentID are of the first agent that the rule applies to.
-	AgentID string `json:"agent_id"`
-	Text    string `json:"text"`
-}
-
-// explainedQuota is the quota of the role or of the ancestor that has one.
-type explainedQuota struct {
-	Role      string `json:"role"`
-	Guarantee string `json:"guarantee"`
-	Limit     string `json:"limit"`
-	Consumed  string `json:"consumed"`
-}
-
-type unmetGuarantee struct {
-	Role  string `json:"role"`
-	Unmet string `json:"unmet"`
-}
-
-type explainedOffers struct {
-	Outstanding int    `json:"outstanding"`
-	Sent        uint64 `json:"sent"`
-	Accepted    uint64 `json:"accepted"`
-	Declined    uint64 `json:"declined"`
-	Rescinded   uint64 `json:"rescinded"`
-	// Seconds since the last offer and since the last one that was used, or since
-	// the framework became known to this process.
-	SecondsSinceLast float64            `json:"seconds_since_last"`
-	SecondsSinceUsed float64            `json:"seconds_since_used"`
-	LastRefused      []explainedRefusal `json:"last_refused,omitempty"`
-}
-
-type explainedRefusal struct {
-	OfferID       string  `json:"offer_id"`
-	AgentID       string  `json:"agent_id"`
-	Hostname      string  `json:"hostname"`
-	Role          string  `json:"role"`
-	Resources     string  `json:"resources"`
-	SecondsAgo    float64 `json:"seconds_ago"`
-	RefuseSeconds float64 `json:"refuse_seconds"`
-}
-
 // explain is GET /explain.
 func (s *Server) explain(c *httpd.Ctx) {
 	if !c.IsMethod("GET", "HEAD") {
 		c.ReplyMethodNotAllowed("GET")
 		return
 	}
+	e, ok := s.explanation(c, explainWanted{
+		framework: string(c.Query("framework_id")), agent: string(c.Query("agent_id")), role: string(c.Query("role")),
+	})
+	if ok {
+		showExplanation(c, e)
+	}
+}
+
+// explainCall is the operator call EXPLAIN.
+func (s *Server) explainCall(c *httpd.Ctx, t codec.Type, call *master.Call_Explain) {
+	e, ok := s.explanation(c, explainWanted{
+		framework: call.GetFrameworkId().GetValue(), agent: call.GetAgentId().GetValue(), role: call.GetRole(),
+	})
+	if ok {
+		s.respond(c, t, &master.Response{Type: master.Response_EXPLAIN.Enum(), Explain: e})
+	}
+}
+
+// explainWanted says what is to be explained; no agent: all of them, no role: all
+// of the framework's.
+type explainWanted struct{ framework, agent, role string }
+
+// explanation works out an answer. It returns false after it has answered itself:
+// what was asked for is not there, or not now.
+func (s *Server) explanation(c *httpd.Ctx, wanted explainWanted) (*master.Response_Explain, bool) {
 	if s.explaining.Add(1) > explainLimit {
 		s.explaining.Add(-1)
 		c.SetReplyHeader("Retry-After", "1")
 		c.ReplyText(503, fmt.Sprintf("%d explanations are being worked out already, try again", explainLimit))
-		return
+		return nil, false
 	}
 	defer s.explaining.Add(-1)
 	snap := s.view.Snapshot()
-	f, err := findFramework(snap, string(c.Query("framework_id")))
+	f, roles, agents, err := wanted.find(snap)
 	if err != nil {
 		c.ReplyText(err.Status, err.Text)
-		return
-	}
-	roles := frameworkRoles(f.Info())
-	if role := string(c.Query("role")); role != "" {
-		if !slices.Contains(roles, role) {
-			c.ReplyText(404, fmt.Sprintf("framework %s is not subscribed to role %q, but to %q", f.ID(), role, roles))
-			return
-		}
-		roles = []string{role}
-	}
-	agents := slices.Collect(snap.Agents.All())
-	if id := string(c.Query("agent_id")); id != "" {
-		a, err := findAgent(snap, id)
-		if err != nil {
-			c.ReplyText(err.Status, err.Text)
-			return
-		}
-		agents = []*core.Agent{a}
+		return nil, false
 	}
 	e := s.explainFramework(snap, f)
 	for _, role := range roles {
 		r, ok := s.explainRole(c, snap, f, role, agents)
 		if !ok {
-			return
+			return nil, false
 		}
 		e.Roles = append(e.Roles, r)
 	}
-	if c.Query("agent_id") != nil && len(agents) == 1 {
+	if wanted.agent != "" {
 		e.Agent = s.explainAgent(snap, agents[0])
 	}
-	e.addQuotas(snap)
-	e.Verdict = e.verdict()
-	s.showExplanation(c, e)
+	addQuotas(e, snap)
+	e.Verdict = ptr(verdict(e, len(agents)))
+	return e, true
+}
+
+// find looks up what is to be explained.
+func (wanted explainWanted) find(snap *view.Snapshot) (*core.Framework, []string, []*core.Agent, *core.CallError) {
+	f, err := findFramework(snap, wanted.framework)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	roles := frameworkRoles(f.Info())
+	if wanted.role != "" {
+		if !slices.Contains(roles, wanted.role) {
+			return nil, nil, nil, &core.CallError{Status: 404, Text: fmt.Sprintf("framework %s is not subscribed to role %q, but to %q", f.ID(), wanted.role, roles)}
+		}
+		roles = []string{wanted.role}
+	}
+	if wanted.agent == "" {
+		return f, roles, slices.Collect(snap.Agents.All()), nil
+	}
+	a, err := findAgent(snap, wanted.agent)
+	return f, roles, []*core.Agent{a}, err
 }
 
 // findFramework finds a live framework by its id, the beginning of its id, or its
@@ -215,7 +160,7 @@ func findAgent(snap *view.Snapshot, text string) (*core.Agent, *core.CallError) 
 
 // explainRole finds the rule for each agent. It returns false after it has
 // answered: the loop is full or stopped.
-func (s *Server) explainRole(c *httpd.Ctx, snap *view.Snapshot, f *core.Framework, role string, agents []*core.Agent) (explainedRole, bool) {
+func (s *Server) explainRole(c *httpd.Ctx, snap *view.Snapshot, f *core.Framework, role string, agents []*core.Agent) (*master.Response_Explain_Role, bool) {
 	offered := map[string]string{}
 	for o := range snap.Offers.All() {
 		if o.FrameworkID() == f.ID() && o.Role() == role {
@@ -244,69 +189,67 @@ func (s *Server) explainRole(c *httpd.Ctx, snap *view.Snapshot, f *core.Framewor
 		token := core.Token(s.nextRef())
 		a, ok := s.call(c, token, &core.Explain{Framework: f.ID(), Roles: []string{role}, Agents: page, Reply: token}, 0)
 		if !ok {
-			return explainedRole{}, false
+			return nil, false
 		}
 		for i, e := range a.value.([]cycle.Explanation) {
 			tally.add(string(e.Reason), page[i], e.Text)
 		}
 	}
-	return explainedRole{
-		Role: role, Suppressed: slices.Contains(f.Rec.GetSuppressedRoles(), role),
-		Agents: len(agents), Rules: tally.sorted(),
+	return &master.Response_Explain_Role{
+		Role: &role, Suppressed: ptr(slices.Contains(f.Rec.GetSuppressedRoles(), role)),
+		Agents: ptr(uint32(len(agents))), Rules: tally.sorted(),
 	}, true
 }
 
-type ruleTally map[string]*explainedRule
+type ruleTally map[string]*master.Response_Explain_Rule
 
 func (t ruleTally) add(rule, agent, text string) {
 	if t[rule] == nil {
-		t[rule] = &explainedRule{Rule: rule, AgentID: agent, Text: text}
+		t[rule] = &master.Response_Explain_Rule{Rule: &rule, Agents: ptr(uint32(0)), AgentId: &agent, Text: &text}
 	}
-	t[rule].Agents++
+	*t[rule].Agents++
 }
 
-func (t ruleTally) sorted() []explainedRule {
-	rules := make([]explainedRule, 0, len(t))
-	for _, r := range t {
-		rules = append(rules, *r)
-	}
-	slices.SortFunc(rules, func(a, b explainedRule) int {
-		if a.Agents != b.Agents {
-			return b.Agents - a.Agents
-		}
-		return strings.Compare(a.Rule, b.Rule)
+func (t ruleTally) sorted() []*master.Response_Explain_Rule {
+	return slices.SortedFunc(maps.Values(t), func(a, b *master.Response_Explain_Rule) int {
+		return cmp.Or(cmp.Compare(b.GetAgents(), a.GetAgents()), strings.Compare(a.GetRule(), b.GetRule()))
 	})
-	return rules
 }
 
-func (s *Server) explainFramework(snap *view.Snapshot, f *core.Framework) *explained {
-	e := &explained{FrameworkID: f.ID(), Name: f.Info().GetName(), Active: f.Active, Connected: f.Connected}
+func (s *Server) explainFramework(snap *view.Snapshot, f *core.Framework) *master.Response_Explain {
+	outstanding := uint32(0)
 	for o := range snap.Offers.All() {
 		if o.FrameworkID() == f.ID() {
-			e.Offers.Outstanding++
+			outstanding++
 		}
 	}
-	counts, ok := s.counts.frameworks.offersOf(f.ID())
-	if !ok {
-		return e
+	return &master.Response_Explain{
+		FrameworkId: ptr(f.ID()), Name: ptr(f.Info().GetName()), Active: ptr(f.Active), Connected: ptr(f.Connected),
+		Offers: s.explainOffers(f.ID(), outstanding),
 	}
+}
+
+func (s *Server) explainOffers(framework string, outstanding uint32) *master.Response_Explain_Offers {
+	e := &master.Response_Explain_Offers{Outstanding: &outstanding}
+	// Of a framework that has just come to an end nothing is known: all is zero.
+	counts, _ := s.counts.frameworks.offersOf(framework)
 	now := s.opts.Clock.Now()
-	e.Offers.Sent, e.Offers.Accepted = counts.offersSent, counts.offersAccepted
-	e.Offers.Declined, e.Offers.Rescinded = counts.offersDeclined, counts.offersRescinded
-	e.Offers.SecondsSinceLast = counts.memory.sinceOffer(now).Seconds()
-	e.Offers.SecondsSinceUsed = counts.memory.sinceUsed(now).Seconds()
+	e.Sent, e.Accepted = &counts.offersSent, &counts.offersAccepted
+	e.Declined, e.Rescinded = &counts.offersDeclined, &counts.offersRescinded
+	e.SecondsSinceLast = ptr(counts.memory.sinceOffer(now).Seconds())
+	e.SecondsSinceUsed = ptr(counts.memory.sinceUsed(now).Seconds())
 	for _, r := range slices.Backward(counts.memory.refused) {
-		e.Offers.LastRefused = append(e.Offers.LastRefused, explainedRefusal{
-			OfferID: r.offer, AgentID: r.agent, Hostname: r.hostname, Role: r.role,
-			Resources: r.resources.Unallocate().String(), SecondsAgo: now.Sub(r.at).Seconds(), RefuseSeconds: r.refuseSeconds,
+		e.LastRefused = append(e.LastRefused, &master.Response_Explain_Refusal{
+			OfferId: &r.offer, AgentId: &r.agent, Hostname: &r.hostname, Role: &r.role,
+			Resources: ptr(r.resources.Unallocate().String()), SecondsAgo: ptr(now.Sub(r.at).Seconds()), RefuseSeconds: &r.refuseSeconds,
 		})
 	}
 	return e
 }
 
-func (s *Server) explainAgent(snap *view.Snapshot, a *core.Agent) *explainedAgent {
+func (s *Server) explainAgent(snap *view.Snapshot, a *core.Agent) *master.Response_Explain_Agent {
 	var allocated, offered resource.Resources
-	e := &explainedAgent{AgentID: a.ID(), Hostname: a.Info().GetHostname()}
+	e := &master.Response_Explain_Agent{AgentId: ptr(a.ID()), Hostname: ptr(a.Info().GetHostname())}
 	for t := range snap.Tasks.All() {
 		if t.Info().GetAgentId().GetValue() == a.ID() && holdsResources(t) {
 			allocated.AddInPlace(t.Resources().Unallocate())
@@ -323,12 +266,12 @@ func (s *Server) explainAgent(snap *view.Snapshot, a *core.Agent) *explainedAgen
 			continue
 		}
 		offered.AddInPlace(o.Resources().Unallocate())
-		e.OfferedTo = append(e.OfferedTo, explainedOffer{
-			OfferID: o.ID(), FrameworkID: o.FrameworkID(), Role: o.Role(),
-			Resources: o.Resources().Unallocate().String(), AgeSeconds: secondsOf(max(0, now-o.MadeNanos())),
+		e.OfferedTo = append(e.OfferedTo, &master.Response_Explain_Agent_Offer{
+			OfferId: ptr(o.ID()), FrameworkId: ptr(o.FrameworkID()), Role: ptr(o.Role()),
+			Resources: ptr(o.Resources().Unallocate().String()), AgeSeconds: ptr(secondsOf(max(0, now-o.MadeNanos()))),
 		})
 	}
-	e.Total, e.Allocated, e.Offered = a.Total().String(), allocated.String(), offered.String()
-	e.Available = a.Total().Minus(allocated).Minus(offered).String()
+	e.Total, e.Allocated, e.Offered = ptr(a.Total().String()), ptr(allocated.String()), ptr(offered.String())
+	e.Available = ptr(a.Total().Minus(allocated).Minus(offered).String())
 	return e
 }

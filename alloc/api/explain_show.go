@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	stdjson "encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -10,13 +9,14 @@ import (
 	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/alloc/view"
 	"github.com/caprock/caprock/wire/httpd"
+	"github.com/caprock/caprock/wire/mesos/master"
 	"github.com/caprock/caprock/wire/resource"
 )
 
 // addQuotas adds the quotas that count for the framework's roles, and the unmet
 // guarantees of all roles. Sums over the whole cluster are made only if there are
 // quotas.
-func (e *explained) addQuotas(snap *view.Snapshot) {
+func addQuotas(e *master.Response_Explain, snap *view.Snapshot) {
 	some := false
 	for r := range snap.Roles.All() {
 		some = some || r.Rec.Quota != nil
@@ -32,15 +32,17 @@ func (e *explained) addQuotas(snap *view.Snapshot) {
 		byName[r.name] = r
 		guarantee, _ := resource.FromScalarMap(r.rec.GetQuota().GetGuarantees())
 		if unmet := guarantee.Minus(r.quotaUsed()); !unmet.IsEmpty() {
-			e.UnmetGuarantees = append(e.UnmetGuarantees, unmetGuarantee{r.name, unmet.String()})
+			e.UnmetGuarantees = append(e.UnmetGuarantees, &master.Response_Explain_UnmetGuarantee{Role: &r.name, Unmet: ptr(unmet.String())})
 		}
 	}
-	for i := range e.Roles {
-		for _, name := range append([]string{e.Roles[i].Role}, resource.RoleAncestors(e.Roles[i].Role)...) {
+	for _, role := range e.Roles {
+		for _, name := range append([]string{role.GetRole()}, resource.RoleAncestors(role.GetRole())...) {
 			if r := byName[name]; r != nil {
 				guarantee, _ := resource.FromScalarMap(r.rec.GetQuota().GetGuarantees())
 				limit, _ := resource.FromScalarMap(r.rec.GetQuota().GetLimits())
-				e.Roles[i].Quota = &explainedQuota{name, guarantee.String(), limit.String(), r.quotaUsed().String()}
+				role.Quota = &master.Response_Explain_Quota{
+					Role: &name, Guarantee: ptr(guarantee.String()), Limit: ptr(limit.String()), Consumed: ptr(r.quotaUsed().String()),
+				}
 				break
 			}
 		}
@@ -76,25 +78,25 @@ var advice = map[string]string{
 }
 
 // verdict says the answer in a sentence.
-func (e *explained) verdict() string {
-	switch {
-	case !e.Connected:
+func verdict(e *master.Response_Explain, agents int) string {
+	switch outstanding := e.GetOffers().GetOutstanding(); {
+	case !e.GetConnected():
 		return "The framework is not connected: it is offered nothing until it subscribes."
-	case e.Agent == nil && e.Offers.Outstanding > 0:
-		return fmt.Sprintf("The framework has yet to answer %s.", counted(e.Offers.Outstanding, "offer"))
+	case e.Agent == nil && outstanding > 0:
+		return fmt.Sprintf("The framework has yet to answer %s.", counted(int(outstanding), "offer"))
 	}
-	var most *explainedRule
-	for i := range e.Roles {
-		if r := e.Roles[i].Rules; len(r) > 0 && (most == nil || r[0].Agents > most.Agents) {
-			most = &r[0]
+	var most *master.Response_Explain_Rule
+	for _, role := range e.Roles {
+		if r := role.Rules; len(r) > 0 && (most == nil || r[0].GetAgents() > most.GetAgents()) {
+			most = r[0]
 		}
 	}
 	if most == nil {
 		return "There are no agents."
 	}
-	text := advice[most.Rule]
+	text := advice[most.GetRule()]
 	if text == "" || e.Agent != nil {
-		text = most.Text
+		text = most.GetText()
 	}
 	if text != "" {
 		text = strings.ToUpper(text[:1]) + text[1:]
@@ -102,7 +104,7 @@ func (e *explained) verdict() string {
 	if e.Agent != nil {
 		return text + "."
 	}
-	return fmt.Sprintf("%s (%d of %s).", text, most.Agents, counted(e.Roles[0].Agents, "agent"))
+	return fmt.Sprintf("%s (%d of %s).", text, most.GetAgents(), counted(agents, "agent"))
 }
 
 func counted(n int, what string) string {
@@ -113,84 +115,82 @@ func counted(n int, what string) string {
 }
 
 // showExplanation answers in JSON, or in a text for people if Accept prefers that.
-func (s *Server) showExplanation(c *httpd.Ctx, e *explained) {
+func showExplanation(c *httpd.Ctx, e *master.Response_Explain) {
 	accept, _ := c.RequestHeader("Accept")
 	if first, _, _ := strings.Cut(string(accept), ","); strings.TrimSpace(first) == "text/plain" {
-		c.Reply(200, "text/plain; charset=utf-8", e.text())
+		c.Reply(200, "text/plain; charset=utf-8", explanationText(e))
 		return
 	}
-	b, err := stdjson.Marshal(e)
-	if err != nil {
-		c.ReplyText(500, err.Error())
-		return
-	}
-	c.ReplyJSON(200, b)
+	c.ReplyJSON(200, e.AppendJSON(nil))
 }
 
-func (e *explained) text() []byte {
+func explanationText(e *master.Response_Explain) []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s\n\nframework %s (%s)", e.Verdict, e.FrameworkID, e.Name)
+	fmt.Fprintf(&out, "%s\n\nframework %s (%s)", e.GetVerdict(), e.GetFrameworkId(), e.GetName())
 	switch {
-	case e.Active:
+	case e.GetActive():
 		out.WriteString(", connected\n")
-	case e.Connected:
+	case e.GetConnected():
 		out.WriteString(", connected, not active\n")
 	default:
 		out.WriteString(", not connected\n")
 	}
 	if a := e.Agent; a != nil {
-		fmt.Fprintf(&out, "agent %s (%s)\n", a.AgentID, a.Hostname)
+		fmt.Fprintf(&out, "agent %s (%s)\n", a.GetAgentId(), a.GetHostname())
 		table(&out, func(row func(...any)) {
-			row("total", a.Total)
-			row("allocated", none(a.Allocated))
-			row("offered", none(a.Offered))
-			row("available", none(a.Available))
+			row("total", a.GetTotal())
+			row("allocated", none(a.GetAllocated()))
+			row("offered", none(a.GetOffered()))
+			row("available", none(a.GetAvailable()))
 		})
 		for _, o := range a.OfferedTo {
-			fmt.Fprintf(&out, "  offer %s to %s in role %s for %.0f s: %s\n", o.OfferID, o.FrameworkID, o.Role, o.AgeSeconds, o.Resources)
+			fmt.Fprintf(&out, "  offer %s to %s in role %s for %.0f s: %s\n",
+				o.GetOfferId(), o.GetFrameworkId(), o.GetRole(), o.GetAgeSeconds(), o.GetResources())
 		}
 	}
-	for i := range e.Roles {
-		e.Roles[i].text(&out)
+	for _, r := range e.Roles {
+		writeRole(&out, r)
 	}
 	for _, g := range e.UnmetGuarantees {
-		fmt.Fprintf(&out, "\nrole %s lacks %s of its guarantee\n", g.Role, g.Unmet)
+		fmt.Fprintf(&out, "\nrole %s lacks %s of its guarantee\n", g.GetRole(), g.GetUnmet())
 	}
-	e.Offers.text(&out)
+	writeOffers(&out, e.Offers)
 	return out.Bytes()
 }
 
-func (r *explainedRole) text(out *bytes.Buffer) {
-	fmt.Fprintf(out, "\nrole %s", r.Role)
-	if r.Suppressed {
+func writeRole(out *bytes.Buffer, r *master.Response_Explain_Role) {
+	fmt.Fprintf(out, "\nrole %s", r.GetRole())
+	if r.GetSuppressed() {
 		out.WriteString(", suppressed")
 	}
 	out.WriteByte('\n')
 	if q := r.Quota; q != nil {
-		fmt.Fprintf(out, "  quota of %s: guarantee %s, limit %s, consumed %s\n", q.Role, none(q.Guarantee), none(q.Limit), none(q.Consumed))
+		fmt.Fprintf(out, "  quota of %s: guarantee %s, limit %s, consumed %s\n",
+			q.GetRole(), none(q.GetGuarantee()), none(q.GetLimit()), none(q.GetConsumed()))
 	}
 	table(out, func(row func(...any)) {
 		for _, rule := range r.Rules {
-			row(rule.Agents, rule.Rule, rule.AgentID+": "+rule.Text)
+			row(rule.GetAgents(), rule.GetRule(), rule.GetAgentId()+": "+rule.GetText())
 		}
 	})
 }
 
-func (o *explainedOffers) text(out *bytes.Buffer) {
+func writeOffers(out *bytes.Buffer, o *master.Response_Explain_Offers) {
 	fmt.Fprintf(out, "\noffers: %d outstanding; %d sent, %d accepted, %d declined, %d rescinded\n",
-		o.Outstanding, o.Sent, o.Accepted, o.Declined, o.Rescinded)
-	if o.Sent == 0 {
-		fmt.Fprintf(out, "  none came in %.0f s\n", o.SecondsSinceLast)
+		o.GetOutstanding(), o.GetSent(), o.GetAccepted(), o.GetDeclined(), o.GetRescinded())
+	if o.GetSent() == 0 {
+		fmt.Fprintf(out, "  none came in %.0f s\n", o.GetSecondsSinceLast())
 	} else {
-		fmt.Fprintf(out, "  the last came %.0f s ago\n", o.SecondsSinceLast)
+		fmt.Fprintf(out, "  the last came %.0f s ago\n", o.GetSecondsSinceLast())
 	}
-	if o.Accepted == 0 {
-		fmt.Fprintf(out, "  none was used in %.0f s\n", o.SecondsSinceUsed)
+	if o.GetAccepted() == 0 {
+		fmt.Fprintf(out, "  none was used in %.0f s\n", o.GetSecondsSinceUsed())
 	} else {
-		fmt.Fprintf(out, "  one was last used %.0f s ago\n", o.SecondsSinceUsed)
+		fmt.Fprintf(out, "  one was last used %.0f s ago\n", o.GetSecondsSinceUsed())
 	}
 	for _, r := range o.LastRefused {
-		fmt.Fprintf(out, "  refused %.0f s ago for %g s: %s on %s in role %s\n", r.SecondsAgo, r.RefuseSeconds, r.Resources, r.Hostname, r.Role)
+		fmt.Fprintf(out, "  refused %.0f s ago for %g s: %s on %s in role %s\n",
+			r.GetSecondsAgo(), r.GetRefuseSeconds(), r.GetResources(), r.GetHostname(), r.GetRole())
 	}
 }
 

@@ -36,6 +36,8 @@ func (s *Server) operator(c *httpd.Ctx) {
 		s.listFiles(c, t, call.GetListFiles())
 	case master.Call_READ_FILE:
 		s.readFile(c, t, call.GetReadFile())
+	case master.Call_EXPLAIN:
+		s.explainCall(c, t, call.GetExplain())
 	case master.Call_GET_METRICS:
 		filters := s.activeFilters()
 		s.respondRendered(c, t.ContentType(), "GET_METRICS", t.ContentType(), func(all *cluster, b []byte) ([]byte, error) {

@@ -169,6 +169,10 @@ func ValidateOperatorCall(call *master.Call) *CallError {
 		if call.ShrinkVolume.AgentId == nil {
 			return badOperatorCall("Expecting 'agent_id' to be present")
 		}
+	case master.Call_EXPLAIN:
+		if call.GetExplain().GetFrameworkId().GetValue() == "" {
+			return badOperatorCall("Expecting 'framework_id' to be present")
+		}
 	case master.Call_UPDATE_QUOTA:
 		return namelessQuota(call)
 	}
@@ -221,6 +225,8 @@ func operatorPayload(call *master.Call) (name string, present bool) {
 		return "teardown", call.Teardown != nil
 	case master.Call_MARK_AGENT_GONE:
 		return "mark_agent_gone", call.MarkAgentGone != nil
+	case master.Call_EXPLAIN:
+		return "explain", call.Explain != nil
 	}
 	return "", true
 }

@@ -87,6 +87,9 @@ func (m *Call) AppendJSON(b []byte) []byte {
 	if m.RemoveQuota != nil {
 		b = append(m.RemoveQuota.AppendJSON(append(b, `"remove_quota":`...)), ',')
 	}
+	if m.Explain != nil {
+		b = append(m.Explain.AppendJSON(append(b, `"explain":`...)), ',')
+	}
 	return json.End(b)
 }
 
@@ -228,6 +231,12 @@ func (m *Call) DecodeJSON(d *json.Decoder) error {
 				x.DecodeJSON(d)
 				m.RemoveQuota = x
 			}
+		case "explain":
+			if m.Explain = nil; d.Some() {
+				x := new(Call_Explain)
+				x.DecodeJSON(d)
+				m.Explain = x
+			}
 		default:
 			d.Skip()
 		}
@@ -318,6 +327,8 @@ func (x Call_Type) JSONName() string {
 		return "TEARDOWN"
 	case Call_MARK_AGENT_GONE:
 		return "MARK_AGENT_GONE"
+	case Call_EXPLAIN:
+		return "EXPLAIN"
 	}
 	return ""
 }
@@ -405,6 +416,8 @@ func (x *Call_Type) SetJSON(name []byte) bool {
 		*x = Call_TEARDOWN
 	case "MARK_AGENT_GONE":
 		*x = Call_MARK_AGENT_GONE
+	case "EXPLAIN":
+		*x = Call_EXPLAIN
 	default:
 		return false
 	}
@@ -1259,6 +1272,49 @@ func (m *Call_MarkAgentGone) DecodeJSON(d *json.Decoder) error {
 }
 
 // AppendJSON appends m in Mesos' JSON dialect.
+func (m *Call_Explain) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.FrameworkId != nil {
+		b = append(m.FrameworkId.AppendJSON(append(b, `"framework_id":`...)), ',')
+	}
+	if m.AgentId != nil {
+		b = append(m.AgentId.AppendJSON(append(b, `"agent_id":`...)), ',')
+	}
+	if m.Role != nil {
+		b = json.String(b, `"role":`, *m.Role)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Call_Explain) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "framework_id":
+			if m.FrameworkId = nil; d.Some() {
+				x := new(mesos.FrameworkID)
+				x.DecodeJSON(d)
+				m.FrameworkId = x
+			}
+		case "agent_id":
+			if m.AgentId = nil; d.Some() {
+				x := new(mesos.AgentID)
+				x.DecodeJSON(d)
+				m.AgentId = x
+			}
+		case "role":
+			m.Role = d.OptString()
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
 func (m *Response) AppendJSON(b []byte) []byte {
 	if m == nil {
 		return append(b, `{}`...)
@@ -1323,6 +1379,9 @@ func (m *Response) AppendJSON(b []byte) []byte {
 	}
 	if m.GetQuota != nil {
 		b = append(m.GetQuota.AppendJSON(append(b, `"get_quota":`...)), ',')
+	}
+	if m.Explain != nil {
+		b = append(m.Explain.AppendJSON(append(b, `"explain":`...)), ',')
 	}
 	return json.End(b)
 }
@@ -1447,6 +1506,12 @@ func (m *Response) DecodeJSON(d *json.Decoder) error {
 				x.DecodeJSON(d)
 				m.GetQuota = x
 			}
+		case "explain":
+			if m.Explain = nil; d.Some() {
+				x := new(Response_Explain)
+				x.DecodeJSON(d)
+				m.Explain = x
+			}
 		default:
 			d.Skip()
 		}
@@ -1497,6 +1562,8 @@ func (x Response_Type) JSONName() string {
 		return "GET_MAINTENANCE_SCHEDULE"
 	case Response_GET_QUOTA:
 		return "GET_QUOTA"
+	case Response_EXPLAIN:
+		return "EXPLAIN"
 	}
 	return ""
 }
@@ -1544,6 +1611,8 @@ func (x *Response_Type) SetJSON(name []byte) bool {
 		*x = Response_GET_MAINTENANCE_SCHEDULE
 	case "GET_QUOTA":
 		*x = Response_GET_QUOTA
+	case "EXPLAIN":
+		*x = Response_EXPLAIN
 	default:
 		return false
 	}
@@ -2715,6 +2784,498 @@ func (m *Response_GetQuota) DecodeJSON(d *json.Decoder) error {
 	}
 	if m.Status == nil {
 		d.Missing("status")
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.FrameworkId != nil {
+		b = json.String(b, `"framework_id":`, *m.FrameworkId)
+	}
+	if m.Name != nil {
+		b = json.String(b, `"name":`, *m.Name)
+	}
+	if m.Active != nil {
+		b = json.Bool(b, `"active":`, *m.Active)
+	}
+	if m.Connected != nil {
+		b = json.Bool(b, `"connected":`, *m.Connected)
+	}
+	if m.Verdict != nil {
+		b = json.String(b, `"verdict":`, *m.Verdict)
+	}
+	if m.Agent != nil {
+		b = append(m.Agent.AppendJSON(append(b, `"agent":`...)), ',')
+	}
+	if len(m.Roles) > 0 {
+		b = append(b, `"roles":[`...)
+		for _, x := range m.Roles {
+			b = append(x.AppendJSON(b), ',')
+		}
+		b = json.EndList(b)
+	}
+	if m.Offers != nil {
+		b = append(m.Offers.AppendJSON(append(b, `"offers":`...)), ',')
+	}
+	if len(m.UnmetGuarantees) > 0 {
+		b = append(b, `"unmet_guarantees":[`...)
+		for _, x := range m.UnmetGuarantees {
+			b = append(x.AppendJSON(b), ',')
+		}
+		b = json.EndList(b)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "framework_id":
+			m.FrameworkId = d.OptString()
+		case "name":
+			m.Name = d.OptString()
+		case "active":
+			m.Active = d.OptBool()
+		case "connected":
+			m.Connected = d.OptBool()
+		case "verdict":
+			m.Verdict = d.OptString()
+		case "agent":
+			if m.Agent = nil; d.Some() {
+				x := new(Response_Explain_Agent)
+				x.DecodeJSON(d)
+				m.Agent = x
+			}
+		case "roles":
+			m.Roles = nil
+			for d.Array(); d.More(); {
+				x := new(Response_Explain_Role)
+				x.DecodeJSON(d)
+				m.Roles = append(m.Roles, x)
+			}
+		case "offers":
+			if m.Offers = nil; d.Some() {
+				x := new(Response_Explain_Offers)
+				x.DecodeJSON(d)
+				m.Offers = x
+			}
+		case "unmet_guarantees":
+			m.UnmetGuarantees = nil
+			for d.Array(); d.More(); {
+				x := new(Response_Explain_UnmetGuarantee)
+				x.DecodeJSON(d)
+				m.UnmetGuarantees = append(m.UnmetGuarantees, x)
+			}
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain_Agent) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.AgentId != nil {
+		b = json.String(b, `"agent_id":`, *m.AgentId)
+	}
+	if m.Hostname != nil {
+		b = json.String(b, `"hostname":`, *m.Hostname)
+	}
+	if m.Total != nil {
+		b = json.String(b, `"total":`, *m.Total)
+	}
+	if m.Allocated != nil {
+		b = json.String(b, `"allocated":`, *m.Allocated)
+	}
+	if m.Offered != nil {
+		b = json.String(b, `"offered":`, *m.Offered)
+	}
+	if m.Available != nil {
+		b = json.String(b, `"available":`, *m.Available)
+	}
+	if len(m.OfferedTo) > 0 {
+		b = append(b, `"offered_to":[`...)
+		for _, x := range m.OfferedTo {
+			b = append(x.AppendJSON(b), ',')
+		}
+		b = json.EndList(b)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain_Agent) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "agent_id":
+			m.AgentId = d.OptString()
+		case "hostname":
+			m.Hostname = d.OptString()
+		case "total":
+			m.Total = d.OptString()
+		case "allocated":
+			m.Allocated = d.OptString()
+		case "offered":
+			m.Offered = d.OptString()
+		case "available":
+			m.Available = d.OptString()
+		case "offered_to":
+			m.OfferedTo = nil
+			for d.Array(); d.More(); {
+				x := new(Response_Explain_Agent_Offer)
+				x.DecodeJSON(d)
+				m.OfferedTo = append(m.OfferedTo, x)
+			}
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain_Agent_Offer) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.OfferId != nil {
+		b = json.String(b, `"offer_id":`, *m.OfferId)
+	}
+	if m.FrameworkId != nil {
+		b = json.String(b, `"framework_id":`, *m.FrameworkId)
+	}
+	if m.Role != nil {
+		b = json.String(b, `"role":`, *m.Role)
+	}
+	if m.Resources != nil {
+		b = json.String(b, `"resources":`, *m.Resources)
+	}
+	if m.AgeSeconds != nil {
+		b = json.Double(b, `"age_seconds":`, *m.AgeSeconds)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain_Agent_Offer) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "offer_id":
+			m.OfferId = d.OptString()
+		case "framework_id":
+			m.FrameworkId = d.OptString()
+		case "role":
+			m.Role = d.OptString()
+		case "resources":
+			m.Resources = d.OptString()
+		case "age_seconds":
+			m.AgeSeconds = d.OptDouble()
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain_Rule) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.Rule != nil {
+		b = json.String(b, `"rule":`, *m.Rule)
+	}
+	if m.Agents != nil {
+		b = json.Uint(b, `"agents":`, uint64(*m.Agents))
+	}
+	if m.AgentId != nil {
+		b = json.String(b, `"agent_id":`, *m.AgentId)
+	}
+	if m.Text != nil {
+		b = json.String(b, `"text":`, *m.Text)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain_Rule) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "rule":
+			m.Rule = d.OptString()
+		case "agents":
+			m.Agents = d.OptUint32()
+		case "agent_id":
+			m.AgentId = d.OptString()
+		case "text":
+			m.Text = d.OptString()
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain_Quota) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.Role != nil {
+		b = json.String(b, `"role":`, *m.Role)
+	}
+	if m.Guarantee != nil {
+		b = json.String(b, `"guarantee":`, *m.Guarantee)
+	}
+	if m.Limit != nil {
+		b = json.String(b, `"limit":`, *m.Limit)
+	}
+	if m.Consumed != nil {
+		b = json.String(b, `"consumed":`, *m.Consumed)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain_Quota) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "role":
+			m.Role = d.OptString()
+		case "guarantee":
+			m.Guarantee = d.OptString()
+		case "limit":
+			m.Limit = d.OptString()
+		case "consumed":
+			m.Consumed = d.OptString()
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain_Role) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.Role != nil {
+		b = json.String(b, `"role":`, *m.Role)
+	}
+	if m.Suppressed != nil {
+		b = json.Bool(b, `"suppressed":`, *m.Suppressed)
+	}
+	if m.Quota != nil {
+		b = append(m.Quota.AppendJSON(append(b, `"quota":`...)), ',')
+	}
+	if m.Agents != nil {
+		b = json.Uint(b, `"agents":`, uint64(*m.Agents))
+	}
+	if len(m.Rules) > 0 {
+		b = append(b, `"rules":[`...)
+		for _, x := range m.Rules {
+			b = append(x.AppendJSON(b), ',')
+		}
+		b = json.EndList(b)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain_Role) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "role":
+			m.Role = d.OptString()
+		case "suppressed":
+			m.Suppressed = d.OptBool()
+		case "quota":
+			if m.Quota = nil; d.Some() {
+				x := new(Response_Explain_Quota)
+				x.DecodeJSON(d)
+				m.Quota = x
+			}
+		case "agents":
+			m.Agents = d.OptUint32()
+		case "rules":
+			m.Rules = nil
+			for d.Array(); d.More(); {
+				x := new(Response_Explain_Rule)
+				x.DecodeJSON(d)
+				m.Rules = append(m.Rules, x)
+			}
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain_Refusal) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.OfferId != nil {
+		b = json.String(b, `"offer_id":`, *m.OfferId)
+	}
+	if m.AgentId != nil {
+		b = json.String(b, `"agent_id":`, *m.AgentId)
+	}
+	if m.Hostname != nil {
+		b = json.String(b, `"hostname":`, *m.Hostname)
+	}
+	if m.Role != nil {
+		b = json.String(b, `"role":`, *m.Role)
+	}
+	if m.Resources != nil {
+		b = json.String(b, `"resources":`, *m.Resources)
+	}
+	if m.SecondsAgo != nil {
+		b = json.Double(b, `"seconds_ago":`, *m.SecondsAgo)
+	}
+	if m.RefuseSeconds != nil {
+		b = json.Double(b, `"refuse_seconds":`, *m.RefuseSeconds)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain_Refusal) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "offer_id":
+			m.OfferId = d.OptString()
+		case "agent_id":
+			m.AgentId = d.OptString()
+		case "hostname":
+			m.Hostname = d.OptString()
+		case "role":
+			m.Role = d.OptString()
+		case "resources":
+			m.Resources = d.OptString()
+		case "seconds_ago":
+			m.SecondsAgo = d.OptDouble()
+		case "refuse_seconds":
+			m.RefuseSeconds = d.OptDouble()
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain_Offers) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.Outstanding != nil {
+		b = json.Uint(b, `"outstanding":`, uint64(*m.Outstanding))
+	}
+	if m.Sent != nil {
+		b = json.Uint(b, `"sent":`, *m.Sent)
+	}
+	if m.Accepted != nil {
+		b = json.Uint(b, `"accepted":`, *m.Accepted)
+	}
+	if m.Declined != nil {
+		b = json.Uint(b, `"declined":`, *m.Declined)
+	}
+	if m.Rescinded != nil {
+		b = json.Uint(b, `"rescinded":`, *m.Rescinded)
+	}
+	if m.SecondsSinceLast != nil {
+		b = json.Double(b, `"seconds_since_last":`, *m.SecondsSinceLast)
+	}
+	if m.SecondsSinceUsed != nil {
+		b = json.Double(b, `"seconds_since_used":`, *m.SecondsSinceUsed)
+	}
+	if len(m.LastRefused) > 0 {
+		b = append(b, `"last_refused":[`...)
+		for _, x := range m.LastRefused {
+			b = append(x.AppendJSON(b), ',')
+		}
+		b = json.EndList(b)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain_Offers) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "outstanding":
+			m.Outstanding = d.OptUint32()
+		case "sent":
+			m.Sent = d.OptUint64()
+		case "accepted":
+			m.Accepted = d.OptUint64()
+		case "declined":
+			m.Declined = d.OptUint64()
+		case "rescinded":
+			m.Rescinded = d.OptUint64()
+		case "seconds_since_last":
+			m.SecondsSinceLast = d.OptDouble()
+		case "seconds_since_used":
+			m.SecondsSinceUsed = d.OptDouble()
+		case "last_refused":
+			m.LastRefused = nil
+			for d.Array(); d.More(); {
+				x := new(Response_Explain_Refusal)
+				x.DecodeJSON(d)
+				m.LastRefused = append(m.LastRefused, x)
+			}
+		default:
+			d.Skip()
+		}
+	}
+	return d.Err()
+}
+
+// AppendJSON appends m in Mesos' JSON dialect.
+func (m *Response_Explain_UnmetGuarantee) AppendJSON(b []byte) []byte {
+	if m == nil {
+		return append(b, `{}`...)
+	}
+	b = append(b, '{')
+	if m.Role != nil {
+		b = json.String(b, `"role":`, *m.Role)
+	}
+	if m.Unmet != nil {
+		b = json.String(b, `"unmet":`, *m.Unmet)
+	}
+	return json.End(b)
+}
+
+// DecodeJSON reads m from Mesos' JSON dialect; d.Finish tells which required fields lack.
+func (m *Response_Explain_UnmetGuarantee) DecodeJSON(d *json.Decoder) error {
+	for d.Object(); d.Next(); {
+		switch string(d.Key()) {
+		case "role":
+			m.Role = d.OptString()
+		case "unmet":
+			m.Unmet = d.OptString()
+		default:
+			d.Skip()
+		}
 	}
 	return d.Err()
 }
