@@ -1,10 +1,14 @@
 package agent_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/caprock/caprock/agent"
@@ -117,4 +121,34 @@ func TestResizeOfBlockTransfers(t *testing.T) {
 	if status, text, _ := n.post(path, "application/json", "", `{"block": []}`); status != 200 || throttle() != "" {
 		t.Errorf("got %d %q and %q, want no bound", status, text, throttle())
 	}
+}
+
+// A task that comes while its executor is still being started raises the limits of that,
+// as soon as it runs.
+func TestTasksOfAStartingExecutorRaiseItsLimits(t *testing.T) {
+	needsMemoryLimits(t)
+	asked, release := make(chan struct{}), make(chan struct{})
+	ask := sync.OnceFunc(func() { close(asked) })
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			ask()
+			<-release
+		}
+		fmt.Fprint(w, "late")
+	}))
+	defer slow.Close()
+	alloc := newAllocator(t)
+	n := startNode(t, alloc, nil)
+	ex := customExecutor(t, "ex", "json")
+	ex.Command.Uris = append(ex.Command.Uris, &mesos.CommandInfo_URI{Value: new(slow.URL + "/late")})
+	alloc.launchOn(ex, true, false, custom("t1", "long"))
+	<-asked
+	alloc.launchOn(ex, false, false, custom("t2", "long"))
+	alloc.allApplied()
+	close(release)
+	alloc.await("t2", mesos.TaskState_TASK_RUNNING)
+	n.eventually("the limits of both tasks", func() bool { return n.podLimit() == 256+32+32 })
+	alloc.kill("t1")
+	alloc.await("t1", mesos.TaskState_TASK_KILLED)
+	n.eventually("the limits of one task", func() bool { return n.podLimit() == 256+32 })
 }

@@ -60,7 +60,8 @@ func (c *Core) resizeTask(cmd ResizeTask) {
 	case t == nil:
 		reply(notFound, "task %s of framework %s is not known here", cmd.Task, cmd.Framework)
 		return
-	case t.terminal() || t.ct == nil || t.ct.over() || t.ct.proc == nil && t.proc == nil || t.proc != nil && !t.proc.running():
+	case t.terminal() || t.ct == nil || t.ct.over() || t.ct.proc == nil && t.proc == nil,
+		t.proc != nil && !t.proc.running(), t.ct.proc != nil && !t.ct.proc.running():
 		reply(conflict, "task %s does not run", cmd.Task)
 		return
 	case c.limitless:

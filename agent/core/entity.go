@@ -34,11 +34,14 @@ type container struct {
 	early *ExecutorCall
 	// resubscribed is false from a restart until the executor is back.
 	resubscribed bool
-	registerAt   int64
-	shutdownAt   int64
-	heartbeatAt  int64
-	dirty        bool
-	gone         bool
+	// outgrown: its tasks have changed since its process was to be launched, which has
+	// the limits of then.
+	outgrown    bool
+	registerAt  int64
+	shutdownAt  int64
+	heartbeatAt int64
+	dirty       bool
+	gone        bool
 }
 
 // task is a task from its Launch until its terminal update is acknowledged and

@@ -136,6 +136,7 @@ func (c *Core) dropUndelivered(ct *container, seen []*mesos.TaskInfo) {
 			reason:  mesos.TaskStatus_REASON_AGENT_RESTARTED.Enum(),
 			message: "Task launched during agent restart", bare: true,
 		})
+		c.taskEnded(t)
 	}
 }
 

@@ -127,6 +127,7 @@ func (c *Core) killCustom(t *task, policy *mesos.KillPolicy) {
 			c.endWith(m, killedDuringLaunch())
 		}
 	}
+	c.resize(t.ct)
 	c.settleContainer(t.ct)
 }
 

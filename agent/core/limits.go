@@ -137,9 +137,14 @@ func sumScalar(resources []*mesos.Resource, name string) int64 {
 	return sum
 }
 
-// resize brings the limits of a running executor in line with its tasks.
+// resize brings the limits of an executor in line with its tasks, of one that is being
+// launched as soon as it runs.
 func (c *Core) resize(ct *container) {
-	if ct.kind() == record.Container_COMMAND || ct.over() || ct.proc != nil && !ct.proc.running() {
+	if ct.kind() == record.Container_COMMAND || ct.over() {
+		return
+	}
+	if ct.proc != nil && !ct.proc.running() {
+		ct.outgrown = true
 		return
 	}
 	c.emit(Resize{ID: ct.id(), Limits: c.limits(ct), Disk: c.diskBox(ct)})

@@ -40,6 +40,10 @@ func (c *Core) started(s Started) {
 		if p.ct.over() {
 			c.killNow(p)
 		}
+		if p.ct.outgrown {
+			p.ct.outgrown = false
+			c.resize(p.ct)
+		}
 		if early := p.ct.early; early != nil {
 			p.ct.early = nil
 			c.executorCall(*early)

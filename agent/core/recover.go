@@ -359,6 +359,7 @@ func (c *Core) recoverContainer(ct *container, facts map[string]Fact, rebooted b
 		}
 	}
 	if ct.custom() && !ct.gone {
+		c.resize(ct) // the last change may have been decided on and not made
 		switch ct.state() {
 		case record.Container_REGISTERING:
 			c.arm(timer{kind: timerRegister, ct: ct, at: c.now.Mono + c.opts.RegistrationTimeout})

@@ -27,6 +27,7 @@ type world struct {
 
 	// kernel: the processes by container, and how often each was started.
 	procs   map[string]*simProcess
+	limits  map[string]Limits
 	starts  map[string]int
 	nextPid int
 	// inbox holds what happened and the agent has not been told: it is lost when
@@ -90,7 +91,7 @@ type simExecutor struct {
 func newWorld(t fataler) *world {
 	w := &world{
 		t: t, now: Time{Wall: 1e18, Mono: 1}, disk: map[string][]byte{}, procs: map[string]*simProcess{},
-		starts: map[string]int{}, alloc: map[string]*simTask{}, executors: map[string]*simExecutor{}, disks: newSimDisks(),
+		starts: map[string]int{}, limits: map[string]Limits{}, alloc: map[string]*simTask{}, executors: map[string]*simExecutor{}, disks: newSimDisks(),
 		sends: map[string]int{}, bootID: "boot",
 	}
 	w.boot()
@@ -241,7 +242,9 @@ func (w *world) do(e Effect) {
 		w.inbox = append(w.inbox, w.disks.change(e))
 	case SweepVolumes:
 		w.disks.sweep(e)
-	case Nest, Resize, Discard, CancelCheck:
+	case Resize:
+		w.limit(e.ID, e.Limits)
+	case Nest, Discard, CancelCheck:
 	default:
 		w.t.Fatalf("unexpected effect %T", e)
 	}
@@ -285,6 +288,7 @@ func (w *world) startOne(i int, fail bool) {
 	}
 	w.nextPid++
 	w.procs[l.ID] = &simProcess{pid: w.nextPid, alive: true}
+	w.limit(l.ID, l.Limits)
 	w.inbox = append(w.inbox, Started{ID: l.ID, Pid: w.nextPid, StartTicks: uint64(w.nextPid)})
 	if slices.Contains(l.Args, "custom") {
 		x := &simExecutor{tasks: map[string]*mesos.TaskInfo{}, running: map[string]bool{}}
@@ -390,6 +394,7 @@ func (w *world) newTask(kind string) *mesos.TaskInfo {
 	w.alloc[id] = &simTask{seen: map[string]bool{}, custom: kind == "custom"}
 	w.order = append(w.order, id)
 	info := &mesos.TaskInfo{Name: &id, TaskId: &mesos.TaskID{Value: &id}, AgentId: &mesos.AgentID{Value: new("S0")}}
+	info.Resources = memOf(64)
 	if kind != "custom" {
 		info.Command = &mesos.CommandInfo{Value: new("run")}
 	}
@@ -618,6 +623,7 @@ func TestHistories(t *testing.T) {
 		actions := rapid.IntRange(5, 150).Draw(t, "actions")
 		for range actions {
 			w.act(t)
+			w.limitsHold()
 		}
 		if rapid.IntRange(0, 4).Draw(t, "teardown") == 0 {
 			w.teardown(t)
@@ -709,7 +715,7 @@ func (w *world) act(t *rapid.T) {
 	switch rapid.SampledFrom([]string{
 		"launch", "group", "custom", "kill", "tell", "tell", "tell", "tell", "start", "start", "flush", "flush",
 		"ack", "ack", "exit", "cut", "connect", "advance", "subscribe", "subscribe", "fail", "die", "volume", "volume", "write",
-		"annex", "annex",
+		"annex", "annex", "more", "more",
 	}).Draw(t, "action") {
 	case "annex":
 		w.actAnnex(t, die)
@@ -719,6 +725,10 @@ func (w *world) act(t *rapid.T) {
 		w.launchExecutor("group")
 	case "custom":
 		w.launchExecutor("custom")
+	case "more":
+		if list := w.customExecutors(); len(list) > 0 {
+			w.launchOnto(rapid.SampledFrom(list).Draw(t, "executor"))
+		}
 	case "kill":
 		if len(w.order) > 0 {
 			w.kill(rapid.SampledFrom(w.order).Draw(t, "task"))
