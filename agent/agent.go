@@ -65,8 +65,9 @@ func (a *Agent) Leave(message string) {
 // metaDir is where checkpoints lie below the work dir.
 const metaDir = "meta"
 
-// drainTimeout is what HTTP requests in flight get when the agent stops.
-const drainTimeout = 200 * time.Millisecond
+// drainTimeout bounds how long HTTP requests in flight may take to be answered
+// when the agent has stopped. Nothing is left that they could wait for but a core.
+const drainTimeout = 5 * time.Second
 
 // Run runs the agent until ctx ends (its tasks then run on), until it has left, or
 // until something fails that it cannot go on without.
@@ -115,7 +116,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		group.Go(func() error { l.disk.Run(gctx); return nil })
 	}
 	group.Go(func() error {
-		<-gctx.Done()
+		// Not when gctx ends: the end of the loop is what answers those who wait.
+		<-l.stopped
 		stop, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()
 		return l.server.Shutdown(stop)

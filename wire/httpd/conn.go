@@ -35,7 +35,8 @@ type conn struct {
 	incoming *Incoming
 	// stream is set when the connection has become one; Shutdown ends it.
 	stream atomic.Pointer[Stream]
-	// idle: no request is being answered. Only Shutdown reads it.
+	// idle: the next request is waited for, and every answer is written. Only
+	// Shutdown reads it.
 	idle atomic.Bool
 	// closed makes Close idempotent: fasthttp, Shutdown and the owner of a
 	// stream may all call it.
@@ -64,6 +65,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.incoming != nil {
 		return c.incoming.pretend(p)
 	}
+	if c.framer.atStart() {
+		c.idle.Store(true)
+	}
 	var n int
 	var err error
 	if c.srv.lane != nil && c.framer.atStart() && len(p) >= c.srv.opts.MaxHeaderBytes {
@@ -76,6 +80,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		k := c.framer.accept(p[:n])
 		if c.framer.refusal != nil {
 			c.srv.metrics.refused.Add(1)
+			c.idle.Store(false)
 			return k, errRefused
 		}
 		if c.framer.phase == atIncoming {

@@ -14,8 +14,7 @@ func (s *Server) dispatch(rc *fasthttp.RequestCtx) {
 	c := s.ctxs.Get().(*Ctx)
 	c.RequestCtx = rc
 	if conn := connOf(rc); conn != nil {
-		conn.idle.Store(false)
-		defer conn.idle.Store(true)
+		conn.idle.Store(false) // until the next read: the answer must get out
 		if conn.incoming != nil {
 			rc.SetConnectionClose()
 		}

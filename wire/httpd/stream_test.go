@@ -265,8 +265,8 @@ func TestShutdownEndsStreamsAndUpgrades(t *testing.T) {
 	streams := make(chan *Stream, 1)
 	upgraded := make(chan error, 1)
 	var c, u *rawClient
-	t.Run("serving", func(t *testing.T) { // start's cleanup shuts down at its end
-		_, addr := start(t, Options{}, func(s *Server) {
+	t.Run("serving", func(serving *testing.T) { // start's cleanup shuts down at its end
+		_, addr := start(serving, Options{}, func(s *Server) {
 			s.Handle("/subscribe", func(c *Ctx) { c.Stream(nil, "a/b", func(st *Stream) { streams <- st }) })
 			s.Handle("/link", func(c *Ctx) {
 				c.Upgrade("x", func(nc net.Conn, r *bufio.Reader) { _, err := r.ReadByte(); upgraded <- err })
