@@ -29,14 +29,19 @@ type cluster struct {
 
 // What the recorded daemons were started with.
 var (
-	allocatorFlags = []string{"--allocation-interval=200ms", "--agent-ping-timeout=1s", "--max-agent-ping-timeouts=3", "--hostname=localhost", "--cluster=golden", "--young-capabilities"}
+	allocatorFlags = []string{"--allocation-interval=200ms", "--hostname=localhost", "--cluster=golden", "--young-capabilities"}
 	agentFlags     = []string{"--resources=cpus:4;mem:4096;disk:8192;ports:[31000-32000]", "--hostname=localhost", "--isolation=posix"}
 	// attributeFlag is for the agents that had attributes.
 	attributeFlag = "--attributes=rack:r1;zone:z1;num:5;rng:[1-10]"
+	// unreachableFlags are for the allocator that is to find an agent unreachable. The recorded one needed three
+	// seconds for that; this gives an agent that lives time to answer on a machine that has none. All
+	// other allocators wait for as long as by default, so that no agent is given up before it is started again.
+	unreachableFlags = []string{"--agent-ping-timeout=2s", "--max-agent-ping-timeouts=5"}
 )
 
-// startPatience is how long a daemon may take to be ready.
-const startPatience = 20 * time.Second
+// startPatience is how long a daemon may take to be ready, and an agent that was killed to be
+// unreachable.
+const startPatience = time.Minute
 
 func startCluster(ctx context.Context, binary string, withAgent, attributes bool, log io.Writer) (*cluster, error) {
 	dir, err := os.MkdirTemp("", "conform-cluster-")
@@ -107,11 +112,13 @@ func countActive(slaves []any) int {
 // KillAgent ends it as a crash would; its tasks stay.
 func (c *cluster) KillAgent() { c.agent.kill() }
 
-// RestartAllocator kills the allocator and starts it while the agent is held,
-// so that the new one is seen before the agent has come back.
+// RestartAllocator kills both and starts the allocator alone, so that it is seen before the agent
+// has come back, however long that takes: an agent that was only paused comes back when
+// anybody resumes it, such as a shell whose jobs were stopped.
 func (c *cluster) RestartAllocator() error {
-	c.agent.signal(syscall.SIGSTOP)
+	c.KillAgent()
 	c.alloc.kill()
+	c.alloc.args = append(c.alloc.args, unreachableFlags...)
 	return c.alloc.start()
 }
 
@@ -126,10 +133,6 @@ func (c *cluster) ReplaceAllocator(ctx context.Context) error {
 	if err := c.alloc.start(); err != nil {
 		return err
 	}
-	return c.ResumeAgent(ctx)
-}
-
-func (c *cluster) ResumeAgent(ctx context.Context) error {
 	c.agent.signal(syscall.SIGCONT)
 	return c.awaitAgents(ctx, 1)
 }

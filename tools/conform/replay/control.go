@@ -22,7 +22,7 @@ var failures = map[string]func(context.Context, *runner) error{
 	"failover-agent-down":        func(_ context.Context, r *runner) error { r.control.KillAgent(); return nil },
 	"failover-agent-restarted":   func(ctx context.Context, r *runner) error { return r.control.StartAgent(ctx) },
 	"failover-master-recovering": func(_ context.Context, r *runner) error { return r.control.RestartAllocator() },
-	"failover-master-recovered":  func(ctx context.Context, r *runner) error { return r.control.ResumeAgent(ctx) },
+	"failover-master-recovered":  func(ctx context.Context, r *runner) error { return r.control.StartAgent(ctx) },
 	"failover-agent-unreachable": func(ctx context.Context, r *runner) error {
 		r.control.KillAgent()
 		return r.control.awaitAgents(ctx, 0)
