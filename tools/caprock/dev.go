@@ -24,11 +24,14 @@ func devCommand() *cobra.Command {
 		Short: "Run a cluster on this machine: an allocator and its agents",
 		Long: `Run a cluster on this machine: one allocator and --agents agents, each a process of
 its own, with the machine's resources split between the agents. A process that dies is
-started again. Prints "ready: URL" once every agent is registered, that is, when a framework would be
+started again, after longer and longer pauses if it dies soon. Prints "ready: URL" once every agent is registered, that is, when a framework would be
 offered resources. Ctrl-C stops everything, tasks included; without --work-dir nothing stays
 on disk.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if options.Agents < 1 {
+				return fmt.Errorf("--agents: got %d, want 1 to 1000", options.Agents)
+			}
 			options.Log = linePrefix{os.Stderr}
 			if !verbose {
 				options.AllocFlags = append(options.AllocFlags, "--logging-level=WARNING")

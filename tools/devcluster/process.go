@@ -2,6 +2,7 @@ package devcluster
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type process struct {
 	log    io.Writer
 	// onOrphan is the signal the child gets if this process dies.
 	onOrphan syscall.Signal
+	// pause is the wait before the first restart of a child that ended soon.
+	pause time.Duration
 
 	mu struct {
 		sync.Mutex
@@ -33,27 +36,30 @@ type process struct {
 		killed   bool // on purpose; says nothing about the child
 	}
 	listening chan struct{} // closed when address is known
+	stopped   chan struct{} // closed when stop was asked for
 	ended     chan struct{} // closed when the supervisor has given up or was stopped
 	failure   error         // set before ended is closed
 }
 
-// A child that ends within quickEnd of its start maxQuickEnds times in a row
-// is broken, not unlucky.
 const (
+	// quickEnd after its start a child that ends did not fail by chance: the next start
+	// waits longer.
 	quickEnd     = 2 * time.Second
-	maxQuickEnds = 5
 	restartPause = 200 * time.Millisecond
+	maxPause     = 10 * time.Second
 )
 
 func newProcess(name, binary string, args []string, log io.Writer, onOrphan syscall.Signal) *process {
-	p := &process{name: name, binary: binary, log: log, onOrphan: onOrphan,
-		listening: make(chan struct{}), ended: make(chan struct{})}
+	p := &process{name: name, binary: binary, log: log, onOrphan: onOrphan, pause: restartPause,
+		listening: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{})}
 	p.mu.args = args
 	return p
 }
 
-// supervise runs the child until stop or repeated failure. Its goroutine
-// stays on one thread, because the parent-death signal follows the thread that
+// supervise runs the child until stop. A child that has never served is given up: what its
+// start lacks now it lacks the next time too, and whoever started it is there to be told. One
+// that has served is always started again, after pauses that grow while it ends quickly. The
+// goroutine stays on one thread, because the parent-death signal follows the thread that
 // started the child, not the process.
 func (p *process) supervise() {
 	runtime.LockOSThread()
@@ -62,7 +68,7 @@ func (p *process) supervise() {
 	quick := 0
 	for {
 		started := time.Now()
-		err := p.runOnce()
+		words, err := p.runOnce()
 		p.mu.Lock()
 		stopping, killed := p.mu.stopping, p.mu.killed
 		p.mu.killed = false
@@ -71,29 +77,65 @@ func (p *process) supervise() {
 		case stopping:
 			return
 		case killed:
+		case p.url() == "":
+			p.failure = fmt.Errorf("%s did not start (%w): %s", p.name, err, words)
+			return
 		case time.Since(started) < quickEnd:
 			quick++
 		default:
 			quick = 0
 		}
-		if quick >= maxQuickEnds {
-			p.failure = fmt.Errorf("%s ended %d times within %v of its start, last with: %v", p.name, quick, quickEnd, err)
+		pause := pauseAfter(quick, p.pause)
+		fmt.Fprintf(p.log, "%s ended (%v); starting it again in %v\n", p.name, err, pause)
+		select {
+		case <-time.After(pause):
+		case <-p.stopped:
 			return
 		}
-		fmt.Fprintf(p.log, "%s ended (%v); starting it again\n", p.name, err)
-		time.Sleep(restartPause)
 	}
 }
 
-// runOnce starts the child and waits for its end.
-func (p *process) runOnce() error {
+// pauseAfter so many quick ends in a row doubles with each from the second on, up to maxPause.
+func pauseAfter(quick int, first time.Duration) time.Duration {
+	pause := first
+	for ; quick > 1 && pause < maxPause; quick-- {
+		pause *= 2
+	}
+	return min(pause, maxPause)
+}
+
+// lastLine keeps the last line of what is written, which is where a program says why it ends.
+type lastLine struct{ text []byte }
+
+// longestLine bounds what is kept.
+const longestLine = 4 << 10
+
+func (l *lastLine) Write(b []byte) (int, error) {
+	l.text = append(l.text, b...)
+	if i := bytes.LastIndexByte(bytes.TrimRight(l.text, "\n"), '\n'); i >= 0 {
+		l.text = append(l.text[:0], l.text[i+1:]...)
+	}
+	l.text = l.text[:min(len(l.text), longestLine)]
+	return len(b), nil
+}
+
+func (l *lastLine) String() string {
+	if words := bytes.TrimSpace(l.text); len(words) > 0 {
+		return strings.TrimPrefix(string(words), "caprock: ")
+	}
+	return "it said nothing"
+}
+
+// runOnce starts the child and waits for its end. It returns the child's last words.
+func (p *process) runOnce() (words string, err error) {
 	p.mu.Lock()
 	if p.mu.stopping {
 		p.mu.Unlock()
-		return nil
+		return "", nil
 	}
 	cmd := exec.Command(p.binary, p.mu.args...)
-	cmd.Stderr = p.log
+	var last lastLine
+	cmd.Stderr = io.MultiWriter(p.log, &last)
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
 		// A process group of its own keeps the terminal's Ctrl-C away from the
@@ -103,7 +145,7 @@ func (p *process) runOnce() error {
 	}
 	if err != nil {
 		p.mu.Unlock()
-		return err
+		return "", err
 	}
 	p.mu.cmd = cmd
 	p.mu.Unlock()
@@ -116,7 +158,7 @@ func (p *process) runOnce() error {
 	if err == nil {
 		err = errors.New("exit status 0")
 	}
-	return err
+	return last.String(), err
 }
 
 // readLines copies the child's output to the log and picks its address out.
@@ -196,7 +238,10 @@ func (p *process) kill() error {
 // child is killed.
 func (p *process) stop(ctx context.Context, sig os.Signal) error {
 	p.mu.Lock()
-	p.mu.stopping = true
+	if !p.mu.stopping {
+		p.mu.stopping = true
+		close(p.stopped)
+	}
 	p.mu.Unlock()
 	p.signal(sig)
 	select {

@@ -33,6 +33,7 @@ func (l *lockedLog) count(text string) int {
 func sleeper(t *testing.T, log *lockedLog, script string) *process {
 	t.Helper()
 	p := newProcess("child", "/bin/sh", []string{"-c", script}, log, syscall.SIGTERM)
+	p.pause = time.Millisecond
 	go p.supervise()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -57,7 +58,7 @@ func until(t *testing.T, what string, cond func() bool) {
 func TestKilledProcessIsStartedAgainEachTime(t *testing.T) {
 	var log lockedLog
 	p := sleeper(t, &log, "exec sleep 1000")
-	for i := range maxQuickEnds + 2 {
+	for i := range 7 {
 		until(t, "the process runs", func() bool { return p.pid() != 0 })
 		if err := p.kill(); err != nil {
 			t.Fatal(err)
@@ -67,12 +68,38 @@ func TestKilledProcessIsStartedAgainEachTime(t *testing.T) {
 	until(t, "it runs again", func() bool { return p.pid() != 0 })
 }
 
-func TestBrokenProcessIsGivenUpWithItsReason(t *testing.T) {
+func TestProcessThatNeverServedIsGivenUpWithItsLastWords(t *testing.T) {
 	var log lockedLog
-	p := sleeper(t, &log, "exit 7")
+	p := sleeper(t, &log, "echo first line >&2; printf 'caprock: no such disk\\n' >&2; exit 7")
 	<-p.ended
-	if p.failure == nil || !strings.Contains(p.failure.Error(), "exit status 7") {
-		t.Errorf("got %v, want an error with the exit status", p.failure)
+	if p.failure == nil || p.failure.Error() != "child did not start (exit status 7): no such disk" {
+		t.Errorf("got %v, want an error with the exit status and the last words", p.failure)
+	}
+	if log.count("starting it again") != 0 {
+		t.Error("it was started again, want it given up at once")
+	}
+}
+
+// One that has served is not given up however often it ends: what it lacks may come back.
+func TestProcessThatServedIsStartedAgainAndAgain(t *testing.T) {
+	var log lockedLog
+	p := sleeper(t, &log, "echo listening: http://127.0.0.1:4711; exit 7")
+	until(t, "it was started eight times", func() bool { return log.count("starting it again") >= 8 })
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := p.stop(ctx, syscall.SIGKILL); err != nil || p.failure != nil {
+		t.Errorf("stopping: %v, failure %v; want neither", err, p.failure)
+	}
+}
+
+func TestPausesGrowWhileAProcessEndsQuickly(t *testing.T) {
+	for quick, want := range []time.Duration{200 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond} {
+		if got := pauseAfter(quick, restartPause); got != want {
+			t.Errorf("after %d quick ends: got %v, want %v", quick, got, want)
+		}
+	}
+	if got := pauseAfter(1000, restartPause); got != maxPause {
+		t.Errorf("after 1000 quick ends: got %v, want %v", got, maxPause)
 	}
 }
 
