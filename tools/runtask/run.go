@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,8 +54,9 @@ type run struct {
 	client   *framework.Client
 	taskID   string // "" before the launch, or after a launch that came to nothing
 	agentURL string
-	offered  int   // offers seen that were too small
-	outage   error // why there is no subscription at the moment
+	offered  int         // offers seen that were too small
+	leaving  atomic.Bool // interrupted: the end of the stream is ours
+	outage   error       // why there is no subscription at the moment
 	copier   *copier
 	end      *mesos.TaskStatus
 }
@@ -126,7 +128,7 @@ func (r *run) hint() {
 
 // disconnected says once per outage that there is one.
 func (r *run) disconnected(err error) {
-	if r.outage == nil && r.client.ID() != nil {
+	if r.outage == nil && r.client.ID() != nil && !r.leaving.Load() {
 		fmt.Fprintf(r.options.Stderr, "caprock: lost the allocator (%v), trying again\n", err)
 	}
 	r.outage = err
@@ -134,6 +136,7 @@ func (r *run) disconnected(err error) {
 
 // interrupt kills the task and, if that takes too long, gives up on it.
 func (r *run) interrupt(ctx context.Context, stop context.CancelFunc) {
+	r.leaving.Store(true)
 	if err := r.client.Teardown(ctx); err != nil && r.client.ID() != nil {
 		fmt.Fprintf(r.options.Stderr, "caprock: interrupted; the task may go on for %d s: %v\n", failoverSeconds, err)
 	}
@@ -249,12 +252,10 @@ func (r *run) update(ctx context.Context, s *mesos.TaskStatus) error {
 		return nil
 	case mesos.TaskState_TASK_STAGING, mesos.TaskState_TASK_KILLING, mesos.TaskState_TASK_UNREACHABLE, mesos.TaskState_TASK_UNKNOWN:
 		return nil
-	case mesos.TaskState_TASK_DROPPED:
-		if r.copier == nil {
-			// The offer was gone before the launch reached it: try the next one.
-			r.taskID = ""
-			return r.tolerate(r.client.Call(ctx, &scheduler.Call{Type: scheduler.Call_REVIVE.Enum()}))
-		}
+	}
+	if r.copier == nil && anotherOfferHelps(s) {
+		r.taskID = ""
+		return r.tolerate(r.client.Call(ctx, &scheduler.Call{Type: scheduler.Call_REVIVE.Enum()}))
 	}
 	if ran(s) {
 		r.startCopier()
@@ -266,6 +267,20 @@ func (r *run) update(ctx context.Context, s *mesos.TaskStatus) error {
 		fmt.Fprintf(r.options.Stderr, "caprock: tearing the framework down: %v\n", err)
 	}
 	return errDone
+}
+
+// anotherOfferHelps says whether a task did not get as far as its agent, so that the next offer is
+// worth a try. An agent that has dropped it has looked at it, and the next one would do the same.
+func anotherOfferHelps(s *mesos.TaskStatus) bool {
+	if s.GetState() != mesos.TaskState_TASK_DROPPED {
+		return false
+	}
+	switch s.GetReason() {
+	case mesos.TaskStatus_REASON_INVALID_OFFERS, mesos.TaskStatus_REASON_AGENT_DISCONNECTED, mesos.TaskStatus_REASON_AGENT_REMOVED,
+		mesos.TaskStatus_REASON_RECONCILIATION, mesos.TaskStatus_REASON_AGENT_RESTARTED:
+		return true
+	}
+	return false
 }
 
 // ran says whether the task got far enough to have a sandbox.

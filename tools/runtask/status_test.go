@@ -38,3 +38,23 @@ func TestEnvWantsNameAndValue(t *testing.T) {
 		}
 	}
 }
+
+// A launch that the agent refused would be refused again: trying for ever would look like a hang.
+func TestOnlyLaunchesThatReachedNoAgentAreTriedAgain(t *testing.T) {
+	for _, c := range []struct {
+		state  mesos.TaskState
+		reason mesos.TaskStatus_Reason
+		want   bool
+	}{
+		{mesos.TaskState_TASK_DROPPED, mesos.TaskStatus_REASON_INVALID_OFFERS, true},
+		{mesos.TaskState_TASK_DROPPED, mesos.TaskStatus_REASON_AGENT_DISCONNECTED, true},
+		{mesos.TaskState_TASK_DROPPED, mesos.TaskStatus_REASON_RECONCILIATION, true},
+		{mesos.TaskState_TASK_DROPPED, mesos.TaskStatus_REASON_EXECUTOR_TERMINATED, false}, // a user that is not there
+		{mesos.TaskState_TASK_DROPPED, mesos.TaskStatus_REASON_RESOURCES_UNKNOWN, false},
+		{mesos.TaskState_TASK_FAILED, mesos.TaskStatus_REASON_AGENT_DISCONNECTED, false},
+	} {
+		if got := anotherOfferHelps(&mesos.TaskStatus{State: c.state.Enum(), Reason: c.reason.Enum()}); got != c.want {
+			t.Errorf("%v for %v: tried again: got %v, want %v", c.state, c.reason, got, c.want)
+		}
+	}
+}
