@@ -51,6 +51,9 @@ cgroups removed, and the allocator is told.`,
 			if o.WorkDir == "" {
 				return errors.New("got no --work-dir, want a directory for sandboxes and checkpoints")
 			}
+			if o.Allocator == "" {
+				return errors.New("got no --allocator, want the allocator's URL, such as http://10.0.0.1:5050")
+			}
 			if o.ExecutorEnvironment, err = parseEnvironment(environment); err != nil {
 				return err
 			}
@@ -94,9 +97,11 @@ cgroups removed, and the allocator is told.`,
 				}
 			}()
 			go trimWhileIdle(cmd.Context(), a.Ready())
-			return a.Run(cmd.Context())
+			return inUse(a.Run(cmd.Context()))
 		},
 	}
+	var unset agent.Options // what the agent makes of flags that are not given
+	unset.EnsureDefaults()
 	f := cmd.Flags()
 	where.flags(f, "127.0.0.1:5051")
 	log.flags(f)
@@ -113,15 +118,15 @@ cgroups removed, and the allocator is told.`,
 	rights.flags(f)
 	classes.flags(f)
 	f.StringVar(&o.Perf.Events, "perf-events", "", "`events` counted in each container with --isolation=cgroups/perf_event, such as cycles,task-clock")
-	flags.DurationVar(f, &o.Perf.Interval, "perf-interval", 0, "how often they are counted (0ns: 1mins)")
-	flags.DurationVar(f, &o.Perf.Duration, "perf-duration", 0, "for how long each time (0ns: 10secs)")
-	flags.BytesVar(f, &shm, "default-container-shm-size", 0, "size of /dev/shm in containers that have their own and name none (0B: half of the memory)")
+	flags.DurationVar(f, &o.Perf.Interval, "perf-interval", 0, "how often they are counted (default 1mins)")
+	flags.DurationVar(f, &o.Perf.Duration, "perf-duration", 0, "for how long each time (default 10secs)")
+	flags.BytesVar(f, &shm, "default-container-shm-size", 0, "size of /dev/shm in containers that have their own and name none (default: half of the memory)")
 	f.BoolVar(&o.Spaces.KeepPIDs, "disallow-sharing-agent-pid-namespace", false, "refuse containers that want to share the agent's pid namespace")
 	f.BoolVar(&o.Spaces.KeepIPC, "disallow-sharing-agent-ipc-namespace", false, "refuse containers that want to share the agent's IPC namespace")
 	f.StringVar(&hostPaths, "host-path-volume-force-creation", "", "`directories`, separated by colons, below which a HOST_PATH volume that does not exist is made")
 	f.BoolVar(&o.LimitSwap, "cgroups-limit-swap", false, "count swap within the memory limits of tasks")
 	f.BoolVar(&o.EnforceDiskQuota, "enforce-container-disk-quota", false, "bound the disk space of containers: --isolation=disk/xfs makes their writes fail, disk/du ends them")
-	flags.DurationVar(f, &o.SandboxWatchInterval, "container-disk-watch-interval", 0, "how often that is measured, and the disk usage in the statistics with --isolation=disk/du (0ns: 15secs)")
+	flags.DurationVar(f, &o.SandboxWatchInterval, "container-disk-watch-interval", unset.SandboxWatchInterval, "how often that is measured, and the disk usage in the statistics with --isolation=disk/du")
 	f.StringVar(&o.ProjectRange, "xfs-project-range", "[5000-10000]", "`ids` of the projects that --isolation=disk/xfs gives to sandboxes and persistent volumes")
 	f.BoolVar(&o.KillOverQuota, "xfs-kill-containers", false, "end containers above their disk resources with --isolation=disk/xfs, instead of letting their writes fail")
 	flags.BytesVar(f, &o.QuotaHeadroom, "xfs-quota-headroom", 10<<20, "how far above its disk resources a container gets before its writes fail, with --xfs-kill-containers")
@@ -135,21 +140,21 @@ cgroups removed, and the allocator is told.`,
 	f.BoolVar(&lowPriority, "revocable-cpu-low-priority", true, "give revocable cpus about a hundredth of the share of others under contention")
 	f.BoolVar(&switchUser, "switch-user", true, "run tasks as the user they name")
 	f.StringVar(&environment, "executor-environment-variables", "", "`JSON` object of variables that executors and tasks get")
-	flags.DurationVar(f, &o.ExecutorRegistrationTimeout, "executor-registration-timeout", 0, "time an executor has to subscribe (0ns: 1mins)")
-	flags.DurationVar(f, &o.ExecutorReregistrationTimeout, "executor-reregistration-timeout", 0, "time an executor has to come back after a restart of the agent, at most 15secs (0ns: 2secs)")
-	flags.DurationVar(f, &o.ExecutorShutdownGracePeriod, "executor-shutdown-grace-period", 0, "time between SHUTDOWN and the end of an executor (0ns: 5secs)")
-	flags.DurationVar(f, &o.RecoveryTimeout, "recovery-timeout", 0, "time executors wait for an absent agent (0ns: 15mins)")
+	flags.DurationVar(f, &o.ExecutorRegistrationTimeout, "executor-registration-timeout", unset.ExecutorRegistrationTimeout, "time an executor has to subscribe")
+	flags.DurationVar(f, &o.ExecutorReregistrationTimeout, "executor-reregistration-timeout", unset.ExecutorReregistrationTimeout, "time an executor has to come back after a restart of the agent, at most 15secs")
+	flags.DurationVar(f, &o.ExecutorShutdownGracePeriod, "executor-shutdown-grace-period", unset.ExecutorShutdownGracePeriod, "time between SHUTDOWN and the end of an executor")
+	flags.DurationVar(f, &o.RecoveryTimeout, "recovery-timeout", unset.RecoveryTimeout, "time executors wait for an absent agent")
 	socket.flags(f)
 	fetcher.flags(f)
-	flags.DurationVar(f, &o.RegistrationBackoff, "registration-backoff-factor", 0, "longest first wait before connecting again (0ns: 1secs)")
-	flags.DurationVar(f, &o.GCDelay, "gc-delay", 0, "how long sandboxes of ended runs are kept on an empty disk (0ns: 1weeks); a fuller one keeps them shorter")
+	flags.DurationVar(f, &o.RegistrationBackoff, "registration-backoff-factor", unset.RegistrationBackoff, "longest first wait before connecting again")
+	flags.DurationVar(f, &o.GCDelay, "gc-delay", unset.GCDelay, "how long sandboxes of ended runs are kept on an empty disk; a fuller one keeps them shorter")
 	f.BoolVar(&o.GCMembers, "gc-non-executor-container-sandboxes", false, "collect the sandboxes of a task group's members while its executor lives on")
 	f.Float64Var(&o.GCDiskHeadroom, "gc-disk-headroom", 0.1, "part of the disk, from 0 to 1, that ended runs' sandboxes must leave free")
-	flags.DurationVar(f, &o.DiskWatchInterval, "disk-watch-interval", 0, "time between two looks at the disk's room for sandboxes (0ns: 1mins)")
+	flags.DurationVar(f, &o.DiskWatchInterval, "disk-watch-interval", unset.DiskWatchInterval, "time between two looks at the disk's room for sandboxes")
 	logs.flags(f)
 	flags.ChoiceVar(f, &keeper, "reaper", reaperIfNeeded, map[string]reaperUse{"auto": reaperIfNeeded, "always": reaperAlways, "never": reaperNever},
 		"process that waits for tasks while the agent is down: where BPF does not record how they end (auto), always or never")
-	f.IntVar(&o.MaxCompletedExecutors, "max-completed-executors-per-framework", 0, "ended runs that are remembered per framework (0: 150)")
+	f.IntVar(&o.MaxCompletedExecutors, "max-completed-executors-per-framework", unset.MaxCompletedExecutors, "ended runs that are remembered per framework")
 	return cmd
 }
 

@@ -59,7 +59,7 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 			}
 			service, err := alloc.New(o)
 			if err != nil {
-				return fmt.Errorf("starting the allocator: %w", err)
+				return fmt.Errorf("starting the allocator: %w", inUse(err))
 			}
 			if room {
 				go roomWhileSmall(cmd.Context())
@@ -112,7 +112,7 @@ func coreFlags(cmd *cobra.Command, o *core.Options) {
 	flags.DurationVar(f, &o.RememberedAgentAge, "registry-max-agent-age", core.DefaultRememberedAgentAge, "how long unreachable and gone agents are remembered")
 	f.IntVar(&o.MaxRememberedAgents, "registry-max-agent-count", core.DefaultMaxRememberedAgents, "how many unreachable and gone agents are remembered")
 	flags.WeightsVar(f, &o.Weights, "weights", "weights of roles, such as a=2,b=0.5, until operators set some")
-	flags.DurationVar(f, &o.OfferTimeout, "offer-timeout", 0, "age at which an unanswered offer is rescinded (0ns: never)")
+	flags.DurationVar(f, &o.OfferTimeout, "offer-timeout", 0, "age at which an unanswered offer is rescinded (default: never)")
 	f.Float64Var(&o.RecoveryFactor, "allocator-agent-recovery-factor", core.DefaultRecoveryFactor,
 		"`part` of the known agents that must be back after a restart before offers are made, if there are quotas")
 	flags.DurationVar(f, &o.RecoveryTimeout, "allocator-recovery-timeout", core.DefaultRecoveryTimeout, "longest wait for those agents")

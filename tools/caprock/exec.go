@@ -39,7 +39,8 @@ agent need not be reachable from here.`,
 				return errors.New("got no command after --")
 			}
 			o.Stdin, o.Stdout, o.Stderr = os.Stdin, os.Stdout, os.Stderr
-			return ended(shell.Exec(cmd.Context(), o))
+			status, err := shell.Exec(cmd.Context(), o)
+			return ended(status, t.explain(err))
 		},
 	}
 	f := cmd.Flags()
@@ -66,7 +67,8 @@ of it, if no other begins so. The task's agent need not be reachable from here.`
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Allocator, o.Framework = t.allocator, t.framework
 			o.Task, o.Stdin, o.Stdout, o.Stderr = args[0], os.Stdin, os.Stdout, os.Stderr
-			return ended(shell.Attach(cmd.Context(), o))
+			status, err := shell.Attach(cmd.Context(), o)
+			return ended(status, t.explain(err))
 		},
 	}
 	t.flags(cmd.Flags())

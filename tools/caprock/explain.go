@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,10 +42,10 @@ if no other has the same.`,
 			}
 			client := httpc.New(httpc.Options{})
 			defer client.Close()
-			status, _, body, err := client.Get(cmd.Context(), strings.TrimSuffix(allocator, "/")+"/explain?"+q.Encode(),
+			status, _, body, err := client.Get(cmd.Context(), allocator+"/explain?"+q.Encode(),
 				httpc.Field{Name: "Accept", Value: accept})
 			if err != nil {
-				return fmt.Errorf("asking %s: %w", allocator, err)
+				return unanswered(allocator, err)
 			}
 			if status != 200 {
 				return fmt.Errorf("%s answers %d: %s", allocator, status, bytes.TrimSpace(body))

@@ -23,7 +23,7 @@ type fetcherFlags struct {
 
 func (t *fetcherFlags) flags(f *pflag.FlagSet) {
 	o := &t.opts
-	flags.DurationVar(f, &o.StallTimeout, "fetcher-stall-timeout", 0, "time without a byte that ends a download (0ns: 1mins)")
+	flags.DurationVar(f, &o.StallTimeout, "fetcher-stall-timeout", 0, "time without a byte that ends a download (default 1mins)")
 	f.StringVar(&o.CacheDir, "fetcher-cache-dir", "", "`directory` for URIs with cache=true (default: fetch in the work dir)")
 	flags.BytesVar(f, &o.CacheBytes, "fetcher-cache-size", 2<<30, "room for URIs with cache=true")
 	flags.BytesVar(f, &o.MaxBytes, "fetcher-max-size", 10<<30, "most that a URI may bring, and that an archive may unpack to")

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -43,13 +42,13 @@ func (t *taskFlags) get(ctx context.Context, path, task string, more url.Values)
 	if t.framework != "" {
 		more.Set("framework_id", t.framework)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(t.allocator, "/")+path+"?"+more.Encode(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.allocator+path+"?"+more.Encode(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("--allocator: %w", err)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", t.allocator, err)
+		return nil, unanswered(t.allocator, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
@@ -60,6 +59,22 @@ func (t *taskFlags) get(ctx context.Context, path, task string, more url.Values)
 		return nil, &refusedError{t.allocator, resp.StatusCode, text}
 	}
 	return resp, nil
+}
+
+// unanswered is the error of a question that no allocator answered.
+func unanswered(allocator string, err error) error {
+	if bad, ok := errors.AsType[*url.Error](err); ok {
+		err = bad.Err // which need not name the URL a second time
+	}
+	return fmt.Errorf("asking the allocator at %s: %w; --allocator names another, `caprock dev` starts one", allocator, err)
+}
+
+// explain says of an error that the allocator could not be asked.
+func (t *taskFlags) explain(err error) error {
+	if _, ok := errors.AsType[*url.Error](err); ok && !errors.Is(err, context.Canceled) {
+		return unanswered(t.allocator, err)
+	}
+	return err
 }
 
 func logsCommand() *cobra.Command {

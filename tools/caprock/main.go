@@ -9,13 +9,11 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/caprock/caprock/tools/flags"
 )
 
 func main() {
-
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := root().ExecuteContext(ctx)
@@ -55,7 +53,10 @@ over the file. Mesos' spellings (--work_dir, --no-switch_user, 15secs) are under
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return flags.Resolve(cmd.Flags(), cmd.Name(), config, os.LookupEnv)
+			if err := flags.Resolve(cmd.Flags(), cmd.Name(), config, os.LookupEnv); err != nil {
+				return err
+			}
+			return completeAllocator(cmd.Flags())
 		},
 	}
 	cmd.SetGlobalNormalizationFunc(flags.Normalize)
@@ -66,20 +67,6 @@ over the file. Mesos' spellings (--work_dir, --no-switch_user, 15secs) are under
 		flags.AddNegations(sub.Flags())
 	}
 	cmd.SetFlagErrorFunc(explainFlagError)
+	askFor(cmd)
 	return cmd
-}
-
-// explainFlagError adds to pflag's one-line complaint what a flag of Mesos has
-// become, and where to look.
-func explainFlagError(cmd *cobra.Command, err error) error {
-	if errors.Is(err, pflag.ErrHelp) {
-		return err
-	}
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		if why := flags.ExplainUnknown(unknown.GetSpecifiedName()); why != "" {
-			err = errors.New(why)
-		}
-	}
-	return fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -44,6 +46,14 @@ func (a *address) text(fs *pflag.FlagSet) (string, error) {
 		port = strconv.Itoa(int(a.port))
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+// inUse adds what to do to the error of a service whose address is taken.
+func inUse(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: another process serves there; --listen=HOST:PORT takes another address, port 0 a free one", err)
+	}
+	return err
 }
 
 // logging is what both services say and where.

@@ -27,20 +27,17 @@ func versionCommand() *cobra.Command {
 
 // commit is the revision this program was built from, if the build knew it.
 func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	sha := build.Info("").GetGitSha()
+	if sha == "" {
 		return "unknown"
 	}
-	revision, dirty := "unknown", ""
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			revision = s.Value[:min(12, len(s.Value))]
-		case "vcs.modified":
-			if s.Value == "true" {
-				dirty = "+changes"
+	sha = sha[:min(12, len(sha))]
+	if info, ok := debug.ReadBuildInfo(); ok && build.Commit == "" {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.modified" && s.Value == "true" {
+				sha += "+changes"
 			}
 		}
 	}
-	return revision + dirty
+	return sha
 }

@@ -11,10 +11,14 @@ import (
 // bytesValue is a pflag value that reads "4KB", "1MB" or a number of bytes.
 type bytesValue[T int | int64] struct{ p *T }
 
-// BytesVar defines a flag for an amount of memory or disk in bytes.
+// BytesVar defines a flag for an amount of memory or disk in bytes. The usage says what 0 means
+// if that is the default.
 func BytesVar[T int | int64](fs *pflag.FlagSet, p *T, name string, value T, usage string) {
 	*p = value
-	fs.Var(bytesValue[T]{p}, name, usage)
+	f := fs.VarPF(bytesValue[T]{p}, name, "", usage)
+	if value == 0 {
+		f.DefValue = ""
+	}
 }
 
 // Set implements pflag.Value.

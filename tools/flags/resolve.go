@@ -31,10 +31,14 @@ func Normalize(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(name)
 }
 
-// DurationVar defines a duration flag with Mesos' text form.
+// DurationVar defines a duration flag with Mesos' text form. The usage says what 0 means if
+// that is the default.
 func DurationVar(fs *pflag.FlagSet, p *time.Duration, name string, value time.Duration, usage string) {
 	*p = value
-	fs.Var((*Duration)(p), name, usage)
+	f := fs.VarPF((*Duration)(p), name, "", usage)
+	if value == 0 {
+		f.DefValue = ""
+	}
 }
 
 // AddNegations adds a hidden --no-X for every boolean flag X of fs, the form
@@ -89,13 +93,13 @@ func Resolve(fs *pflag.FlagSet, command, file string, getenv func(string) (strin
 		env := EnvPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		if text, ok := getenv(env); ok {
 			if err := fs.Set(f.Name, text); err != nil {
-				faults = append(faults, fmt.Errorf("environment variable %s: %w", env, err))
+				faults = append(faults, fmt.Errorf("environment variable %s: %w", env, ExplainValue(err)))
 			}
 			return
 		}
 		if text, ok := values[f.Name]; ok {
 			if err := fs.Set(f.Name, text); err != nil {
-				faults = append(faults, fmt.Errorf("%s: key %s: %w", file, f.Name, err))
+				faults = append(faults, fmt.Errorf("%s: key %s: %w", file, f.Name, ExplainValue(err)))
 			}
 		}
 	})
@@ -103,7 +107,7 @@ func Resolve(fs *pflag.FlagSet, command, file string, getenv func(string) (strin
 }
 
 // commands own a table each in the file; any other table is a mistake.
-var commands = []string{"alloc", "agent", "dev", "run"}
+var commands = []string{"alloc", "agent", "dev", "run", "logs", "files", "exec", "attach", "explain"}
 
 // readFile flattens the file into flag name → text. Keys that no flag of the
 // command answers to are refused at the command's own table and, since other commands
@@ -161,6 +165,8 @@ func flatten(into map[string]string, fs *pflag.FlagSet, file, table string, tree
 			into[name] = v
 		case bool, int64, float64:
 			into[name] = fmt.Sprint(v)
+		case map[string]any:
+			return fmt.Errorf("%s: got a table [%s], want one of %s", file, key, strings.Join(commands, ", "))
 		default:
 			return fmt.Errorf("%s: key %q is a %T, want a string, a number or a boolean", file, key, v)
 		}

@@ -31,6 +31,26 @@ func parseTarget(url string) (target, error) {
 	return t, nil
 }
 
+// BaseURL completes the address of a service, as people type it, to what paths are appended to:
+// host:port becomes http://host:port, and slashes at the end go. An error names what was got.
+func BaseURL(text string) (string, error) {
+	full := text
+	if !strings.Contains(text, "://") {
+		full = "http://" + text
+	}
+	t, err := parseTarget(full)
+	if err != nil {
+		return "", fmt.Errorf("got %q, want http://host:port", text)
+	}
+	if host, _, err := net.SplitHostPort(t.host); full != text && (err != nil || host == "") {
+		return "", fmt.Errorf("got %q, want http://host:port", text)
+	}
+	if strings.Contains(t.path, "?") {
+		return "", fmt.Errorf("got %q, want http://host:port without a query", text)
+	}
+	return strings.TrimRight(t.url(), "/"), nil
+}
+
 // addr is the host:port to dial.
 func (t target) addr() string {
 	if _, _, err := net.SplitHostPort(t.host); err == nil {
