@@ -59,6 +59,7 @@ func (b *Batch) Apply() (err error) {
 	if err := d.Err(); err != nil {
 		return err
 	}
+	d.logs.wrote(b.b.Len())
 	// The library means to end the process on a commit error, either by a
 	// panic, which becomes our error here, or by Logger.Fatalf, which ends the
 	// calling goroutine after recording the failure.

@@ -28,6 +28,7 @@ type DB struct {
 	log  *slog.Logger
 	peb  *pebble.DB
 	lock *pebble.Lock
+	logs *logFiles
 
 	failed chan struct{} // closed by the first failure
 	mu     struct {
@@ -53,9 +54,11 @@ func Open(dir string, opts Options) (*DB, error) {
 		return nil, lockError(dir, opts.FS, err)
 	}
 	d.lock = lock
+	d.logs = newLogFiles(opts.FS, dir, opts.MemTableBytes)
 	po := opts.pebble(d)
 	po.Lock = lock
 	if d.peb, err = openPebble(dir, po); err != nil {
+		d.logs.close()
 		_ = lock.Close()
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
@@ -183,8 +186,10 @@ func (d *DB) Close() error {
 	failed := d.mu.err
 	d.mu.Unlock()
 	if failed != nil {
+		d.logs.stop()
 		return nil
 	}
+	d.logs.close()
 	if err := errors.Join(d.peb.Close(), d.lock.Close()); err != nil {
 		return fmt.Errorf("close store %s: %w", d.dir, err)
 	}

@@ -87,7 +87,7 @@ func (o *Options) String() string {
 
 func (o *Options) pebble(d *DB) *pebble.Options {
 	return &pebble.Options{
-		FS:                          o.FS,
+		FS:                          d.logs,
 		FormatMajorVersion:          formatVersion,
 		MemTableSize:                uint64(o.MemTableBytes),
 		MemTableStopWritesThreshold: memTables,
