@@ -51,6 +51,11 @@ type Loop struct {
 	ended   chan struct{}
 	scratch []byte // encodes records; Run's goroutine only
 	metrics metrics
+
+	// held is a round that nobody waits for, and heldUntil when its batch is written at the
+	// latest, on the Mono scale. Run's goroutine only.
+	held      *round
+	heldUntil int64
 }
 
 // round is everything that one batch leads to.
@@ -142,18 +147,44 @@ func (l *Loop) run(ctx context.Context, recovered *core.Output) error {
 		timer.Reset(l.untilDeadline())
 		select {
 		case <-ctx.Done():
-			return nil
+			return l.commitHeld()
 		case <-l.journal.Failed():
 			return l.journal.Err()
 		case <-l.inbox.wake:
 		case <-timer.C():
 		}
 		items = l.inbox.drain(items[:0], l.opts.BatchCommands, l.opts.BatchBytes)
-		if err := l.commit(l.decide(items)); err != nil {
-			return err
+		if r := l.decide(items); !l.hold(r) {
+			if err := l.commit(r); err != nil {
+				return err
+			}
 		}
 		clear(items)
 	}
+}
+
+// hold keeps a round back that asks for nothing to be done, as when an agent says that it has
+// what it was sent: what follows shares its batch, and saves the disk every second write while
+// tasks are launched one at a time. It reports whether the round is to wait.
+func (l *Loop) hold(r *round) bool {
+	now := int64(l.opts.Clock.Monotonic())
+	if l.held == nil {
+		l.heldUntil = now + int64(l.opts.HoldFor)
+	}
+	if r.empty() || len(r.out.Effects) > 0 || len(r.out.Records) > spareEntries || now >= l.heldUntil {
+		l.held = nil
+		return false
+	}
+	l.held = r
+	return true
+}
+
+// commitHeld writes what is held when the loop ends.
+func (l *Loop) commitHeld() error {
+	if l.held == nil {
+		return nil
+	}
+	return l.commit(l.held)
 }
 
 // untilDeadline is how long the loop may sleep. A core whose deadline has
@@ -161,6 +192,9 @@ func (l *Loop) run(ctx context.Context, recovered *core.Output) error {
 func (l *Loop) untilDeadline() time.Duration {
 	const floor = 100 * time.Microsecond
 	at := l.core.NextDeadline()
+	if l.held != nil {
+		at = min(at, l.heldUntil)
+	}
 	return max(floor, time.Duration(at-int64(l.opts.Clock.Monotonic())))
 }
 
@@ -168,6 +202,7 @@ func (l *Loop) untilDeadline() time.Duration {
 func (l *Loop) decide(items []item) *round {
 	now := l.Now()
 	r := l.newRound(now)
+	recorded := len(r.out.Records)
 	for i := range items {
 		l.core.Step(now, items[i].cmd, &r.out)
 		r.endStep()
@@ -181,11 +216,16 @@ func (l *Loop) decide(items []item) *round {
 	r.endStep()
 	end := int64(l.opts.Clock.Monotonic())
 	l.metrics.cycled(cycle-now.Mono, end-cycle)
-	l.metrics.decided(len(items), len(r.out.Records), end-now.Mono)
+	l.metrics.decided(len(items), len(r.out.Records)-recorded, end-now.Mono)
 	return r
 }
 
+// newRound is the round that is held, or another one.
 func (l *Loop) newRound(now core.Time) *round {
+	if l.held != nil {
+		l.held.began = now.Mono
+		return l.held
+	}
 	select {
 	case r := <-l.spare:
 		r.began = now.Mono

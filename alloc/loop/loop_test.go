@@ -39,7 +39,9 @@ func (c *echoCore) Step(now core.Time, cmd core.Command, out *core.Output) {
 		rec := record.Put(record.RoleKey(name), &record.Role{Name: &name})
 		out.Records = append(out.Records, rec)
 		out.Changed = append(out.Changed, core.Change{ID: rec.ID(), Entity: &core.Role{Rec: rec.Value.(*record.Role)}})
-		out.Effects = append(out.Effects, &core.Reply{Token: cmd.Reply, Status: 202, Text: name})
+		if !strings.HasPrefix(name, "quiet") {
+			out.Effects = append(out.Effects, &core.Reply{Token: cmd.Reply, Status: 202, Text: name})
+		}
 	case *core.Tick:
 		c.ticks.Add(1)
 		c.deadline.Store(1 << 62)
@@ -177,6 +179,45 @@ func TestEffectsFollowTheirChangesInOrder(t *testing.T) {
 	if m := r.loop.Metrics(); m.Commands != 3 || m.Records != 3 || m.Effects != 4 || m.InboxBytes != 0 {
 		t.Fatalf("metrics: %v", m)
 	}
+}
+
+func TestRecordsThatNobodyWaitsForShareABatch(t *testing.T) {
+	r := start(t, vfs.NewMem(), Options{HoldFor: time.Second})
+	r.run(nil)
+	call := func(name string) {
+		t.Helper()
+		before := r.loop.Metrics().Commands
+		if err := r.call(name); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the call is decided", func() bool { return r.loop.Metrics().Commands > before })
+	}
+	sees := func(want ...string) {
+		t.Helper()
+		eventually(t, fmt.Sprint(want), func() bool { return slices.Equal(r.sink.snapshot(), want) })
+	}
+	call("quiet 1")
+	call("quiet 2")
+	r.clock.Advance(time.Second / 2)
+	if m := r.journal.Metrics(); m.Batches != 0 {
+		t.Fatalf("%d batches were written for records that nobody waits for", m.Batches)
+	}
+	call("a")
+	sees("see quiet 1", "see quiet 2", "see a", "do a")
+	if m := r.journal.Metrics(); m.Batches != 1 || m.Records != 3 {
+		t.Fatalf("%d records in %d batches, wanted 3 in 1", m.Records, m.Batches)
+	}
+	call("quiet 3") // alone, and written in time all the same
+	eventually(t, "it is written", func() bool {
+		r.clock.Advance(time.Second / 4)
+		return r.journal.Metrics().Batches == 2
+	})
+	call("quiet 4")
+	r.cancel()
+	if err := <-r.result; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what was held at the end is written", func() bool { return r.journal.Metrics().Batches == 3 })
 }
 
 func TestTicksComeWhenTheDeadlineHasPassed(t *testing.T) {

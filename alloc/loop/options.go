@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/caprock/caprock/wire/clock"
 )
@@ -26,6 +27,11 @@ type Options struct {
 	// ReleaseQueue bounds the batches that are durable but not yet released;
 	// default 8.
 	ReleaseQueue int
+
+	// HoldFor is how long records may wait for a batch to share when nothing is
+	// answered or sent because of them; default 2 ms. Longer waits save writes of an allocator
+	// with little to do, and delay what readers see.
+	HoldFor time.Duration
 
 	// ForgetOffers leaves offers out of the journal: a restart withdraws them
 	// anyway, so it saves writes and loses the trace of what was on offer.
@@ -55,6 +61,9 @@ func (o *Options) EnsureDefaults() {
 	if o.ReleaseQueue == 0 {
 		o.ReleaseQueue = 8
 	}
+	if o.HoldFor == 0 {
+		o.HoldFor = 2 * time.Millisecond
+	}
 	if o.Clock == nil {
 		o.Clock = clock.Real()
 	}
@@ -76,6 +85,9 @@ func (o *Options) Validate() error {
 		if f.value < 1 {
 			errs = append(errs, fmt.Errorf("%s: got %d, want at least 1", f.name, f.value))
 		}
+	}
+	if o.HoldFor < 0 {
+		errs = append(errs, fmt.Errorf("HoldFor: got %v, want 0 or more", o.HoldFor))
 	}
 	return errors.Join(errs...)
 }
