@@ -10,9 +10,9 @@
 // to the journal without waiting for the disk. Under load batches grow and the
 // cost of each command falls.
 //
-// A second goroutine, the releaser, performs the effects of each batch when
+// The journal's goroutine, the releaser, performs the effects of each batch when
 // that batch is durable, in order: nothing leaves the process before what it
-// says is on the disk. Per step, the changed entities become visible to
+// says is on the disk. Records that have no effects wait a moment for a batch to share. Per step, the changed entities become visible to
 // readers first, then the step's effects are performed; so an effect that takes
 // a snapshot of the readers' view sees exactly the state of its own step.
 //

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/caprock/caprock/alloc/core"
@@ -26,7 +27,7 @@ type Journal interface {
 	Err() error
 }
 
-// Sink hears of what is durable. Only the releaser goroutine calls it, so
+// Sink hears of what is durable. Only the journal's goroutine calls it, so
 // calls come one at a time and in order.
 type Sink interface {
 	// Publish makes changed entities visible to readers.
@@ -46,16 +47,19 @@ type Loop struct {
 	sink    Sink
 	inbox   *inbox
 
-	durable chan *round // from the journal to the releaser
 	spare   chan *round // rounds to use again
-	ended   chan struct{}
-	scratch []byte // encodes records; Run's goroutine only
+	scratch []byte      // encodes records; Run's goroutine only
 	metrics metrics
 
 	// held is a round that nobody waits for, and heldUntil when its batch is written at the
 	// latest, on the Mono scale. Run's goroutine only.
 	held      *round
 	heldUntil int64
+
+	releasing struct {
+		sync.Mutex
+		over bool // nothing is released any more; guarded by Mutex
+	}
 }
 
 // round is everything that one batch leads to.
@@ -83,10 +87,8 @@ func New(c Core, j Journal, s Sink, opts Options) (*Loop, error) {
 	}
 	return &Loop{
 		opts: opts, core: c, journal: j, sink: s,
-		inbox:   newInbox(opts.InboxCommands, opts.InboxBytes),
-		durable: make(chan *round, opts.ReleaseQueue),
-		spare:   make(chan *round, spareRounds),
-		ended:   make(chan struct{}),
+		inbox: newInbox(opts.InboxCommands, opts.InboxBytes),
+		spare: make(chan *round, spareRounds),
 	}, nil
 }
 
@@ -119,15 +121,11 @@ func (l *Loop) Now() core.Time {
 // can be called once. recovered is what core.Recovered put out; it becomes the
 // first batch. When Run returns, nothing is performed any more, durable or not.
 func (l *Loop) Run(ctx context.Context, recovered *core.Output) error {
-	released := make(chan struct{})
-	go func() {
-		defer close(released)
-		l.release()
-	}()
 	err := l.run(ctx, recovered)
 	l.inbox.stop()
-	close(l.ended)
-	<-released
+	l.releasing.Lock()
+	l.releasing.over = true
+	l.releasing.Unlock()
 	return err
 }
 
@@ -266,10 +264,7 @@ func (l *Loop) commit(r *round) error {
 			return
 		}
 		l.metrics.stores.add(l.opts.Clock.Monotonic() - appended)
-		select {
-		case l.durable <- r:
-		case <-l.ended:
-		}
+		l.release(r)
 	})
 	return err
 }
@@ -290,15 +285,14 @@ func (l *Loop) write(b *journal.Batch, r *record.Record) error {
 	return nil
 }
 
-// release performs durable rounds, in order, until the loop ends.
-func (l *Loop) release() {
-	for {
-		select {
-		case r := <-l.durable:
-			l.perform(r)
-		case <-l.ended:
-			return
-		}
+// release performs a durable round, unless the loop has ended. The journal's goroutine
+// does it, for one of our own would have to be woken for every batch; what is durable
+// meanwhile has its turn afterwards either way.
+func (l *Loop) release(r *round) {
+	l.releasing.Lock()
+	defer l.releasing.Unlock()
+	if !l.releasing.over {
+		l.perform(r)
 	}
 }
 

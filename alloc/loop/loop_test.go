@@ -317,7 +317,7 @@ func TestJournalFailureEndsTheLoopUnanswered(t *testing.T) {
 // refused, waiters wait, notices are taken; afterwards everything gets its
 // turn in order.
 func TestPressureReachesTheProducers(t *testing.T) {
-	r := start(t, vfs.NewMem(), Options{InboxCommands: 4, BatchCommands: 1, ReleaseQueue: 1})
+	r := start(t, vfs.NewMem(), Options{InboxCommands: 4, BatchCommands: 1})
 	r.sink.gate = make(chan struct{})
 	r.run(nil)
 	accepted := 0
@@ -473,8 +473,8 @@ func TestOffersAreJournalledUnlessToldOtherwise(t *testing.T) {
 }
 
 func TestOptionsNameTheirFaults(t *testing.T) {
-	_, err := New(nil, nil, nil, Options{InboxCommands: -1, ReleaseQueue: -1})
-	if err == nil || !strings.Contains(err.Error(), "InboxCommands") || !strings.Contains(err.Error(), "ReleaseQueue") {
+	_, err := New(nil, nil, nil, Options{InboxCommands: -1, HoldFor: -1})
+	if err == nil || !strings.Contains(err.Error(), "InboxCommands") || !strings.Contains(err.Error(), "HoldFor") {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -24,10 +24,6 @@ type Options struct {
 	// the one before it is written, and another is released.
 	BatchBytes int
 
-	// ReleaseQueue bounds the batches that are durable but not yet released;
-	// default 8.
-	ReleaseQueue int
-
 	// HoldFor is how long records may wait for a batch to share when nothing is
 	// answered or sent because of them; default 2 ms. Longer waits save writes of an allocator
 	// with little to do, and delay what readers see.
@@ -58,9 +54,6 @@ func (o *Options) EnsureDefaults() {
 	if o.BatchBytes == 0 {
 		o.BatchBytes = 256 << 10
 	}
-	if o.ReleaseQueue == 0 {
-		o.ReleaseQueue = 8
-	}
 	if o.HoldFor == 0 {
 		o.HoldFor = 2 * time.Millisecond
 	}
@@ -80,7 +73,7 @@ func (o *Options) Validate() error {
 		value int
 	}{
 		{"InboxCommands", o.InboxCommands}, {"InboxBytes", o.InboxBytes},
-		{"BatchCommands", o.BatchCommands}, {"BatchBytes", o.BatchBytes}, {"ReleaseQueue", o.ReleaseQueue},
+		{"BatchCommands", o.BatchCommands}, {"BatchBytes", o.BatchBytes},
 	} {
 		if f.value < 1 {
 			errs = append(errs, fmt.Errorf("%s: got %d, want at least 1", f.name, f.value))

@@ -6,8 +6,8 @@ import (
 )
 
 // Append hands b over and returns its sequence number. When b and every batch
-// before it are durable, done(nil) runs on the journal's own goroutine: it
-// must be quick and must not call Append. If the journal fails first, done
+// before it are durable, done(nil) runs on the journal's own goroutine: those of
+// later batches wait for it, and it must not call Append. If the journal fails first, done
 // gets the failure and nothing may be answered. An empty batch is not written
 // but keeps its place in the order, so done still means "everything before".
 //

@@ -23,12 +23,13 @@ var ErrInUse = errors.New("work dir is in use by another process")
 // batches become visible in the order of their Apply calls and the caller
 // orders those.
 type DB struct {
-	dir  string
-	opts Options
-	log  *slog.Logger
-	peb  *pebble.DB
-	lock *pebble.Lock
-	logs *logFiles
+	dir    string
+	opts   Options
+	log    *slog.Logger
+	peb    *pebble.DB
+	lock   *pebble.Lock
+	logs   *logFiles
+	tables *tableFiles
 
 	failed chan struct{} // closed by the first failure
 	mu     struct {
@@ -55,9 +56,11 @@ func Open(dir string, opts Options) (*DB, error) {
 	}
 	d.lock = lock
 	d.logs = newLogFiles(opts.FS, dir, opts.MemTableBytes)
+	d.tables = newTableFiles(d.logs, opts.Clock)
 	po := opts.pebble(d)
 	po.Lock = lock
 	if d.peb, err = openPebble(dir, po); err != nil {
+		d.tables.hurry()
 		d.logs.close()
 		_ = lock.Close()
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
@@ -185,6 +188,7 @@ func (d *DB) Close() error {
 	d.mu.closed = true
 	failed := d.mu.err
 	d.mu.Unlock()
+	d.tables.hurry()
 	if failed != nil {
 		d.logs.stop()
 		return nil

@@ -8,13 +8,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A sync of a file's data is twice as fast, and costs half of the CPU time, where it
-// only overwrites: writing behind the end of a file, or into room that was merely set
-// aside, changes the file's metadata too, and the sync then waits for the file system's own
-// journal. The library uses its log files again for this reason, but those of a
-// store that was just opened are new, and then small, and it is minutes before all have been
-// full once. So there is one in reserve, written through with zeros in the
-// background, that takes the place of a new or a small one.
+// A sync of a file's data takes half as long, and half of the CPU time, where it only
+// overwrites: writing behind the end of a file, or into room that was merely set aside, changes
+// what the file system keeps about the file, and the sync waits for that to be on the disk too. The
+// library uses its log files again for this reason, but those of a store that was just
+// opened are new, and then small, and it is minutes before all have been full once. So there
+// is one in reserve, written through with zeros in the background, that takes the place of a new
+// or a small one.
 const (
 	reserveName = "reserve.wal"
 	// reserveAfter is how much a store must have been written to before it gets a

@@ -7,6 +7,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/caprock/caprock/wire/clock"
 )
 
 // formatVersion is the on-disk format of new and existing stores. Raising it
@@ -37,10 +39,17 @@ type Options struct {
 	// tests that prove that their checker notices the difference.
 	NoSync bool
 
+	// Clock paces background work; default the machine's.
+	Clock clock.Clock
+
 	// Logger receives warnings and the library's notices; default
 	// slog.Default().
 	Logger *slog.Logger
 }
+
+// tableSyncBytes of a table go to the disk at a time while it is being written, so that
+// the log's next sync finds no long queue there.
+const tableSyncBytes = 128 << 10
 
 // memTables is how many memtables may wait for a flush before writers stall.
 const memTables = 4
@@ -58,6 +67,9 @@ func (o *Options) EnsureDefaults() {
 	}
 	if o.MaxOpenFiles == 0 {
 		o.MaxOpenFiles = 256
+	}
+	if o.Clock == nil {
+		o.Clock = clock.Real()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -87,12 +99,13 @@ func (o *Options) String() string {
 
 func (o *Options) pebble(d *DB) *pebble.Options {
 	return &pebble.Options{
-		FS:                          d.logs,
+		FS:                          d.tables,
 		FormatMajorVersion:          formatVersion,
 		MemTableSize:                uint64(o.MemTableBytes),
 		MemTableStopWritesThreshold: memTables,
 		CacheSize:                   o.CacheBytes,
 		MaxOpenFiles:                o.MaxOpenFiles,
+		BytesPerSync:                tableSyncBytes,
 		// Records are rewritten in place and the store is small next to the
 		// log: more than two compactions at once would only take CPU from
 		// the allocator.
