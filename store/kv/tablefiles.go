@@ -37,8 +37,8 @@ type tableFiles struct {
 		sync.Mutex
 		rotated time.Duration // when the last log began, on the monotonic scale; guarded by mu
 		budget  time.Duration // left for pauses until the next one; guarded by mu
+		closing bool          // guarded by mu
 	}
-	once sync.Once
 }
 
 func newTableFiles(fs vfs.FS, c clock.Clock) *tableFiles {
@@ -79,7 +79,7 @@ func (t *tableFiles) rotated() {
 func (t *tableFiles) spend() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.mu.budget < tablePause {
+	if t.mu.budget < tablePause || t.mu.closing {
 		return false
 	}
 	t.mu.budget -= tablePause
@@ -87,7 +87,14 @@ func (t *tableFiles) spend() bool {
 }
 
 // hurry ends all pauses.
-func (t *tableFiles) hurry() { t.once.Do(func() { close(t.hurried) }) }
+func (t *tableFiles) hurry() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.mu.closing {
+		t.mu.closing = true
+		close(t.hurried)
+	}
+}
 
 // tableFile is a table being written. One goroutine does that.
 type tableFile struct {
