@@ -87,6 +87,7 @@ func TestTablesAreWrittenInBurstsWhileMemtablesFillSlowly(t *testing.T) {
 	if got, most := s.table(t, files, 1000), calmFill/pausedShare+1000*tableBurst; got > most {
 		t.Fatalf("a long table took %v, wanted at most %v: half of the time for pauses", got, most)
 	}
+	log(0)
 	log(calmFill / 2)
 	if got := s.table(t, files, writes); got != atOnce {
 		t.Fatalf("with a log after %v a table took %v, wanted %v", calmFill/2, got, atOnce)
