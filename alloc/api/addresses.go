@@ -30,11 +30,10 @@ func (s *Server) taskAddresses(c *httpd.Ctx) {
 	}
 	b := list([]byte{'{'}, `"tasks":`, func(b []byte) []byte {
 		for t := range snap.Tasks.All() {
-			info := t.Info()
-			a := agents[info.GetAgentId().GetValue()]
-			if a == nil || t.Rec.GetUnreachable() || core.IsTerminal(info.GetState()) ||
-				!wants("framework_id", info.GetFrameworkId().GetValue()) || !wants("task_id", t.ID()) ||
-				!wants("name", info.GetName()) || !wants("agent_id", a.ID()) {
+			a := agents[t.AgentID()]
+			if a == nil || t.Unreachable() || core.IsTerminal(t.State()) ||
+				!wants("framework_id", t.FrameworkID()) || !wants("task_id", t.ID()) ||
+				!wants("name", t.Name()) || !wants("agent_id", a.ID()) {
 				continue
 			}
 			b = append(appendReach(b, reachOf(t, a)), ',')
@@ -57,16 +56,16 @@ type reach struct {
 
 // reachOf reads the newest status that tells of the container; later ones may not.
 func reachOf(t *core.Task, a *core.Agent) *reach {
-	r := &reach{task: t, agent: a, ports: t.Info().GetDiscovery().GetPorts().GetPorts(), mappings: map[uint32]uint32{}}
+	r := &reach{task: t, agent: a, ports: t.Discovery().GetPorts().GetPorts(), mappings: map[uint32]uint32{}}
 	for _, res := range t.Resources() {
 		if res.Name() == "ports" {
 			r.reserved = append(r.reserved, res.Ranges()...)
 		}
 	}
-	for _, m := range t.Info().GetContainer().GetDocker().GetPortMappings() {
+	for _, m := range t.Container().GetDocker().GetPortMappings() {
 		r.mappings[m.GetContainerPort()] = m.GetHostPort()
 	}
-	for _, n := range t.Info().GetContainer().GetNetworkInfos() {
+	for _, n := range t.Container().GetNetworkInfos() {
 		for _, m := range n.GetPortMappings() {
 			r.mappings[m.GetContainerPort()] = m.GetHostPort()
 		}

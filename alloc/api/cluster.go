@@ -59,15 +59,15 @@ func (c *cluster) add() *sums {
 func (c *cluster) join() {
 	c.add()
 	for t := range c.snap.Tasks.All() {
-		of := c.entry(t.Info().GetFrameworkId().GetValue())
-		if t.Rec.GetUnreachable() {
+		of := c.entry(t.FrameworkID())
+		if t.Unreachable() {
 			of.unreachable = append(of.unreachable, t)
 		} else {
 			of.tasks = append(of.tasks, t)
 		}
 	}
 	for t := range c.snap.Completed.All() {
-		of := c.entry(t.Info().GetFrameworkId().GetValue())
+		of := c.entry(t.FrameworkID())
 		of.completed = append(of.completed, t)
 	}
 	for o := range c.snap.Offers.All() {
@@ -146,11 +146,11 @@ func (c *cluster) tallyOf(framework string) {
 	}
 	for _, tasks := range [...][]*core.Task{own.tasks, own.unreachable, own.completed} {
 		for _, t := range tasks {
-			state := t.Info().GetState()
-			if t.Rec.GetUnreachable() {
+			state := t.State()
+			if t.Unreachable() {
 				state = mesos.TaskState_TASK_UNREACHABLE
 			}
-			met(t.Info().GetAgentId().GetValue()).count(state)
+			met(t.AgentID()).count(state)
 			of.count(state)
 		}
 	}

@@ -121,13 +121,13 @@ func (n *counts) published(v *view.View, changed []core.Change) {
 }
 
 func (n *counts) publishedTask(old, t *core.Task, framework string) {
-	switch state := t.Info().GetState(); {
-	case old == nil || core.IsTerminal(old.Info().GetState()):
+	switch state := t.State(); {
+	case old == nil || core.IsTerminal(old.State()):
 	case core.IsTerminal(state):
-		n.terminal(lastStatus(t.Info()), state)
+		n.terminal(t.LastStatus(), state)
 		n.frameworks.terminal(framework, state)
-	case t.Rec.GetUnreachable() && !old.Rec.GetUnreachable():
-		n.reason(lastStatus(t.Info()), mesos.TaskState_TASK_UNREACHABLE)
+	case t.Unreachable() && !old.Unreachable():
+		n.reason(t.LastStatus(), mesos.TaskState_TASK_UNREACHABLE)
 	}
 }
 
@@ -162,11 +162,4 @@ func (n *counts) reason(s *mesos.TaskStatus, state mesos.TaskState) {
 		n.mu.reasons = map[string]uint64{}
 	}
 	n.mu.reasons[key]++
-}
-
-func lastStatus(t *mesos.Task) *mesos.TaskStatus {
-	if len(t.GetStatuses()) == 0 {
-		return nil
-	}
-	return t.Statuses[len(t.Statuses)-1]
 }

@@ -147,7 +147,7 @@ func (s *Server) tasks(c *httpd.Ctx) {
 		var found []*core.Task
 		for _, some := range []func(func(*core.Task) bool){all.snap.Tasks.All(), all.snap.Completed.All()} {
 			for t := range some {
-				if (framework == "" || t.Info().GetFrameworkId().GetValue() == framework) && (task == "" || t.ID() == task) {
+				if (framework == "" || t.FrameworkID() == framework) && (task == "" || t.ID() == task) {
 					found = append(found, t)
 				}
 			}
@@ -156,9 +156,10 @@ func (s *Server) tasks(c *httpd.Ctx) {
 		found = found[min(offset, len(found)):]
 		found = found[:min(limit, len(found))]
 		return json.End(list(append(b, '{'), `"tasks":`, func(b []byte) []byte {
+			var m core.TaskMessage
 			for _, t := range found {
 				b = append(b, '{')
-				b = json.EndMap(appendTask(b, t))
+				b = json.EndMap(appendTask(b, t, &m))
 			}
 			return b
 		}))

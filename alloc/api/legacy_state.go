@@ -257,11 +257,12 @@ func (c *cluster) appendFramework(b []byte, f *core.Framework) []byte {
 		b = json.String(b, `"role":`, frameworkRoles(info)[0])
 	}
 	own := c.of(f.ID())
+	var m core.TaskMessage
 	tasks := func(of []*core.Task) func([]byte) []byte {
 		return func(b []byte) []byte {
 			for _, t := range of {
 				b = append(b, '{')
-				b = json.EndMap(appendTask(b, t))
+				b = json.EndMap(appendTask(b, t, &m))
 			}
 			return b
 		}

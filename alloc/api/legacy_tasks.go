@@ -65,9 +65,9 @@ func appendCommand(b []byte, command *mesos.CommandInfo) []byte {
 	})
 }
 
-// appendTask appends a task as every old endpoint shows it.
-func appendTask(b []byte, t *core.Task) []byte {
-	info := t.Info()
+// appendTask appends a task as every old endpoint shows it. m is memory that is used again.
+func appendTask(b []byte, t *core.Task, m *core.TaskMessage) []byte {
+	info := t.InfoIn(m)
 	b = json.String(b, `"id":`, t.ID())
 	b = json.String(b, `"name":`, info.GetName())
 	b = json.String(b, `"framework_id":`, info.GetFrameworkId().GetValue())
@@ -132,14 +132,8 @@ func appendStatus(b []byte, s *mesos.TaskStatus) []byte {
 
 // sortTasks orders tasks by the time of their first status.
 func sortTasks(tasks []*core.Task, ascending bool) {
-	first := func(t *core.Task) float64 {
-		if statuses := t.Info().GetStatuses(); len(statuses) > 0 {
-			return statuses[0].GetTimestamp()
-		}
-		return 0
-	}
 	slices.SortStableFunc(tasks, func(a, b *core.Task) int {
-		switch x, y := first(a), first(b); {
+		switch x, y := a.FirstTimestamp(), b.FirstTimestamp(); {
 		case x == y:
 			return 0
 		case (x < y) == ascending:

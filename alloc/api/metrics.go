@@ -112,11 +112,11 @@ func taskMetrics(snap *view.Snapshot, put func(string, float64)) {
 	var unreachable float64
 	states := map[mesos.TaskState]float64{}
 	for t := range snap.Tasks.All() {
-		if t.Rec.GetUnreachable() {
+		if t.Unreachable() {
 			unreachable++
 			continue
 		}
-		states[t.Info().GetState()]++
+		states[t.State()]++
 	}
 	put("master/tasks_staging", states[mesos.TaskState_TASK_STAGING])
 	put("master/tasks_starting", states[mesos.TaskState_TASK_STARTING])

@@ -99,7 +99,7 @@ func getTasks(snap *view.Snapshot) *master.Response_GetTasks {
 		CompletedTasks: make([]*mesos.Task, 0, snap.Completed.Len()),
 	}
 	for t := range snap.Tasks.All() {
-		if t.Rec.GetUnreachable() {
+		if t.Unreachable() {
 			r.UnreachableTasks = append(r.UnreachableTasks, t.Info())
 		} else {
 			r.Tasks = append(r.Tasks, t.Info())

@@ -146,8 +146,7 @@ type candidates struct {
 }
 
 func (c *candidates) add(t *core.Task) {
-	info := t.Info()
-	c.note(place{framework: info.GetFrameworkId().GetValue(), task: t.ID()}, info.GetAgentId().GetValue())
+	c.note(place{framework: t.FrameworkID(), task: t.ID()}, t.AgentID())
 }
 
 func (c *candidates) note(p place, agent string) {

@@ -52,8 +52,7 @@ func (s *sums) entry(m *map[string]*usage, id string) *usage {
 func (s *sums) add(snap *view.Snapshot) {
 	for t := range snap.Tasks.All() {
 		if holdsResources(t) {
-			info := t.Info()
-			s.use(info.GetAgentId().GetValue(), info.GetFrameworkId().GetValue(), t.Resources())
+			s.use(t.AgentID(), t.FrameworkID(), t.Resources())
 		}
 	}
 	for e := range snap.Executors.All() {
@@ -87,7 +86,7 @@ func (s *sums) forget() {
 }
 
 func holdsResources(t *core.Task) bool {
-	return !t.Rec.GetUnreachable() && !core.IsTerminal(t.Info().GetState())
+	return !t.Unreachable() && !core.IsTerminal(t.State())
 }
 
 // role is what the cluster knows of a role.

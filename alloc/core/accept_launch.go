@@ -149,7 +149,7 @@ func (acc *acceptance) addExecutor(info *mesos.ExecutorInfo, res resource.Resour
 }
 
 func (acc *acceptance) addTask(t *launchTask) {
-	acc.taskAdded(acc.putTask(&record.Task{Task: newTask(acc.f.info().Id, acc.a.info().Id, t.info)}, t.res))
+	acc.taskAdded(acc.putTask(&record.Task{Task: newTask(acc.f.info().Id, acc.a.info().Id, t.info)}, t.list))
 }
 
 // taskErrors answers for tasks that will never exist.
@@ -172,13 +172,13 @@ func (acc *acceptance) readTasks(infos []*mesos.TaskInfo) ([]launchTask, error) 
 		var err error
 		if i > 0 && sameResources(info.Resources, infos[i-1].Resources) {
 			// The copies of one task: read once, kept once.
-			t.res, next.Resources = tasks[i-1].res, tasks[i-1].info.Resources
+			t.list, t.res, next.Resources = tasks[i-1].list, tasks[i-1].res, tasks[i-1].info.Resources
 		} else {
 			list, err := acc.lists.read(info.GetResources(), acc.role)
 			if err != nil {
 				return nil, faultf("task '%s': %w", info.GetTaskId().GetValue(), err)
 			}
-			t.res, next.Resources = list.res, list.wire
+			t.list, t.res, next.Resources = list, list.res, list.wire
 		}
 		if info.Executor != nil {
 			if next.Executor, t.executorRes, err = acc.readExecutor(info.Executor); err != nil {

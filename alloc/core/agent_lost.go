@@ -52,7 +52,7 @@ func (c *Core) loseUncheckpointed(a *agentState) {
 		if !t.terminal() {
 			s := c.masterStatus(t.ID(), a.id(), mesos.TaskState_TASK_LOST, mesos.TaskStatus_REASON_AGENT_DISCONNECTED,
 				"Agent "+a.info().GetHostname()+" disconnected")
-			s.ExecutorId = t.Info().ExecutorId
+			s.ExecutorId = t.executorID()
 			t = c.updateTask(t, s, mesos.TaskState_TASK_LOST, false)
 			c.sendUpdate(f, s)
 		}
@@ -228,7 +228,7 @@ func (c *Core) loseTask(a *agentState, t *Task, state mesos.TaskState, reason me
 		}
 	}
 	s := c.masterStatus(t.ID(), a.id(), state, reason, why)
-	s.ExecutorId = t.Info().ExecutorId
+	s.ExecutorId = t.executorID()
 	if a.unreachable() {
 		s.UnreachableTime = timeInfo(a.cur.Rec.GetSinceNanos())
 		c.rememberUnreachable(f, t, s)
@@ -243,8 +243,9 @@ func (c *Core) loseTask(a *agentState, t *Task, state mesos.TaskState, reason me
 // was told; the task that was unreachable for longest is forgotten beyond the
 // limit.
 func (c *Core) rememberUnreachable(f *frameworkState, t *Task, s *mesos.TaskStatus) {
-	info, _ := withStatus(t.Info(), s, s.GetState())
-	t = c.putTask(&record.Task{Task: info, Unreachable: ptr(true)}, t.res)
+	rec, _ := t.withStatus(s, s.GetState())
+	rec.Unreachable = ptr(true)
+	t = c.putTask(rec, t.list)
 	c.taskUpdated(t, s)
 	var oldest *Task
 	count := 0
@@ -268,11 +269,7 @@ func unreachableBefore(a, b *Task) bool {
 }
 
 func unreachableSince(t *Task) int64 {
-	all := t.Info().GetStatuses()
-	if len(all) == 0 {
-		return 0
-	}
-	return all[len(all)-1].GetUnreachableTime().GetNanoseconds()
+	return t.last.message.GetUnreachableTime().GetNanoseconds()
 }
 
 // forgetWorkOf ends the executors and operations of an agent that left. Operations

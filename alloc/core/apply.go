@@ -41,11 +41,11 @@ func (s *state) apply(id record.ID, v record.Value) (Entity, error) {
 		}
 		return s.applyExecutor(v, res), nil
 	case *record.Task:
-		res, err := s.lists.resources(v.GetTask().GetResources())
+		list, err := s.lists.resources(v.GetTask().GetResources())
 		if err != nil {
 			return nil, fmt.Errorf("%v: %w", id, err)
 		}
-		return s.applyTask(id, v, res), nil
+		return s.applyTask(id, v, list), nil
 	case *record.Operation:
 		res, err := resource.FromProto(v.GetConsumed())
 		if err != nil {
@@ -113,8 +113,8 @@ func (s *state) applyAgent(v *record.Agent) (*Agent, error) {
 		if err != nil {
 			return nil, fmt.Errorf("agent %s: %w", id, err)
 		}
-		if next.total = total; len(over) > 0 {
-			next.total = total.Plus(over)
+		if next.total = total.res; len(over) > 0 {
+			next.total = total.res.Plus(over)
 		}
 	}
 	if a.cur == nil || next.Rec.GetInfo() != v.GetInfo() || next.Rec.GetAddress() != v.GetAddress() {
@@ -138,8 +138,8 @@ func (s *state) applyExecutor(v *record.Executor, res resource.Resources) *Execu
 	return e
 }
 
-func (s *state) applyTask(id record.ID, v *record.Task, res resource.Resources) *Task {
-	t := &Task{Rec: v, res: res}
+func (s *state) applyTask(id record.ID, v *record.Task, list *sharedList) *Task {
+	t := compactTask(v, list)
 	f := s.framework(t.framework())
 	if f == nil {
 		return t
@@ -162,8 +162,8 @@ func (s *state) applyTask(id record.ID, v *record.Task, res resource.Resources) 
 
 // findDone is where the completed task of a serial is, or belongs.
 func (f *frameworkState) findDone(serial uint64) (int, bool) {
-	at := sort.Search(len(f.done), func(i int) bool { return f.done[i].Rec.GetCompletedSerial() >= serial })
-	return at, at < len(f.done) && f.done[at].Rec.GetCompletedSerial() == serial
+	at := sort.Search(len(f.done), func(i int) bool { return f.done[i].serial >= serial })
+	return at, at < len(f.done) && f.done[at].serial == serial
 }
 
 func (s *state) applyOperation(v *record.Operation, consumed resource.Resources) *Operation {

@@ -90,22 +90,6 @@ type Executor struct {
 // Resources are what the executor itself uses, allocated to its role.
 func (e *Executor) Resources() resource.Resources { return e.res }
 
-// Task is a live task, an unreachable one, or a completed one.
-type Task struct {
-	Rec *record.Task
-
-	res resource.Resources
-}
-
-// Resources are what the task uses while it lives, allocated to its role.
-func (t *Task) Resources() resource.Resources { return t.res }
-
-// ID is the task's id.
-func (t *Task) ID() string { return t.Rec.GetTask().GetTaskId().GetValue() }
-
-// Info is the task as endpoints show it.
-func (t *Task) Info() *mesos.Task { return t.Rec.GetTask() }
-
 // Operation is an offer operation that has not been forgotten.
 type Operation struct {
 	Rec *record.Operation

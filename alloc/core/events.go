@@ -57,12 +57,14 @@ func (c *Core) operatorEvent(e *master.Event) {
 }
 
 func (c *Core) taskAdded(t *Task) {
-	c.operatorEvent(&master.Event{Type: master.Event_TASK_ADDED.Enum(), TaskAdded: &master.Event_TaskAdded{Task: t.Info()}})
+	if len(c.operators) > 0 {
+		c.operatorEvent(&master.Event{Type: master.Event_TASK_ADDED.Enum(), TaskAdded: &master.Event_TaskAdded{Task: t.Info()}})
+	}
 }
 
 func (c *Core) taskUpdated(t *Task, s *mesos.TaskStatus) {
 	c.operatorEvent(&master.Event{Type: master.Event_TASK_UPDATED.Enum(), TaskUpdated: &master.Event_TaskUpdated{
-		FrameworkId: t.Info().FrameworkId, Status: s, State: t.state().Enum()}})
+		FrameworkId: t.frameworkShown, Status: s, State: t.state().Enum()}})
 }
 
 func (c *Core) agentAdded(a *agentState) {

@@ -29,10 +29,10 @@ func (c *Core) Records() []record.Record {
 		for id, f := range set {
 			put(record.FrameworkKey(id), f.cur.Rec)
 			for task, t := range f.tasks {
-				put(record.TaskKey(id, task), t.Rec)
+				put(record.TaskKey(id, task), t.record())
 			}
 			for _, t := range f.done {
-				put(record.CompletedTaskKey(id, t.Rec.GetCompletedSerial()), t.Rec)
+				put(record.CompletedTaskKey(id, t.serial), t.record())
 			}
 		}
 	}

@@ -9,9 +9,9 @@ import (
 // agents of one kind, are read once and kept once. They forget everything when there are
 // mostLists different ones, so they only save, and never hold much.
 type lists struct {
-	byBytes map[string]sharedList
-	byFirst map[*mesos.Resource]resource.Resources // lists that records share, by their first resource
-	names   map[string]*string                     // of tasks, and versions; most are copies of a few
+	byBytes map[string]*sharedList
+	byFirst map[*mesos.Resource]*sharedList // lists that records share, by their first resource
+	names   map[string]*string              // of tasks, and versions; most are copies of a few
 
 	capabilities map[string][]*mesos.AgentInfo_Capability // by their types
 	key          []byte
@@ -29,14 +29,14 @@ const mostLists = 4096
 
 func newLists() lists {
 	return lists{
-		byBytes: map[string]sharedList{}, byFirst: map[*mesos.Resource]resource.Resources{}, names: map[string]*string{},
+		byBytes: map[string]*sharedList{}, byFirst: map[*mesos.Resource]*sharedList{}, names: map[string]*string{},
 		capabilities: map[string][]*mesos.AgentInfo_Capability{},
 	}
 }
 
 // read reads resources of either format, and allocates to the role, unless it is empty,
 // what is not allocated yet.
-func (l *lists) read(given []*mesos.Resource, role string) (sharedList, error) {
+func (l *lists) read(given []*mesos.Resource, role string) (*sharedList, error) {
 	if !l.keyOf(given, role) {
 		return readList(given, role)
 	}
@@ -45,25 +45,25 @@ func (l *lists) read(given []*mesos.Resource, role string) (sharedList, error) {
 	}
 	s, err := readList(given, role)
 	if err != nil {
-		return sharedList{}, err
+		return nil, err
 	}
 	l.keep(s)
 	return s, nil
 }
 
-func readList(given []*mesos.Resource, role string) (sharedList, error) {
+func readList(given []*mesos.Resource, role string) (*sharedList, error) {
 	res, err := resource.FromProto(given)
 	if err != nil {
-		return sharedList{}, err
+		return nil, err
 	}
 	if role != "" {
 		res = allocateMissing(res, role)
 	}
 	if len(res) == len(given) {
-		return sharedList{res, res.ToProto(resource.PostRefinement)}, nil
+		return &sharedList{res, res.ToProto(resource.PostRefinement)}, nil
 	}
 	wire, err := oneByOne(given, role)
-	return sharedList{res, wire}, err
+	return &sharedList{res, wire}, err
 }
 
 // oneByOne brings messages into the present format without adding them up.
@@ -90,7 +90,7 @@ func (l *lists) given(list []*mesos.Resource) []*mesos.Resource {
 	if s, ok := l.byBytes[string(l.key)]; ok {
 		return s.wire
 	}
-	l.keep(sharedList{wire: list})
+	l.keep(&sharedList{wire: list})
 	return list
 }
 
@@ -131,21 +131,21 @@ func (l *lists) capabilitiesOf(given []*mesos.AgentInfo_Capability) []*mesos.Age
 }
 
 // keep remembers a list under the key at hand.
-func (l *lists) keep(s sharedList) {
+func (l *lists) keep(s *sharedList) {
 	if len(l.byBytes) >= mostLists {
 		clear(l.byBytes)
 	}
 	l.byBytes[string(l.key)] = s
 	if len(s.wire) > 0 && s.res != nil {
-		l.note(s.wire, s.res)
+		l.note(s)
 	}
 }
 
-func (l *lists) note(wire []*mesos.Resource, res resource.Resources) {
+func (l *lists) note(s *sharedList) {
 	if len(l.byFirst) >= mostLists {
 		clear(l.byFirst)
 	}
-	l.byFirst[wire[0]] = res
+	l.byFirst[s.wire[0]] = s
 }
 
 // keyOf makes the key of a list: the role and the encoded resources. Lists of which a
@@ -169,17 +169,22 @@ func (l *lists) keyOf(list []*mesos.Resource, role string) bool {
 	return true
 }
 
+// nothing is the empty list.
+var nothing = &sharedList{}
+
 // resources are those of a list in a record. Lists that records share are read once.
-func (l *lists) resources(list []*mesos.Resource) (resource.Resources, error) {
-	if len(list) == 0 {
-		return nil, nil
+func (l *lists) resources(wire []*mesos.Resource) (*sharedList, error) {
+	if len(wire) == 0 {
+		return nothing, nil
 	}
-	if res, ok := l.byFirst[list[0]]; ok {
-		return res, nil
+	if s, ok := l.byFirst[wire[0]]; ok && sameSlice(s.wire, wire) {
+		return s, nil
 	}
-	res, err := resource.FromProto(list)
-	if err == nil {
-		l.note(list, res)
+	res, err := resource.FromProto(wire)
+	if err != nil {
+		return nil, err
 	}
-	return res, err
+	s := &sharedList{res, wire}
+	l.note(s)
+	return s, nil
 }

@@ -26,7 +26,7 @@ func TestEqualListsAreShared(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s
+		return *s
 	}
 	a, again := read("cpus:1;mem:32", "r"), read("cpus:1;mem:32", "r")
 	if a.wire[0] != again.wire[0] || &a.res[0] != &again.res[0] {
@@ -40,8 +40,8 @@ func TestEqualListsAreShared(t *testing.T) {
 			t.Errorf("%v is taken for %v", other.res, a.res)
 		}
 	}
-	if res, err := l.resources(a.wire); err != nil || &res[0] != &a.res[0] {
-		t.Errorf("a shared list in a record is read again: %v, %v", res, err)
+	if s, err := l.resources(a.wire); err != nil || &s.res[0] != &a.res[0] {
+		t.Errorf("a shared list in a record is read again: %v, %v", s, err)
 	}
 	given := protosOf(t, "cpus:7")
 	if l.given(given)[0] != given[0] || l.given(protosOf(t, "cpus:7"))[0] != given[0] {

@@ -106,10 +106,10 @@ func (c *Core) dropExecutor(k executorKey) {
 	c.publish(executorID(k), nil)
 }
 
-func (c *Core) putTask(v *record.Task, res resource.Resources) *Task {
+func (c *Core) putTask(v *record.Task, list *sharedList) *Task {
 	framework, id := v.GetTask().GetFrameworkId().GetValue(), v.GetTask().GetTaskId().GetValue()
 	rid := record.ID{Kind: record.KindTask, Parts: [3]string{framework, id}}
-	t := c.applyTask(rid, v, res)
+	t := c.applyTask(rid, v, list)
 	c.emit(record.TaskKey(framework, id), v)
 	c.publish(rid, t)
 	return t
@@ -122,10 +122,10 @@ func (c *Core) dropTask(framework, id string) {
 	c.publish(rid, nil)
 }
 
-func (c *Core) putCompletedTask(v *record.Task, res resource.Resources) {
+func (c *Core) putCompletedTask(v *record.Task, list *sharedList) {
 	framework, serial := v.GetTask().GetFrameworkId().GetValue(), v.GetCompletedSerial()
 	rid := record.ID{Kind: record.KindCompletedTask, Parts: [3]string{framework}, Number: serial}
-	t := c.applyTask(rid, v, res)
+	t := c.applyTask(rid, v, list)
 	c.emit(record.CompletedTaskKey(framework, serial), v)
 	c.publish(rid, t)
 }

@@ -268,10 +268,10 @@ func (h *history) nextAck(a *worldAgent) string {
 	}
 	t := pick(h, as.sortedTasks())
 	name := h.nameOf(t.framework())
-	if name == "" || h.frameworks[name].stream == 0 || t.Info().StatusUpdateUuid == nil {
+	if name == "" || h.frameworks[name].stream == 0 || t.forwardedUUID() == nil {
 		return ""
 	}
-	return fmt.Sprintf("ack %s %s %s %s", name, a.name, t.ID(), printUUID(t.Info().StatusUpdateUuid))
+	return fmt.Sprintf("ack %s %s %s %s", name, a.name, t.ID(), printUUID(t.forwardedUUID()))
 }
 
 func (h *history) nextReregister(a *worldAgent) string {

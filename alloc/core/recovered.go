@@ -133,7 +133,7 @@ func (c *Core) publishTasks(f *frameworkState) {
 		c.publish(record.ID{Kind: record.KindTask, Parts: [3]string{f.id(), t.ID()}}, t)
 	}
 	for _, t := range f.done {
-		c.publish(record.ID{Kind: record.KindCompletedTask, Parts: [3]string{f.id()}, Number: t.Rec.GetCompletedSerial()}, t)
+		c.publish(record.ID{Kind: record.KindCompletedTask, Parts: [3]string{f.id()}, Number: t.serial}, t)
 	}
 }
 

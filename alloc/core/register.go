@@ -88,7 +88,7 @@ func (c *Core) register(channel ChannelRef, r *link.Register) {
 
 // registration is what a Register says, parsed.
 type registration struct {
-	total sharedList
+	total *sharedList
 }
 
 func (c *Core) readRegister(r *link.Register) (registration, *refusal) {
@@ -277,7 +277,7 @@ func (c *Core) registerReturning(a *agentState, channel ChannelRef, r *link.Regi
 	c.applied(a, r.GetAppliedSeq())
 	c.numberAfter(a, r.GetAppliedSeq())
 	if next := pendingTotal(held.total.res, a.outbox); !sameSlice(next, held.total.res) {
-		held.total = sharedList{next, next.ToProto(resource.PostRefinement)}
+		held.total = &sharedList{next, next.ToProto(resource.PostRefinement)}
 	}
 	info := c.agentInfoOf(r.GetAgent())
 	info.Id = a.info().Id

@@ -81,14 +81,14 @@ func (c *Core) adoptTask(a *agentState, f *frameworkState, reported *mesos.Task,
 	if known != nil {
 		info, why = returnedTask(known.Info(), reported), "the agent is back"
 	}
-	res, err := resource.FromProto(info.GetResources())
+	list, err := c.lists.resources(info.GetResources())
 	if err != nil {
 		return false // validateReported has seen it
 	}
 	if known == nil {
 		c.forgetEnd(a, f, reported.GetTaskId().GetValue())
 	}
-	t := c.putTask(&record.Task{Task: info}, res)
+	t := c.putTask(&record.Task{Task: info}, list)
 	s := c.masterStatus(t.ID(), a.id(), t.state(), mesos.TaskStatus_REASON_AGENT_REREGISTERED, why)
 	c.sendUpdate(f, latestStatus(s, t))
 	c.taskAdded(t)
@@ -100,7 +100,7 @@ func (c *Core) adoptTask(a *agentState, f *frameworkState, reported *mesos.Task,
 func (c *Core) forgetEnd(a *agentState, f *frameworkState, id string) {
 	for i := len(f.done) - 1; i >= 0; i-- {
 		if t := f.done[i]; t.ID() == id && t.agent() == a.id() {
-			c.dropCompletedTask(f.id(), t.Rec.GetCompletedSerial())
+			c.dropCompletedTask(f.id(), t.serial)
 			return
 		}
 	}
@@ -148,7 +148,7 @@ func (c *Core) tellMissing(a *agentState, missing []*Task) {
 	ask := &link.ReconcileTasks{}
 	for _, t := range missing {
 		ask.Tasks = append(ask.Tasks, &link.ReconcileTasks_Task{
-			Framework: c.frameworks[t.framework()].info(), TaskId: t.Info().TaskId, ExecutorId: t.Info().ExecutorId})
+			Framework: c.frameworks[t.framework()].info(), TaskId: &mesos.TaskID{Value: &t.id}, ExecutorId: t.executorID()})
 	}
 	c.tell(a, &link.Down{Body: &link.Down_ReconcileTasks{ReconcileTasks: ask}})
 }

@@ -181,7 +181,7 @@ func (c *Core) kill(f *frameworkState, call *scheduler.Call_Kill) {
 func (c *Core) orderKill(a *agentState, t *Task, policy *mesos.KillPolicy) {
 	put(&a.pendingKills, t.key(), true)
 	c.order(a, &link.Down{Body: &link.Down_Kill{Kill: &link.Kill{
-		FrameworkId: t.Info().FrameworkId, TaskId: t.Info().TaskId, KillPolicy: policy}}})
+		FrameworkId: t.frameworkShown, TaskId: &mesos.TaskID{Value: &t.id}, KillPolicy: policy}}})
 }
 
 // notePendingKill remembers, after a restart, which kills are on their way.

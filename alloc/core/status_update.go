@@ -1,7 +1,6 @@
 package core
 
 import (
-	"github.com/caprock/caprock/store/record"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
@@ -23,8 +22,8 @@ func (c *Core) statusUpdate(a *agentState, u *link.StatusUpdate) {
 	if t != nil && t.agent() != a.id() {
 		t = nil
 	}
-	if t != nil { // nobody has seen the status yet
-		status.TaskId, status.AgentId = t.Info().TaskId, t.Info().AgentId
+	if t != nil {
+		status.AgentId = t.agentShown // nobody has seen the status yet
 	}
 	forwarded := f.cur.Connected
 	if forwarded {
@@ -43,17 +42,17 @@ func (c *Core) statusUpdate(a *agentState, u *link.StatusUpdate) {
 // updateTask records a status. A task that reaches its end gives its resources
 // back at once, though it stays known until the end is acknowledged.
 func (c *Core) updateTask(t *Task, status *mesos.TaskStatus, latest mesos.TaskState, forwarded bool) *Task {
-	info, changed := withStatus(t.Info(), status, latest)
+	rec, changed := t.withStatus(status, latest)
 	if forwarded {
-		info.StatusUpdateState, info.StatusUpdateUuid = status.State, status.Uuid
+		rec.Task.StatusUpdateState, rec.Task.StatusUpdateUuid = status.State, status.Uuid
 	}
 	held := t.holdsResources()
-	t = c.putTask(&record.Task{Task: info, Unreachable: t.Rec.Unreachable}, t.res)
+	t = c.putTask(rec, t.list)
 	if changed || isCheckUpdate(status) {
 		c.taskUpdated(t, status)
 	}
 	if held && !t.holdsResources() {
-		c.engine.recover(c.now.Mono, t.framework(), t.agent(), t.res, noFilter, true)
+		c.engine.recover(c.now.Mono, t.framework(), t.agent(), t.Resources(), noFilter, true)
 	}
 	return t
 }
@@ -75,10 +74,10 @@ func (c *Core) acknowledge(f *frameworkState, call *scheduler.Call_Acknowledge) 
 	}
 	t := f.tasks[call.GetTaskId().GetValue()]
 	if t != nil && t.agent() == a.id() {
-		if t.Info().StatusUpdateUuid == nil {
+		if t.forwardedUUID() == nil {
 			return
 		}
-		if t.forwarded(call.GetUuid()) && IsTerminal(t.Info().GetStatusUpdateState()) {
+		if t.forwarded(call.GetUuid()) && t.forwardedState != noEnum && IsTerminal(t.reportedState()) {
 			c.completeTask(f, t)
 		}
 	}

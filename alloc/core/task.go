@@ -7,12 +7,12 @@ import (
 	"github.com/caprock/caprock/wire/mesos"
 )
 
-func (t *Task) framework() string      { return t.Rec.GetTask().GetFrameworkId().GetValue() }
-func (t *Task) agent() string          { return t.Rec.GetTask().GetAgentId().GetValue() }
-func (t *Task) executor() string       { return t.Rec.GetTask().GetExecutorId().GetValue() }
+func (t *Task) framework() string      { return t.FrameworkID() }
+func (t *Task) agent() string          { return t.AgentID() }
+func (t *Task) executor() string       { return t.executorID().GetValue() }
 func (t *Task) key() taskKey           { return taskKey{framework: t.framework(), task: t.ID()} }
-func (t *Task) state() mesos.TaskState { return t.Rec.GetTask().GetState() }
-func (t *Task) unreachable() bool      { return t.Rec.GetUnreachable() }
+func (t *Task) state() mesos.TaskState { return t.State() }
+func (t *Task) unreachable() bool      { return t.isUnreachable }
 func (t *Task) terminal() bool         { return IsTerminal(t.state()) }
 func (t *Task) holdsResources() bool   { return !t.terminal() && !t.unreachable() }
 func (e *Executor) framework() string  { return e.Rec.GetFrameworkId() }
@@ -40,15 +40,19 @@ func IsTerminal(s mesos.TaskState) bool {
 // reportedState is what reconciliation answers: the state last forwarded to the
 // framework, which may trail what the agent knows.
 func (t *Task) reportedState() mesos.TaskState {
-	if t.Info().StatusUpdateState != nil {
-		return t.Info().GetStatusUpdateState()
+	switch t.forwardedState {
+	case noEnum:
+		return t.state()
+	case oddEnum:
+		return *t.more.forwarded
 	}
-	return t.state()
+	return mesos.TaskState(t.forwardedState)
 }
 
 // forwarded reports whether the uuid is that of the update last forwarded.
 func (t *Task) forwarded(uuid []byte) bool {
-	return t.Info().StatusUpdateUuid != nil && bytes.Equal(t.Info().GetStatusUpdateUuid(), uuid)
+	known := t.forwardedUUID()
+	return known != nil && bytes.Equal(known, uuid)
 }
 
 // newTask is the record of a task that was accepted but not heard of yet. The
@@ -81,27 +85,6 @@ func cloneTask(t *mesos.Task) *mesos.Task {
 		StatusUpdateUuid: t.StatusUpdateUuid, Labels: t.Labels, Discovery: t.Discovery, Container: t.Container,
 		HealthCheck: t.HealthCheck, KillPolicy: t.KillPolicy, User: t.User, Limits: t.Limits,
 	}
-}
-
-// withStatus is the task after an update: the state, unless it was terminal
-// already, and the status in the list, where it replaces one of the same state.
-// The second result says whether the state in the list changed.
-func withStatus(t *mesos.Task, status *mesos.TaskStatus, latest mesos.TaskState) (*mesos.Task, bool) {
-	next := cloneTask(t)
-	if !IsTerminal(t.GetState()) {
-		if status.State != nil && *status.State == latest {
-			next.State = status.State // one number for both
-		} else {
-			next.State = latest.Enum()
-		}
-	}
-	kept := t.Statuses
-	changed := true
-	if n := len(kept); n > 0 && kept[n-1].GetState() == status.GetState() {
-		kept, changed = kept[:n-1], false
-	}
-	next.Statuses = append(kept[:len(kept):len(kept)], withoutData(status))
-	return next, changed
 }
 
 // withoutData is the status as it is kept: data may be large and is the
@@ -145,9 +128,8 @@ func (c *Core) masterStatus(task, agent string, state mesos.TaskState, reason me
 
 // latestStatus copies what reconciliation repeats of a task's last status.
 func latestStatus(s *mesos.TaskStatus, t *Task) *mesos.TaskStatus {
-	s.ExecutorId = t.Info().ExecutorId
-	if n := len(t.Info().Statuses); n > 0 {
-		last := t.Info().Statuses[n-1]
+	s.ExecutorId = t.executorID()
+	if last := t.LastStatus(); last != nil {
 		s.Healthy, s.CheckStatus, s.ContainerStatus = last.Healthy, last.CheckStatus, last.ContainerStatus
 	}
 	return s
@@ -157,9 +139,9 @@ func latestStatus(s *mesos.TaskStatus, t *Task) *mesos.TaskStatus {
 // the oldest of those beyond the limit.
 func (c *Core) completeTask(f *frameworkState, t *Task) {
 	c.dropTask(f.id(), t.ID())
-	c.putCompletedTask(&record.Task{Task: t.Info(), CompletedSerial: ptr(c.nextSerial())}, t.res)
+	c.putCompletedTask(&record.Task{Task: t.Info(), CompletedSerial: ptr(c.nextSerial())}, t.list)
 	for len(f.done) > c.opts.MaxCompletedTasks {
-		c.dropCompletedTask(f.id(), f.done[0].Rec.GetCompletedSerial())
+		c.dropCompletedTask(f.id(), f.done[0].serial)
 	}
 	c.checkDrained(t.agent())
 }

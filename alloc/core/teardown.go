@@ -73,7 +73,7 @@ func (c *Core) trimCompleted() {
 			}
 		}
 		for len(oldest.done) > 0 {
-			c.dropCompletedTask(oldest.id(), oldest.done[0].Rec.GetCompletedSerial())
+			c.dropCompletedTask(oldest.id(), oldest.done[0].serial)
 		}
 		for _, o := range sortedStrings(oldest.operations) {
 			c.endOperation(o)

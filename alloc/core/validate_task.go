@@ -12,6 +12,7 @@ import (
 type launchTask struct {
 	info        *mesos.TaskInfo // with resources in the internal format
 	res         resource.Resources
+	list        *sharedList        // res, and how readers are shown them
 	executorRes resource.Resources // of info.executor
 }
 
