@@ -30,6 +30,9 @@
 // protobuf messages inside are shared between entities, records and events and
 // are never modified after they are built.
 //
+// Of tasks there may be millions. A Task holds what nearly all tasks have in a few words, and
+// its messages are made for those who ask (task_compact.go, task_message.go).
+//
 // # Delivery to agents
 //
 // What an agent must do is an outbox record, numbered per agent, in the same
