@@ -30,6 +30,10 @@ var runs = []struct {
 	{name: "isolation/bpf", pkg: "isolation/bpf"},
 	{name: "isolation", pkg: "isolation"},
 	{name: "isolation/quota", pkg: "isolation/quota"},
+	{name: "isolation/perf", pkg: "isolation/perf"},
+	{name: "isolation/seccomp", pkg: "isolation/seccomp"},
+	{name: "isolation/probe", pkg: "isolation/probe"},
+	{name: "isolation/reap", pkg: "isolation/reap"},
 	{name: "agent/disk", pkg: "agent/disk"},
 	{name: "agent/runner", pkg: "agent/runner"},
 	// What an agent does with the kernel; what it says to others is the same everywhere.
