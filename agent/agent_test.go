@@ -105,8 +105,8 @@ func (n *node) start() {
 	case <-a.Ready():
 	case err := <-n.done:
 		n.t.Fatalf("agent ended before it was ready: %v", err)
-	case <-time.After(20 * time.Second):
-		n.t.Fatal("agent is not ready after 20 s")
+	case <-time.After(time.Minute):
+		n.t.Fatal("agent is not ready after a minute")
 	}
 }
 
@@ -151,7 +151,7 @@ func (n *node) read(executor, file string) string {
 // eventually waits for something outside of the allocator's sight.
 func (n *node) eventually(what string, ok func() bool) {
 	n.t.Helper()
-	for range 2000 {
+	for range 6000 {
 		if ok() {
 			return
 		}

@@ -133,8 +133,8 @@ func (a *allocator) send(d *link.Down) {
 // wait waits until ok holds; ok runs under the lock.
 func (a *allocator) wait(what string, ok func() bool) {
 	a.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	alarm := time.AfterFunc(21*time.Second, a.cond.Broadcast)
+	deadline := time.Now().Add(time.Minute)
+	alarm := time.AfterFunc(61*time.Second, a.cond.Broadcast)
 	defer alarm.Stop()
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -37,7 +37,7 @@ var runs = []struct {
 	{name: "agent/disk", pkg: "agent/disk"},
 	{name: "agent/runner", pkg: "agent/runner"},
 	// What an agent does with the kernel; what it says to others is the same everywhere.
-	{name: "agent", pkg: "agent", tests: "^Test(CommandTasks|Kill|Restart|OutOfMemory|Pod.*|Limits.*|Project.*|DiskQuota|VolumesInEveryLaunchMode|" +
+	{name: "agent", pkg: "agent", tests: "^Test(CommandTasks|Kill|Restart|OutOfMemory|Pod.*|Limits.*|Project.*|DiskQuota.*|VolumesInEveryLaunchMode|" +
 		"NestedContainers|StandaloneContainers|WithoutBPF|WithoutCgroups|WithoutControllers|.*Limits|.*Pressure.*)$"},
 	// Kill and freeze by cgroup and accounting by BPF need no controller.
 	{name: "bare agent", pkg: "agent", parameters: bare, tests: "^Test(CommandTasks|Kill|Restart|NestedContainers|StandaloneContainers|WithoutBPF|WithoutControllers)$"},
