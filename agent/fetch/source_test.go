@@ -137,8 +137,10 @@ func TestDeniedRanges(t *testing.T) {
 
 func TestPlugins(t *testing.T) {
 	with := func(script string) Options {
-		return Options{Plugins: map[string][]string{"gift": {"/bin/sh", "-c", script, "gift"}}, StallTimeout: 300 * time.Millisecond}
+		return Options{Plugins: map[string][]string{"gift": {"/bin/sh", "-c", script, "gift"}}, StallTimeout: 30 * time.Second}
 	}
+	stalling := with(`echo half; exec sleep 60`)
+	stalling.StallTimeout = 300 * time.Millisecond
 	b := newBox(t)
 	if err := b.fetch(with(`echo "wrapped: $1"`), uri("gift://store/box")); err != nil {
 		t.Fatal(err)
@@ -151,7 +153,7 @@ func TestPlugins(t *testing.T) {
 		want string
 	}{
 		"failure":    {with(`echo half; echo "out of paper" >&2; exit 3`), "exited with status 3: out of paper"},
-		"stall":      {with(`echo half; exec sleep 60`), "stalled"},
+		"stall":      {stalling, "stalled"},
 		"no program": {Options{Plugins: map[string][]string{"gift": {"/no/such/program"}}}, "/no/such/program"},
 		"no plugin":  {Options{Plugins: map[string][]string{"hdfs": {"x"}}}, `scheme is "gift", want file, http, https, hdfs`},
 	} {
@@ -167,7 +169,7 @@ func TestPluginsHaveTheRightsOfTasks(t *testing.T) {
 		t.Skip("SKIP-ENV: needs root to change capabilities")
 	}
 	b := newBox(t)
-	o := Options{Plugins: map[string][]string{"gift": {"sh", "-c", "mount -t tmpfs none /mnt"}}, StallTimeout: time.Second}
+	o := Options{Plugins: map[string][]string{"gift": {"sh", "-c", "mount -t tmpfs none /mnt"}}, StallTimeout: 30 * time.Second}
 	// What cannot be mounted ends the program, which is a fetch that failed.
 	if err := b.fetch(o, uri("gift://store/status")); err == nil {
 		t.Error("the program could mount")

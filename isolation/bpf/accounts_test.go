@@ -125,6 +125,24 @@ func (b *kernelBench) cpuStat(t testing.TB) time.Duration {
 	return time.Duration(n) * time.Microsecond
 }
 
+// takenFromTasks is the time that interrupts and the host of a virtual machine have taken on all CPUs.
+func takenFromTasks(t testing.TB) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for _, field := range strings.Fields(string(text))[6:9] { // irq, softirq, steal, in hundredths of a second
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken += n
+	}
+	return time.Duration(taken) * 10 * time.Millisecond
+}
+
 const spin = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done; "
 
 func TestCPUTimeAgreesWithTheKernel(t *testing.T) {
@@ -133,14 +151,15 @@ func TestCPUTimeAgreesWithTheKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := spin + "for j in 1 2 3 4 5; do sleep 0.01; done; " + spin
+	taken := takenFromTasks(t)
 	if out, err := b.command("( " + script + ") & " + script + " wait").CombinedOutput(); err != nil {
 		t.Fatal(err, string(out))
 	}
 	got, ok := b.a.CPU(b.id)
 	want := b.cpuStat(t)
 	acc, _ := b.a.Read(b.id)
-	// The two book the switch itself on different sides.
-	allowed := want/100 + time.Millisecond + time.Duration(acc.Switches)*5*time.Microsecond
+	// The two book the switch itself on different sides, and what interrupts take.
+	allowed := want/100 + time.Millisecond + time.Duration(acc.Switches)*5*time.Microsecond + takenFromTasks(t) - taken
 	if diff := (got - want).Abs(); !ok || diff > allowed {
 		t.Errorf("got %v, %t; cpu.stat says %v: they differ by more than %v", got, ok, want, allowed)
 	}
@@ -163,17 +182,18 @@ func TestTimeOfARunningTaskIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { c.Process.Kill(); c.Wait() }()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for b.cpuStat(t) < 100*time.Millisecond {
 		if time.Now().After(deadline) {
 			t.Fatal("the loop got no CPU")
 		}
 	}
 	// A busy task may stay on its CPU for seconds without a switch; cpu.stat is
-	// updated by the tick, so the two are a few milliseconds apart.
+	// updated by the tick, so the two are a few milliseconds apart. Between two readings may lie any time.
+	before := b.cpuStat(t)
 	got, _ := b.a.CPU(b.id)
-	if want := b.cpuStat(t); got < want-20*time.Millisecond || got > want+50*time.Millisecond {
-		t.Errorf("got %v while cpu.stat says %v", got, want)
+	if after := b.cpuStat(t); got < before-20*time.Millisecond || got > after+50*time.Millisecond {
+		t.Errorf("got %v while cpu.stat went from %v to %v", got, before, after)
 	}
 }
 

@@ -300,8 +300,8 @@ func TestQuotaThrottles(t *testing.T) {
 			u, err := g.Usage()
 			return err == nil && u.ThrottledPeriods >= 2 && u.Throttled > 0
 		})
-		elapsed := time.Since(began)
-		if cpu, _, _ := g.Sample(false); cpu-before > elapsed/5+30*time.Millisecond {
+		cpu, _, _ := g.Sample(false)
+		if elapsed := time.Since(began); cpu-before > elapsed/5+30*time.Millisecond {
 			t.Errorf("used %v in %v, want about a tenth", cpu-before, elapsed)
 		}
 		if err := g.Destroy(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -213,15 +214,25 @@ func TestProtobufNestingIsBounded(t *testing.T) {
 		if len(body) > MaxBody {
 			t.Fatal(len(body))
 		}
-		start := time.Now()
+		start := ownCPU(t)
 		err := Protobuf.Unmarshal(body, new(agent.Call))
 		if tooDeep := err != nil && strings.Contains(err.Error(), "nested deeper than 200 levels"); tooDeep == ok {
 			t.Errorf("depth %d: %v", depth, err)
 		}
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("depth %d took %v", depth, took)
+		if took := ownCPU(t) - start; took > time.Second {
+			t.Errorf("depth %d took %v of CPU", depth, took)
 		}
 	}
+}
+
+// ownCPU is the CPU time that this process has used. Unlike a clock it says nothing of how busy the machine is.
+func ownCPU(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // nestedContainers encodes agent.Call{wait_container{container_id{parent{parent…}}}},

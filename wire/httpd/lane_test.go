@@ -223,7 +223,7 @@ func TestLaneHangsUp(t *testing.T) {
 
 // What the server says to a client that asked nothing would be read as the answer to its next call.
 func TestIdleLaneIsClosedSilently(t *testing.T) {
-	_, addr := start(t, Options{IdleTimeout: 50 * time.Millisecond}, func(s *Server) {
+	_, addr := start(t, Options{IdleTimeout: time.Second}, func(s *Server) {
 		s.Handle("/calls", func(c *Ctx) {})
 		s.HandleCalls("/calls", "X-Stream", func(*Call) Pending { return &laneAnswer{&laneWorld{}, ""} })
 	})

@@ -235,7 +235,7 @@ func TestSlowRequestIsCut(t *testing.T) {
 }
 
 func TestIdleConnectionIsClosed(t *testing.T) {
-	_, addr := echoServer(t, Options{IdleTimeout: 50 * time.Millisecond})
+	_, addr := echoServer(t, Options{IdleTimeout: time.Second})
 	c := dialRaw(t, addr)
 	c.say(probe)
 	checkAnswer(t, c, 200, "")
