@@ -286,7 +286,7 @@ func checkExecutorErrors(t *testing.T, n *node) {
 		{js, js, `{"type":"SUBSCRIBE"}`, 400, ""},
 		{js, js, `{` + who + `}`, 400, "Failed to validate Executor::Call: Expecting 'type' to be present"},
 		{js, "text/html", `{` + who + `,"type":"SUBSCRIBE","subscribe":{}}`, 406, ""},
-		{js, js, `{` + who + `,"type":"UNKNOWN"}`, 501, ""},
+		{js, js, `{` + who + `,"type":"UNKNOWN"}`, 400, "Framework cannot be found"},
 		{js, js, `{` + who + `,"type":"HEARTBEAT"}`, 202, ""},
 		{js, js, `{` + who + `,"type":"SUBSCRIBE","subscribe":{}}`, 400, "Framework cannot be found"},
 		{js, js, `{"framework_id":{"value":"fw"},"executor_id":{"value":"e"},"type":"SUBSCRIBE","subscribe":{}}`, 400, "Executor cannot be found"},

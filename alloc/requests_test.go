@@ -99,7 +99,7 @@ func TestRefusalsSayWhatWasWanted(t *testing.T) {
 		{"other content type", "/api/v1/scheduler", []string{"Content-Type: text/xml"}, `{}`, "415", "text/xml"},
 		{"not JSON", "/api/v1/scheduler", []string{json}, `{"type":`, "400", "JSON"},
 		{"no type", "/api/v1/scheduler", []string{json}, `{}`, "400", "Expecting 'type' to be present"},
-		{"unknown type", "/api/v1/scheduler", []string{json}, `{"type":"UNKNOWN"}`, "501", ""},
+		{"unknown type", "/api/v1", []string{json}, `{"type":"UNKNOWN"}`, "501", ""},
 		{"no stream id", "/api/v1/scheduler", []string{json}, `{"type":"REVIVE",` + id + `}`, "400", "Mesos-Stream-Id"},
 		{"other stream id", "/api/v1/scheduler", []string{json, "Mesos-Stream-Id: x"}, `{"type":"REVIVE",` + id + `}`, "400", "stream ID 'x'"},
 		{"unknown framework", "/api/v1/scheduler", []string{json, stream}, `{"type":"REVIVE","framework_id":{"value":"f"}}`, "400", "Framework cannot be found"},

@@ -302,11 +302,11 @@ func (a *server) readFile(c *httpd.Ctx) {
 
 // signedNumber reads a query parameter; 0 if it is absent.
 func signedNumber(c *httpd.Ctx, name string) (int64, error) {
-	text := string(c.Query(name))
-	if text == "" {
+	text := c.Query(name)
+	if text == nil {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil {
 		return 0, httpd.Refusef(400, "Failed to convert '%s' to number.\n", text)
 	}
@@ -315,7 +315,7 @@ func signedNumber(c *httpd.Ctx, name string) (int64, error) {
 
 // number reads a query parameter; -1 if it is absent or -1.
 func number(c *httpd.Ctx, name string) (int64, error) {
-	if len(c.Query(name)) == 0 {
+	if c.Query(name) == nil {
 		return -1, nil
 	}
 	n, err := signedNumber(c, name)

@@ -138,6 +138,9 @@ func addFetcher(add func(string, float64), m fetch.Metrics) {
 }
 
 func (a *server) snapshot(c *httpd.Ctx) {
+	if !daemon.MetricsTimeout(c) {
+		return
+	}
 	ms, err := a.collect()
 	if err != nil {
 		c.ReplyText(503, "Agent is stopping")

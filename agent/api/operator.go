@@ -65,8 +65,9 @@ func readCall(c *httpd.Ctx, m *media) (*agent.Call, error) {
 
 func validate(call *agent.Call) error {
 	fault := ""
+	_, known := agent.Call_Type_name[int32(call.GetType())]
 	switch {
-	case call.Type == nil:
+	case call.Type == nil || !known: // a number without a name counts as absent
 		fault = "type"
 	case call.GetType() == agent.Call_GET_METRICS && call.GetMetrics == nil:
 		fault = "get_metrics"

@@ -72,14 +72,13 @@ func (b *box) kernelID() string {
 
 // containers answers /containers?container_id= or ?framework_id=[&executor_id=].
 func (a *server) containers(c *httpd.Ctx) {
-	want := func(name string) string { return string(c.Query(name)) }
-	id, fw, ex := want("container_id"), want("framework_id"), want("executor_id")
-	if (id != "" && (fw != "" || ex != "")) || (ex != "" && fw == "") {
+	id, fw, ex := c.Query("container_id"), c.Query("framework_id"), c.Query("executor_id")
+	if (id != nil && (fw != nil || ex != nil)) || (ex != nil && fw == nil) {
 		c.ReplyText(400, "Expecting 'container_id', or 'framework_id', or 'framework_id' and 'executor_id' in query")
 		return
 	}
 	a.replyBoxes(c, true, func(b *box) bool {
-		return (id == "" || b.id == id) && (fw == "" || b.framework == fw) && (ex == "" || b.executor == ex)
+		return (id == nil || b.id == string(id)) && (fw == nil || b.framework == string(fw)) && (ex == nil || b.executor == string(ex))
 	})
 }
 

@@ -11,12 +11,13 @@ import (
 )
 
 const (
-	statusAccepted   = 202
-	statusBadRequest = 400
-	statusForbidden  = 403
-	statusNotFound   = 404
-	statusInternal   = 500
-	statusNotReady   = 503
+	statusAccepted       = 202
+	statusBadRequest     = 400
+	statusForbidden      = 403
+	statusNotImplemented = 501
+	statusNotFound       = 404
+	statusInternal       = 500
+	statusNotReady       = 503
 )
 
 // executorCall takes a call of a custom executor.
@@ -55,6 +56,9 @@ func (c *Core) executorCall(e ExecutorCall) {
 		return
 	}
 	switch call.GetType() {
+	case executor.Call_UNKNOWN:
+		c.emit(Reply{Token: e.Token, Status: statusNotImplemented, Text: "Received 'UNKNOWN' call"})
+		return
 	case executor.Call_UPDATE:
 		c.executorUpdate(ct, call.Update.GetStatus())
 	case executor.Call_MESSAGE:

@@ -71,10 +71,6 @@ func (g *Gateway) Serve(c *httpd.Ctx) {
 		c.ReplyText(406, "Expecting 'Accept' to allow application/json or application/x-protobuf")
 		return
 	}
-	if call.GetType() == executor.Call_UNKNOWN {
-		c.ReplyText(501, "Received 'UNKNOWN' call")
-		return
-	}
 	a := g.ask(call, typ)
 	if a.stream == nil {
 		if a.text == "" {

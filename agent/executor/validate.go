@@ -12,8 +12,9 @@ const uuidLen = 16
 // Validate checks a call for what needs no knowledge of the agent's state, and
 // returns what is wrong with it, in Mesos' words; "" if nothing is.
 func Validate(call *executor.Call) string {
+	_, known := executor.Call_Type_name[int32(call.GetType())]
 	switch {
-	case call.Type == nil:
+	case call.Type == nil || !known: // a number without a name counts as absent
 		return "Expecting 'type' to be present"
 	case call.GetType() == executor.Call_SUBSCRIBE && call.Subscribe == nil:
 		return "Expecting 'subscribe' to be present"

@@ -4,22 +4,27 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/caprock/caprock/wire/httpd"
 	"github.com/caprock/caprock/wire/json"
 )
 
-// virtualPath reads the path of a file request: only the log is there.
-func (s *Server) virtualPath(c *httpd.Ctx) (string, bool) {
-	path := c.Query("path")
-	if len(path) == 0 {
+// queryPath reads the path of a file request, or answers 400.
+func queryPath(c *httpd.Ctx) (string, bool) {
+	path := string(c.Query("path"))
+	if path == "" {
 		c.ReplyText(400, "Expecting 'path=value' in query.\n")
 		return "", false
 	}
-	if string(path) != logPath || s.opts.LogFile == "" {
+	return path, true
+}
+
+// resolve finds the file behind a virtual path, or answers 404: only the log is there.
+func (s *Server) resolve(c *httpd.Ctx, path string) (string, bool) {
+	if strings.TrimSuffix(path, "/") != logPath || s.opts.LogFile == "" {
 		c.ReplyText(404, "")
 		return "", false
 	}
@@ -27,7 +32,11 @@ func (s *Server) virtualPath(c *httpd.Ctx) (string, bool) {
 }
 
 func (s *Server) filesBrowse(c *httpd.Ctx) {
-	if _, ok := s.virtualPath(c); ok {
+	path, ok := queryPath(c)
+	if !ok {
+		return
+	}
+	if _, ok = s.resolve(c, path); ok {
 		c.ReplyJSON(200, []byte("[]")) // a file holds no files
 	}
 }
@@ -35,7 +44,11 @@ func (s *Server) filesBrowse(c *httpd.Ctx) {
 // filesDownload is /files/download?path=: the whole file. What is appended while
 // it is sent is left out.
 func (s *Server) filesDownload(c *httpd.Ctx) {
-	name, ok := s.virtualPath(c)
+	path, ok := queryPath(c)
+	if !ok {
+		return
+	}
+	name, ok := s.resolve(c, path)
 	if !ok {
 		return
 	}
@@ -51,7 +64,7 @@ func (s *Server) filesDownload(c *httpd.Ctx) {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		_ = f.Close()
-		c.ReplyText(400, "'"+path.Base(name)+"' is no file that can be downloaded.\n")
+		c.ReplyText(400, "'"+filepath.Base(name)+"' is no file that can be downloaded.\n")
 		return
 	}
 	c.SetReplyHeader("Content-Disposition", "attachment; filename="+filepath.Base(name))
@@ -70,7 +83,7 @@ func (s *Server) filesDebug(c *httpd.Ctx) {
 // filesRead is /files/read?path=&offset=&length=. Without an offset it says how
 // long the file is.
 func (s *Server) filesRead(c *httpd.Ctx) {
-	path, ok := s.virtualPath(c)
+	path, ok := queryPath(c)
 	if !ok {
 		return
 	}
@@ -93,6 +106,9 @@ func (s *Server) filesRead(c *httpd.Ctx) {
 			return
 		}
 		*p.value = n
+	}
+	if path, ok = s.resolve(c, path); !ok {
+		return
 	}
 	if length < 0 || length > readLimit {
 		length = readLimit

@@ -101,12 +101,12 @@ func appendTally(b []byte, t *tally) []byte {
 
 // slaves is /slaves?slave_id=.
 func (s *Server) slaves(c *httpd.Ctx) {
-	id := string(c.Query("slave_id"))
+	wanted := only(c, "slave_id")
 	s.replyRendered(c, "/slaves", func(all *cluster, b []byte) []byte {
 		all.add()
 		b = list(append(b, '{'), `"slaves":`, func(b []byte) []byte {
 			for a := range all.snap.Agents.All() {
-				if a.Registered() && !a.Recovered && (id == "" || a.ID() == id) {
+				if a.Registered() && !a.Recovered && wanted(a.ID()) {
 					b = append(b, '{')
 					b = json.EndMap(all.appendSlaveFull(all.appendSlave(b, a), a))
 				}
@@ -119,51 +119,68 @@ func (s *Server) slaves(c *httpd.Ctx) {
 
 // frameworks is /frameworks?framework_id=.
 func (s *Server) frameworks(c *httpd.Ctx) {
-	id := string(c.Query("framework_id"))
+	wanted := only(c, "framework_id")
 	s.replyRendered(c, "/frameworks", func(all *cluster, b []byte) []byte {
 		all.join()
-		b = all.appendFrameworks(append(b, '{'), func(f *core.Framework) bool { return id == "" || f.ID() == id })
+		b = all.appendFrameworks(append(b, '{'), func(f *core.Framework) bool { return wanted(f.ID()) })
 		return json.End(append(b, `"unregistered_frameworks":[],`...))
 	})
 }
 
+// only picks what has the id that a query parameter names; an empty one is no id, and
+// without the parameter everything is picked.
+func only(c *httpd.Ctx, parameter string) func(id string) bool {
+	text := c.Query(parameter)
+	id := string(text)
+	return func(other string) bool { return text == nil || other == id }
+}
+
 // tasks is /tasks?limit=&offset=&order=&framework_id=&task_id=.
 func (s *Server) tasks(c *httpd.Ctx) {
-	limit, offset := 100, 0
-	for _, p := range []struct {
-		name  string
-		value *int
-	}{{"limit", &limit}, {"offset", &offset}} {
-		if text := c.Query(p.name); text != nil {
-			// As in Mesos, what is no number counts as absent.
-			if n, err := strconv.Atoi(string(text)); err == nil && n >= 0 {
-				*p.value = n
-			}
-		}
-	}
-	framework, task := string(c.Query("framework_id")), string(c.Query("task_id"))
+	page := taskPage{limit: bound(c, "limit", 100), offset: bound(c, "offset", 0)}
+	framework, task := only(c, "framework_id"), only(c, "task_id")
 	ascending := string(c.Query("order")) == "asc"
 	s.replyRendered(c, "/tasks", func(all *cluster, b []byte) []byte {
 		var found []*core.Task
 		for _, some := range []func(func(*core.Task) bool){all.snap.Tasks.All(), all.snap.Completed.All()} {
 			for t := range some {
-				if (framework == "" || t.FrameworkID() == framework) && (task == "" || t.ID() == task) {
+				if framework(t.FrameworkID()) && task(t.ID()) {
 					found = append(found, t)
 				}
 			}
 		}
 		sortTasks(found, ascending)
-		found = found[min(offset, len(found)):]
-		found = found[:min(limit, len(found))]
 		return json.End(list(append(b, '{'), `"tasks":`, func(b []byte) []byte {
 			var m core.TaskMessage
-			for _, t := range found {
+			for _, t := range page.of(found) {
 				b = append(b, '{')
 				b = json.EndMap(appendTask(b, t, &m))
 			}
 			return b
 		}))
 	})
+}
+
+// taskPage is the part of a list that /tasks was asked for.
+type taskPage struct{ limit, offset uint64 }
+
+// bound reads a parameter of /tasks. As in Mesos what is no number counts as absent,
+// and a negative one as the number without sign that its bits are.
+func bound(c *httpd.Ctx, parameter string, absent uint64) uint64 {
+	n, err := strconv.ParseInt(string(c.Query(parameter)), 10, 32)
+	if err != nil {
+		return absent
+	}
+	return uint64(n)
+}
+
+// of cuts the page out; its end may run over, so that offset=1&limit=-1 is nothing.
+func (p taskPage) of(tasks []*core.Task) []*core.Task {
+	end := min(p.offset+p.limit, uint64(len(tasks)))
+	if p.offset >= end {
+		return nil
+	}
+	return tasks[p.offset:end]
 }
 
 // roles is /roles.

@@ -293,6 +293,9 @@ func (s *Server) getMetrics(all *cluster, filters map[string]int) *master.Respon
 
 // metricsSnapshot is /metrics/snapshot: one flat object.
 func (s *Server) metricsSnapshot(c *httpd.Ctx) {
+	if !daemon.MetricsTimeout(c) {
+		return
+	}
 	filters := s.activeFilters()
 	s.replyRendered(c, "/metrics/snapshot", func(all *cluster, b []byte) []byte {
 		b = append(b, '{')

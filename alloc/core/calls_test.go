@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caprock/caprock/wire/mesos"
 	"github.com/caprock/caprock/wire/mesos/master"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 )
@@ -17,7 +18,8 @@ var schedulerShapeCases = []struct {
 	text                      string
 }{
 	{rows: rows{10}, call: `{}`, status: 400, text: "Failed to validate scheduler::Call: Expecting 'type' to be present"},
-	{rows: rows{9}, call: `{"type":"UNKNOWN"}`, status: 501, text: "501 Not Implemented."},
+	{rows: rows{15}, call: `{"type":"UNKNOWN"}`, status: 400, text: "Failed to validate scheduler::Call: Expecting 'framework_id' to be present"},
+	{call: `{"type":"UNKNOWN","framework_id":{"value":"x"}}`},
 	{rows: rows{15}, call: `{"type":"REVIVE"}`, status: 400, text: "Failed to validate scheduler::Call: Expecting 'framework_id' to be present"},
 	{call: `{"type":"REVIVE","framework_id":{"value":"x"}}`},
 	{call: `{"type":"TEARDOWN","framework_id":{"value":"x"}}`},
@@ -37,6 +39,7 @@ var schedulerShapeCases = []struct {
 }
 
 func TestSchedulerCallShapes(t *testing.T) {
+	checkCallError(t, "999", ValidateSchedulerCall(&scheduler.Call{Type: scheduler.Call_Type(999).Enum()}, "", ""), 400, "Expecting 'type' to be present")
 	for _, c := range schedulerShapeCases {
 		call := &scheduler.Call{}
 		if err := decodeJSON(c.call, call); err != nil {
@@ -63,7 +66,8 @@ func checkCallError(t *testing.T, call string, got *CallError, status int, text 
 
 func TestOperatorCallShapes(t *testing.T) {
 	checkCallError(t, "no type", ValidateOperatorCall(&master.Call{}), 400, "Failed to validate master::Call: Expecting 'type' to be present")
-	checkCallError(t, "UNKNOWN", ValidateOperatorCall(&master.Call{Type: master.Call_UNKNOWN.Enum()}), 501, "501 Not Implemented.")
+	checkCallError(t, "UNKNOWN", ValidateOperatorCall(&master.Call{Type: master.Call_UNKNOWN.Enum()}), 0, "")
+	checkCallError(t, "999", ValidateOperatorCall(&master.Call{Type: master.Call_Type(999).Enum()}), 400, "Expecting 'type' to be present")
 	bare := map[string]bool{"GET_HEALTH": true, "GET_FLAGS": true, "GET_VERSION": true, "GET_LOGGING_LEVEL": true, "GET_STATE": true, "GET_AGENTS": true,
 		"GET_FRAMEWORKS": true, "GET_EXECUTORS": true, "GET_OPERATIONS": true, "GET_TASKS": true, "GET_ROLES": true, "GET_WEIGHTS": true, "GET_MASTER": true,
 		"SUBSCRIBE": true, "GET_MAINTENANCE_STATUS": true, "GET_MAINTENANCE_SCHEDULE": true, "GET_QUOTA": true}
@@ -107,6 +111,10 @@ func TestWhoMayCall(t *testing.T) {
 		if got := ask(c.id, c.principal, c.streamID); !strings.HasPrefix(got, c.want) {
 			t.Errorf("id %q, principal %q, stream %q: got %q, want %q", c.id, c.principal, c.streamID, got, c.want)
 		}
+	}
+	unknown := &scheduler.Call{Type: scheduler.Call_UNKNOWN.Enum(), FrameworkId: &mesos.FrameworkID{Value: &f.id}}
+	if got := w.step(&SchedulerCall{Principal: "p", StreamID: f.streamID, Call: unknown, Reply: 1}); strings.TrimSpace(got) != "> reply 501 501 Not Implemented." { // rule 9
+		t.Errorf("UNKNOWN: got %q", got)
 	}
 	old := f.streamID
 	w.execute("subscribe f1")

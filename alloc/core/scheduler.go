@@ -17,8 +17,12 @@ func (c *Core) schedulerCall(cmd *SchedulerCall) {
 		c.reply(cmd.Reply, status, text)
 		return
 	}
-	if cmd.Call.GetType() == scheduler.Call_UPDATE_FRAMEWORK {
+	switch cmd.Call.GetType() {
+	case scheduler.Call_UPDATE_FRAMEWORK:
 		c.updateFramework(f, cmd)
+		return
+	case scheduler.Call_UNKNOWN:
+		c.reply(cmd.Reply, 501, "501 Not Implemented.")
 		return
 	}
 	c.reply(cmd.Reply, 202, "")

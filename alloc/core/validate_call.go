@@ -27,13 +27,11 @@ func badSchedulerCall(text string) *CallError {
 // authenticated one, empty if none; streamID the Mesos-Stream-Id header, empty if
 // absent.
 func ValidateSchedulerCall(call *scheduler.Call, principal, streamID string) *CallError {
-	if call.Type == nil {
-		return badSchedulerCall("Expecting 'type' to be present")
-	}
 	name, present, known := schedulerPayload(call)
 	switch {
-	case !known:
-		return &CallError{Status: 501, Text: "501 Not Implemented."}
+	case call.Type == nil || !known:
+		// A number without a name counts as absent, as in Mesos.
+		return badSchedulerCall("Expecting 'type' to be present")
 	case !present:
 		return badSchedulerCall(fmt.Sprintf("Expecting '%s' to be present", name))
 	}
@@ -112,7 +110,7 @@ func schedulerPayload(call *scheduler.Call) (name string, present, known bool) {
 	switch call.GetType() {
 	case scheduler.Call_SUBSCRIBE:
 		return "subscribe", call.Subscribe != nil, true
-	case scheduler.Call_TEARDOWN, scheduler.Call_REVIVE, scheduler.Call_SUPPRESS:
+	case scheduler.Call_TEARDOWN, scheduler.Call_REVIVE, scheduler.Call_SUPPRESS, scheduler.Call_UNKNOWN:
 		return "", true, true
 	case scheduler.Call_ACCEPT:
 		return "accept", call.Accept != nil, true
@@ -151,11 +149,8 @@ func badOperatorCall(text string) *CallError {
 // ValidateOperatorCall checks that type and payload of an operator's call are
 // there. It knows the read calls too.
 func ValidateOperatorCall(call *master.Call) *CallError {
-	if call.Type == nil {
+	if _, known := master.Call_Type_name[int32(call.GetType())]; call.Type == nil || !known {
 		return badOperatorCall("Expecting 'type' to be present")
-	}
-	if call.GetType() == master.Call_UNKNOWN {
-		return &CallError{Status: 501, Text: "501 Not Implemented."}
 	}
 	if name, present := operatorPayload(call); !present {
 		return badOperatorCall(fmt.Sprintf("Expecting '%s' to be present", name))

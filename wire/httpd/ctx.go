@@ -1,6 +1,8 @@
 package httpd
 
 import (
+	"bytes"
+
 	"github.com/valyala/fasthttp"
 )
 
@@ -43,8 +45,50 @@ func (c *Ctx) Rest() []byte {
 	return c.path[len(c.route.path)+1:]
 }
 
-// Query returns the first value of a query parameter; nil if it is absent.
-func (c *Ctx) Query(name string) []byte { return c.QueryArgs().Peek(name) }
+// Query returns the value of a query parameter, decoded: nil if it is absent, not nil
+// if it is empty. As in Mesos ';' separates parameters as '&' does, and of several with
+// one name the last counts.
+func (c *Ctx) Query(name string) []byte {
+	var value []byte
+	for rest := c.URI().QueryString(); len(rest) > 0; {
+		token := rest
+		if i := bytes.IndexAny(rest, "&;"); i >= 0 {
+			token, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = nil
+		}
+		key, v, _ := bytes.Cut(token, []byte("="))
+		if len(token) > 0 && string(unescapeQuery(key)) == name {
+			value = append([]byte{}, unescapeQuery(v)...)
+		}
+	}
+	return value
+}
+
+// unescapeQuery decodes '+' and %xx; what is no escape stays as it is. Without any it
+// returns text itself.
+func unescapeQuery(text []byte) []byte {
+	if !bytes.ContainsAny(text, "+%") {
+		return text
+	}
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && i+2 < len(text):
+			hi, ok1 := hexDigit(text[i+1])
+			lo, ok2 := hexDigit(text[i+2])
+			if ok1 && ok2 {
+				c = hi<<4 | lo
+				i += 2
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
 
 // RequestHeader returns the value of a request header and whether there is
 // one; with several of the name, the first.

@@ -60,11 +60,12 @@ func (c *Ctx) ReplyJSON(status int, body []byte) {
 }
 
 // JSONP returns the name of the function that the query wants the document wrapped
-// in, nil if none, or answers for one that is no name and returns false.
+// in, nil if none, or answers for one that is no name and returns false. An empty name
+// wraps the document in parentheses, as in Mesos.
 func (c *Ctx) JSONP() (fn []byte, ok bool) {
 	fn = c.Query("jsonp")
 	switch {
-	case len(fn) == 0:
+	case fn == nil:
 		return nil, true
 	case !isFunctionName(fn):
 		c.ReplyError(Refusef(400, "got jsonp=%q, wanted the name of a function", clip(fn)))

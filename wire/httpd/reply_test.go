@@ -153,7 +153,8 @@ func TestReplies(t *testing.T) {
 	}{
 		{"/json", `{"a":1}`, 200, map[string]string{"Content-Type": "application/json"}},
 		{"/json?jsonp=f.g_1", `f.g_1({"a":1})`, 200, map[string]string{"Content-Type": "text/javascript"}},
-		{"/json?jsonp=", `{"a":1}`, 200, map[string]string{"Content-Type": "application/json"}},
+		{"/json?jsonp=", `({"a":1})`, 200, map[string]string{"Content-Type": "text/javascript"}},
+		{"/json?jsonp=f;jsonp=g", `g({"a":1})`, 200, map[string]string{"Content-Type": "text/javascript"}},
 		{"/json?jsonp=alert(1)//", `got jsonp="alert(1)//", wanted the name of a function`, 400, nil},
 		{"/empty", "", 202, map[string]string{"Content-Length": "0", "Content-Type": ""}},
 		{"/post", "got method GET, wanted POST or PUT", 405, map[string]string{"Allow": "POST, PUT"}},
@@ -183,7 +184,7 @@ func TestRoutes(t *testing.T) {
 		"/": "/", "/state": "/state", "/state/": "/state", "/state/x/y": "/state", "/quota/role?x=/files/browse": "/quota", "/statex": "", "/stat": "",
 		"/slave(1)/state": "/state", "/slave%281%29/state": "/state", "/slave(1)": "/", "/slave(1)/": "/", "/slave(2)/state": "", "/slave(1)state": "",
 		"/slave(1)/slave(1)/state": "", "/files": "", "/files/browse/": "/files/browse", "/api/v1/executor": "/api/v1/executor", "/api/v1/x": "/api/v1",
-		"/state.json": "", "//state": "",
+		"/state.json": "", "//state": "/state", "/slave(1)//state": "/state", "///slave(1)/state": "/state", "//": "/", "/api//v1": "",
 	} {
 		var scratch []byte
 		path, refusal := requestPath([]byte(target), &scratch)

@@ -49,8 +49,10 @@ func (r *routes) find(path []byte) *route {
 	return r.byPath["/"]
 }
 
-// withoutActor strips "/master" from "/master/state".
+// withoutActor strips "/master" from "/master/state", and slashes at the beginning
+// and behind the actor that are there twice, as Mesos does.
 func (r *routes) withoutActor(path []byte) []byte {
+	path = oneSlash(path)
 	n := len(r.actor)
 	if n == 0 || len(path) < n || string(path[:n]) != r.actor {
 		return path
@@ -61,7 +63,14 @@ func (r *routes) withoutActor(path []byte) []byte {
 	if path[n] != '/' {
 		return path
 	}
-	return path[n:]
+	return oneSlash(path[n:])
+}
+
+func oneSlash(path []byte) []byte {
+	for len(path) > 1 && path[0] == '/' && path[1] == '/' {
+		path = path[1:]
+	}
+	return path
 }
 
 var slash = []byte("/")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"math"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -152,7 +153,8 @@ func (d *Decoder) OptString() *string {
 	return &v
 }
 
-// Bytes reads padded base64; nil for null, not nil for an empty string.
+// Bytes reads base64; nil for null, not nil for an empty string. As in Mesos the
+// padding may be missing or wrong, and white space may stand between.
 func (d *Decoder) Bytes() []byte {
 	if !d.Some() {
 		return nil
@@ -164,11 +166,32 @@ func (d *Decoder) Bytes() []byte {
 	}
 	v := make([]byte, base64.StdEncoding.DecodedLen(len(s)))
 	n, err := base64.StdEncoding.Decode(v, s)
+	if err == nil {
+		return v[:n:n]
+	}
+	v, err = bareBase64(s)
 	if err != nil {
-		d.failLiteral(at, s, "base64 with padding")
+		d.failLiteral(at, s, "base64")
 		return nil
 	}
-	return v[:n:n]
+	return v
+}
+
+// bareBase64 decodes s up to the padding and without white space. A last digit that is
+// less than a byte is nothing.
+func bareBase64(s []byte) ([]byte, error) {
+	digits, _, _ := bytes.Cut(s, []byte("="))
+	digits = bytes.Join(bytes.FieldsFunc(digits, func(c rune) bool { return strings.ContainsRune(" \t\n\v\f\r", c) }), nil)
+	odd := len(digits)%4 == 1
+	if odd {
+		digits = append(digits, 'A')
+	}
+	v := make([]byte, base64.RawStdEncoding.DecodedLen(len(digits)))
+	n, err := base64.RawStdEncoding.Decode(v, digits)
+	if odd && err == nil {
+		n--
+	}
+	return v[:n:n], err
 }
 
 // Bool reads true or false, or a string holding one of them.
