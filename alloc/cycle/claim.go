@@ -143,7 +143,9 @@ func (a *Allocator) configure(c int32) {
 func (a *Allocator) countOwnMin(cl *claim, own bool) {
 	switch {
 	case own && !cl.ownMin:
-		a.ownMinima++
+		if a.ownMinima++; a.ownMinima == 1 {
+			a.space.ForgetScant()
+		}
 	case !own && cl.ownMin:
 		a.ownMinima--
 	}

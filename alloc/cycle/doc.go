@@ -31,7 +31,8 @@
 //   - Who is neediest comes from winner trees (alloc/drf), which are brought up to
 //     date along one path per offer.
 //   - Agents that nobody could use in the last cycle are not looked at again until
-//     something changes for them (Shard.Idle).
+//     something changes for them (Shard.Idle), and those that have less than every
+//     minimum, as all of a full fleet do, not until they have more (Shard.Scant).
 //
 // What differs from one agent to the next beyond plain scalars and ranges, such as
 // reservations, revocable resources, volumes and special disks, takes the path

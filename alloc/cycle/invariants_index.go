@@ -83,6 +83,9 @@ func (a *Allocator) checkClaimOn(c int32, slot shard.Slot) {
 	if want := hostBarred || refused; a.barred(c, slot) != want {
 		panic(fmt.Sprintf("BUG: agent %s, claim %d: barred is %t, want %t", r.ID, c, !want, want))
 	}
+	if sh.IsScant(row) && !a.tooLittle(sh, row) {
+		panic(fmt.Sprintf("BUG: agent %s is known to have less than every minimum, which is not so", r.ID))
+	}
 	if !a.isActive(c) || sh.Idle[row>>6]&(1<<(row&63)) == 0 || !sh.IsAvailable(row) {
 		return
 	}

@@ -392,7 +392,7 @@ func (a *Allocator) secondStage() {
 			continue
 		}
 		if a.tooLittle(sh, row) {
-			sh.Rest(row)
+			sh.RestScant(row)
 			continue
 		}
 		before := a.run.made

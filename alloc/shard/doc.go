@@ -19,7 +19,8 @@
 // resources, maintenance, deactivation, hosts that are not on the white list.
 // What the cycle combines in every run is a dense mask, expanded from those
 // when they change: rows in use, rows with something available, rows that may
-// be offered, rows known to be of no use to anybody.
+// be offered, rows known to be of no use to anybody who takes part, rows known to
+// be below every minimum, whoever takes part.
 //
 // Ownership: one goroutine changes the tables (the allocator's loop), under the
 // lock of the shard; it reads without it. Anybody else reads through Usage,

@@ -36,7 +36,9 @@ type Shard struct {
 	Roof      []*Roof    // what refusals of everything cover, see Row.Covers
 	Cold      []any      // what the cycle does not look at
 
-	Used, HasAvail, Idle, Offerable []uint64
+	// Dense masks, a bit per row. Idle: nobody can use what the row has, as far as is known.
+	// Scant: that is so whoever takes part, for it is below every minimum.
+	Used, HasAvail, Idle, Scant, Offerable []uint64
 
 	Index Index
 }
@@ -224,6 +226,7 @@ func (sh *Shard) grow(stride int) {
 		sh.Used = append(sh.Used, 0)
 		sh.HasAvail = append(sh.HasAvail, 0)
 		sh.Idle = append(sh.Idle, 0)
+		sh.Scant = append(sh.Scant, 0)
 		sh.Offerable = append(sh.Offerable, 0)
 	}
 }
@@ -241,6 +244,7 @@ func (s *Space) Remove(slot Slot) {
 	unset(sh.Used, row)
 	unset(sh.HasAvail, row)
 	unset(sh.Idle, row)
+	unset(sh.Scant, row)
 	unset(sh.Offerable, row)
 	s.count--
 	w := int(slot / 64)
@@ -268,19 +272,35 @@ func (sh *Shard) Note(row int, hasAvail, grew bool) {
 	}
 	if grew {
 		unset(sh.Idle, row)
+		unset(sh.Scant, row)
 	}
 }
 
-// Wake forgets that a row is of no use to anybody.
+// Wake forgets that a row is of no use to those who took part so far.
 func (sh *Shard) Wake(row int) { unset(sh.Idle, row) }
 
 // Rest remembers that nobody can use what a row has, until Wake.
 func (sh *Shard) Rest(row int) { set(sh.Idle, row) }
 
-// WakeAll forgets that any row is of no use to anybody.
+// RestScant remembers that what a row has is below every minimum, until it grows or
+// ForgetScant.
+func (sh *Shard) RestScant(row int) { set(sh.Scant, row) }
+
+// IsScant says whether what a row has is known to be below every minimum.
+func (sh *Shard) IsScant(row int) bool { return test(sh.Scant, row) }
+
+// WakeAll forgets that any row is of no use to those who took part so far. Rows that are
+// below every minimum stay at rest: somebody more who takes part changes nothing for them.
 func (s *Space) WakeAll() {
 	for i := range s.shards {
 		clear(s.shards[i].Idle)
+	}
+}
+
+// ForgetScant is for when minima change.
+func (s *Space) ForgetScant() {
+	for i := range s.shards {
+		clear(s.shards[i].Scant)
 	}
 }
 
@@ -299,7 +319,7 @@ func (s *Space) Candidates(dst []Slot) []Slot {
 		if w >= len(sh.Used) {
 			continue
 		}
-		for m := sh.Offerable[w] & sh.HasAvail[w] &^ sh.Idle[w]; m != 0; m &= m - 1 {
+		for m := sh.Offerable[w] & sh.HasAvail[w] &^ (sh.Idle[w] | sh.Scant[w]); m != 0; m &= m - 1 {
 			dst = append(dst, block<<blockBits|Slot(bits.TrailingZeros64(m)))
 		}
 	}
@@ -310,7 +330,7 @@ func (s *Space) Candidates(dst []Slot) []Slot {
 func (s *Space) IsCandidate(slot Slot) bool {
 	s.SetOfferable()
 	sh, row := s.At(slot)
-	return test(sh.Offerable, row) && test(sh.HasAvail, row) && !test(sh.Idle, row)
+	return test(sh.Offerable, row) && test(sh.HasAvail, row) && !test(sh.Idle, row) && !test(sh.Scant, row)
 }
 
 // InUse says whether the slot has an agent.

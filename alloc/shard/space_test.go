@@ -69,12 +69,15 @@ func TestCandidates(t *testing.T) {
 			if i%13 == 0 {
 				sh.Rest(row)
 			}
+			if i%17 == 0 {
+				sh.RestScant(row)
+			}
 		}
 		got := s.Candidates(nil)
 		if first == nil {
 			first = got
 			for i := range Slot(1000) {
-				want := i%3 != 0 && i%7 != 0 && i%11 != 0 && i%13 != 0
+				want := i%3 != 0 && i%7 != 0 && i%11 != 0 && i%13 != 0 && i%17 != 0
 				if slices.Contains(got, i) != want || s.IsCandidate(i) != want {
 					t.Errorf("slot %d: candidate is %t, want %t", i, !want, want)
 				}
@@ -82,6 +85,18 @@ func TestCandidates(t *testing.T) {
 		}
 		if !slices.IsSorted(got) || !slices.Equal(got, first) {
 			t.Errorf("%d shards: candidates differ from those of 1 shard", shards)
+		}
+		// Who takes part is one thing, what a row has another.
+		s.WakeAll()
+		if !s.IsCandidate(13) || s.IsCandidate(17) {
+			t.Errorf("%d shards: once all are awake slot 13 is a candidate: %t, and 17, below every minimum: %t", shards, s.IsCandidate(13), s.IsCandidate(17))
+		}
+		sh, row := s.At(17)
+		if sh.Note(row, true, true); !s.IsCandidate(17) || s.IsCandidate(34) {
+			t.Errorf("%d shards: slot 17, which has grown, is a candidate: %t, and 34: %t", shards, s.IsCandidate(17), s.IsCandidate(34))
+		}
+		if s.ForgetScant(); !s.IsCandidate(34) {
+			t.Errorf("%d shards: slot 34 is none, with other minima", shards)
 		}
 	}
 }
