@@ -163,12 +163,14 @@ func (a *Allocator) collect(dst []shard.Slot) []shard.Slot {
 }
 
 // wanted leaves out, in place, the slots that every claim is barred from; they
-// rest until something changes for them.
+// rest until something changes for them. Where there are as many refusals as claims,
+// their number says so, and the bitset need not be fetched.
 func (a *Allocator) wanted(slots []shard.Slot) []shard.Slot {
 	kept := slots[:0]
+	claims := uint32(len(a.claims) - len(a.freeClaim))
 	for _, slot := range slots {
 		sh, row := a.space.At(slot)
-		if r := &sh.Rows[row]; r.Traits&shard.Barred != 0 && !a.anyoneMay(r.Class, sh.Blocked[row]) {
+		if r := &sh.Rows[row]; r.Traits&shard.Barred != 0 && (r.Covers == claims || !a.anyoneMay(r.Class, sh.Blocked[row])) {
 			sh.Rest(row)
 			continue
 		}

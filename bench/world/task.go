@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -30,6 +31,10 @@ type Task struct {
 	// that uniform from (1 - Spread) to (1 + Spread) times Sleep.
 	Sleep  time.Duration
 	Spread float64
+	// Running is how many tasks of a framework, the first ones, end as if they had begun
+	// before the run, at times that long runs of such tasks would have: a fleet that
+	// is filled with them has tasks that end evenly from the start.
+	Running uint64
 	// IDPrefix begins the ids of tasks; then come t, the framework's number, - and
 	// the number of the task, from 1.
 	IDPrefix string
@@ -50,14 +55,33 @@ func (t *Task) commands() []*mesos.CommandInfo {
 		value := "sleep 30"
 		return []*mesos.CommandInfo{{Value: &value}}
 	}
+	return sleeps(func(part float64) float64 { return t.Sleep.Seconds() * (1 + t.Spread*(2*part-1)) })
+}
+
+// sleeps are commands as long, in seconds, as length says for parts evenly from 0 to 1.
+func sleeps(length func(part float64) float64) []*mesos.CommandInfo {
 	cs := make([]*mesos.CommandInfo, spreadSteps)
 	for i := range cs {
 		// An odd step visits all of them, far from each other.
-		at := (float64(i*37%spreadSteps)+.5)/spreadSteps*2 - 1
-		value := fmt.Sprintf("sleep %.3f", t.Sleep.Seconds()*(1+t.Spread*at))
+		value := fmt.Sprintf("sleep %.3f", length((float64(i*37%spreadSteps)+.5)/spreadSteps))
 		cs[i] = &mesos.CommandInfo{Value: &value}
 	}
 	return cs
+}
+
+// rests are the commands of tasks that began earlier.
+func (t *Task) rests() []*mesos.CommandInfo { return sleeps(t.rest) }
+
+// rest is how many seconds a task has left that is found running: a part of those that
+// are found have at most that left. Long tasks are found more often than short ones. Up to the
+// length of the shortest the rests of all are spread evenly, and get scarcer after.
+func (t *Task) rest(part float64) float64 {
+	mean, width := t.Sleep.Seconds(), 2*t.Spread*t.Sleep.Seconds()
+	least := mean - width/2
+	if part*mean <= least {
+		return part * mean
+	}
+	return least + width - math.Sqrt(width*width-2*width*(part*mean-least))
 }
 
 // TasksThatFit is how many simulated tasks an offer has room for, at most most.
@@ -79,6 +103,8 @@ type calls struct {
 	framework *mesos.FrameworkID
 	resources []*mesos.Resource
 	commands  []*mesos.CommandInfo // taken in turn
+	rests     []*mesos.CommandInfo // of the first ones, as many as running
+	running   uint64
 	tasks     []*mesos.TaskInfo
 	launched  uint64
 	prefix    string // of task ids
@@ -92,7 +118,7 @@ func newCalls(t codec.Type, framework *mesos.FrameworkID, role string, task *Tas
 		return nil, err
 	}
 	return &calls{codec: t, framework: framework, prefix: fmt.Sprintf("%st%d-", task.IDPrefix, number),
-		resources: rs.Allocate(role).ToProto(resource.PostRefinement), commands: task.commands()}, nil
+		resources: rs.Allocate(role).ToProto(resource.PostRefinement), commands: task.commands(), rests: task.rests(), running: task.Running}, nil
 }
 
 func (c *calls) encode(call *scheduler.Call) ([]byte, error) {
@@ -114,9 +140,18 @@ func (c *calls) accept(offer *mesos.OfferID, agent *mesos.AgentID, n int) ([]byt
 		c.launched++
 		id := c.prefix + strconv.FormatUint(c.launched, 10)
 		t.TaskId.Value, t.AgentId = &id, agent
-		t.Command = c.commands[c.launched%uint64(len(c.commands))]
+		t.Command = c.command()
 	}
 	return c.encode(acceptCall(offer, c.tasks[:n]))
+}
+
+// command of the task that was numbered last.
+func (c *calls) command() *mesos.CommandInfo {
+	all := c.commands
+	if c.launched <= c.running {
+		all = c.rests
+	}
+	return all[c.launched%uint64(len(all))]
 }
 
 func (c *calls) decline(offer *mesos.OfferID, refuse *float64) ([]byte, error) {
