@@ -52,9 +52,6 @@ func command(name string, o Options, cmd *cobra.Command) *cobra.Command {
 		if err := validate(&o); err != nil {
 			return err
 		}
-		if o.WarmUp == 0 {
-			o.WarmUp = o.TaskTime * 3 / 2
-		}
 		progress := world.NewProgress(cmd.ErrOrStderr())
 		var rows []Row
 		for _, size := range o.Sizes {
@@ -81,7 +78,7 @@ func command(name string, o Options, cmd *cobra.Command) *cobra.Command {
 	f.DurationVar(&o.TaskTime, "task-time", o.TaskTime, "mean length of their tasks, which are spread evenly around it by up to "+fmt.Sprintf("%.0f%%", 100*o.Spread))
 	f.IntVar(&o.Probes, "probes", o.Probes, "probes of each size")
 	f.DurationVar(&o.Every, "every", 100*time.Millisecond, "least time from one probe to the next")
-	f.DurationVar(&o.WarmUp, "warm-up", 0, "time between a full fleet and the first probe (default: one and a half task times,\nafter which the tasks of the start have ended)")
+	f.DurationVar(&o.WarmUp, "warm-up", 5*time.Second, "time between a full fleet and the first probe; tasks of the start end as if they had\nbegun at any time before")
 	f.StringVar(&o.Allocator.URL, "allocator", "", "`URL` of a running allocator, instead of one per size")
 	f.StringVar(&o.Allocator.Dir, "dir", "", "`directory` for the allocators' state (default: the temporary one)")
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocators")
@@ -112,10 +109,15 @@ func validate(o *Options) error {
 }
 
 func report(name string, o *Options, rows []Row) *world.Report {
-	return world.NewReport(name, rows,
+	notes := []string{
 		fmt.Sprintf("%d frameworks in %d roles and one that probes; agents hold %d tasks of %v ± %.0f%%; %d probes, at least %v apart; allocator flags %v",
 			o.Frameworks, o.Roles, perAgent, o.TaskTime, 100*o.Spread, o.Probes, o.Every, o.Allocator.Flags),
-		"launch: from ACCEPT to TASK_RUNNING as the framework sees them; wait: from REVIVE to an offer; agents are simulated")
+		"launch: from ACCEPT to TASK_RUNNING as the framework sees them; wait: from REVIVE to an offer; agents are simulated",
+	}
+	for _, r := range rows {
+		notes = append(notes, fmt.Sprintf("%d agents, p50 / p99 ms: %v", r.Agents, r.Parts))
+	}
+	return world.NewReport(name, rows, notes...)
 }
 
 func table(rows []Row) page.Table {

@@ -12,5 +12,9 @@
 //
 // Launch is the overhead that the paper measures: everything between the scheduler's
 // decision and the news that its task runs, without the start of a process, as agents are
-// simulated. Wait is how long the allocator takes to find the probe an offer.
+// simulated. Wait is how long the allocator takes to find the probe an offer. What
+// each consists of is in parts.go, with by how much this program itself ran behind.
+//
+// The first tasks of all frameworks end as if they had begun earlier (world.Task.Running),
+// so that the fleet is as it would be after hours as soon as it is full.
 package launch

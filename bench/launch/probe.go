@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caprock/caprock/bench/world"
@@ -18,7 +19,9 @@ type prober struct {
 	task         world.Task
 	offers       chan arrived[*mesos.Offer]
 	updates      chan arrived[mesos.TaskState]
+	delivered    chan arrived[struct{}]
 	launch, wait world.Latencies
+	parts        parts
 }
 
 // arrived is what came, and when.
@@ -35,9 +38,10 @@ func newProber(ctx context.Context, a *world.Allocator) (*prober, error) {
 		return nil, err
 	}
 	p := &prober{
-		task:    world.Task{CPUs: taskCPUs, MemMiB: taskMemMiB},
-		offers:  make(chan arrived[*mesos.Offer], 1),
-		updates: make(chan arrived[mesos.TaskState], 4), // a task has two
+		task:      world.Task{CPUs: taskCPUs, MemMiB: taskMemMiB, IDPrefix: probePrefix},
+		offers:    make(chan arrived[*mesos.Offer], 1),
+		updates:   make(chan arrived[mesos.TaskState], 4), // a task has two
+		delivered: make(chan arrived[struct{}], 1),
 	}
 	p.desks = world.NewDesks(p.take)
 	var err error
@@ -56,6 +60,19 @@ func newProber(ctx context.Context, a *world.Allocator) (*prober, error) {
 		p.close()
 	}
 	return p, err
+}
+
+// probePrefix begins the ids of probes.
+const probePrefix = "probe-"
+
+// arrived notes when a probe is at its agent.
+func (p *prober) arrived(t *mesos.TaskInfo) {
+	if strings.HasPrefix(t.GetTaskId().GetValue(), probePrefix) {
+		select {
+		case p.delivered <- arrived[struct{}]{at: time.Now()}:
+		default: // sent again
+		}
+	}
 }
 
 func (p *prober) framework() *world.Framework { return p.frameworks.All[0] }
@@ -82,21 +99,44 @@ func (p *prober) close() {
 
 // once asks for an offer, launches a task and waits for its end.
 func (p *prober) once(ctx context.Context, failed func() error) error {
-	f := p.framework()
-	asked := time.Now()
-	if _, err := f.Revive(); err != nil {
-		return err
-	}
-	offer, err := next(ctx, p.offers, failed, "an offer for the probe")
+	offer, err := p.ask(ctx, failed)
 	if err != nil {
 		return err
 	}
+	return p.start(ctx, offer, failed)
+}
+
+// ask revives and waits for an offer.
+func (p *prober) ask(ctx context.Context, failed func() error) (*mesos.Offer, error) {
+	asked := time.Now()
+	took, err := p.framework().Revive()
+	if err != nil {
+		return nil, err
+	}
+	offer, err := next(ctx, p.offers, failed, "an offer for the probe")
+	if err != nil {
+		return nil, err
+	}
 	p.wait.Record(offer.at.Sub(asked))
+	p.parts.revived.Record(took)
+	p.parts.offered.Record(offer.at.Sub(asked) - took)
+	return offer.what, nil
+}
+
+// start launches a task, asks for no more, and waits for the task's end.
+func (p *prober) start(ctx context.Context, offer *mesos.Offer, failed func() error) error {
+	f := p.framework()
 	sent := time.Now()
-	if _, err := f.Accept(offer.what, 1); err != nil {
+	took, err := f.Accept(offer, 1)
+	if err != nil {
 		return err
 	}
+	p.parts.accepted.Record(took)
 	if _, err := f.Suppress(); err != nil {
+		return err
+	}
+	delivered, err := next(ctx, p.delivered, failed, "the probe at its agent")
+	if err != nil {
 		return err
 	}
 	for _, want := range []mesos.TaskState{mesos.TaskState_TASK_RUNNING, mesos.TaskState_TASK_FINISHED} {
@@ -109,6 +149,8 @@ func (p *prober) once(ctx context.Context, failed func() error) error {
 		}
 		if want == mesos.TaskState_TASK_RUNNING {
 			p.launch.Record(got.at.Sub(sent))
+			p.parts.delivered.Record(delivered.at.Sub(sent))
+			p.parts.reported.Record(got.at.Sub(delivered.at))
 		}
 	}
 	return nil

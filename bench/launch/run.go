@@ -23,8 +23,8 @@ type Options struct {
 	// Probes of each size, and the least time from one to the next.
 	Probes int
 	Every  time.Duration
-	// WarmUp is the time between a full fleet and the first probe. Before tasks of the
-	// start end there is nothing to offer.
+	// WarmUp is the time between a full fleet and the first probe. Tasks of the start
+	// end as if they had begun earlier, so it need not be as long as they are.
 	WarmUp    time.Duration
 	Allocator world.AllocatorOptions
 }
@@ -54,6 +54,8 @@ type Row struct {
 	// the framework sees them.
 	Launch Latency `json:"launch"`
 	Wait   Latency `json:"wait"`
+	// Parts are what both consist of.
+	Parts Parts `json:"parts"`
 	// Seconds of the probes; CPU time of them, and memory at their end.
 	Seconds      float64 `json:"seconds"`
 	AllocatorCPU float64 `json:"allocator_cpu_s"`
@@ -94,7 +96,7 @@ func Run(ctx context.Context, o Options, agents int, progress *world.Progress) (
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	r := &run{o: o, agents: agents, progress: progress,
-		task: world.Task{CPUs: taskCPUs, MemMiB: taskMemMiB, Sleep: o.TaskTime, Spread: o.Spread}}
+		task: world.Task{CPUs: taskCPUs, MemMiB: taskMemMiB, Sleep: o.TaskTime, Spread: o.Spread, Running: uint64(perAgent * agents / o.Frameworks)}}
 	row.Agents, row.Frameworks = agents, o.Frameworks
 	if r.allocator, err = world.StartAllocator(ctx, o.Allocator); err != nil {
 		return row, err
@@ -118,10 +120,12 @@ func (r *run) build(ctx context.Context, row *Row) error {
 		return err
 	}
 	r.desks = world.NewDesks(r.take)
-	r.fleet = world.NewFleet(world.FleetOptions{Agents: r.agents, Links: r.o.Links, Shape: shape, Behaviour: world.Sleeping})
 	if r.prober, err = newProber(ctx, r.allocator); err != nil {
 		return err
 	}
+	r.fleet = world.NewFleet(world.FleetOptions{
+		Agents: r.agents, Links: r.o.Links, Shape: shape, Behaviour: world.Sleeping, Arrived: r.prober.arrived,
+	})
 	r.frameworks, err = world.Subscribe(ctx, r.allocator.URL(), world.FrameworksOptions{
 		Count: r.o.Frameworks, Roles: r.o.Roles, Codec: codec.Protobuf, Task: r.task,
 		Events: world.Events{Offers: r.desks.Offers, Update: r.desks.Update},
@@ -208,11 +212,14 @@ func (r *run) probe(ctx context.Context, row *Row) error {
 	sampler.Gauge("tasks", "running", func() float64 { return float64(r.running()) })
 	sampler.Latency("ACCEPT to TASK_RUNNING, ms", &r.prober.launch)
 	sampler.Latency("REVIVE to offer, ms", &r.prober.wait)
+	stop, err := r.prober.parts.watch()
+	if err != nil {
+		return err
+	}
 	sampler.Start()
 	began, used, own, finished := time.Now(), r.allocator.Usage(), world.OwnCPU(), r.fleet.Finished()
 	row.Running = r.running()
 	next := began
-	var err error
 	for i := 0; i < r.o.Probes && err == nil; i++ {
 		r.progress.Show("%d agents: probe %d of %d, %d tasks run", r.agents, i+1, r.o.Probes, r.running())
 		if err = r.prober.once(ctx, r.err); err == nil {
@@ -221,11 +228,13 @@ func (r *run) probe(ctx context.Context, row *Row) error {
 		}
 	}
 	now := r.allocator.Usage()
+	err = errors.Join(err, stop())
 	row.Timeline = sampler.Stop()
 	row.Seconds = time.Since(began).Seconds()
 	row.TasksPerSecond = float64(r.fleet.Finished()-finished) / row.Seconds
 	row.AllocatorCPU, row.LoadCPU, row.RSS = (now.CPU - used.CPU).Seconds(), (world.OwnCPU() - own).Seconds(), now.RSS
 	row.Launch, row.Wait, row.Probes = latencyOf(&r.prober.launch), latencyOf(&r.prober.wait), r.prober.launch.Total().Count()
+	row.Parts = r.prober.parts.total()
 	return errors.Join(err, r.err())
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/caprock/caprock/wire/httpc"
 	"github.com/caprock/caprock/wire/link"
 	"github.com/caprock/caprock/wire/link/transport"
+	"github.com/caprock/caprock/wire/mesos"
 )
 
 // FleetOptions say which agents to play.
@@ -22,6 +23,9 @@ type FleetOptions struct {
 	Shape *Shape
 	// Behaviour of all agents.
 	Behaviour Behaviour
+	// Arrived, if set, is told every task that reaches its agent, before the agent reports it.
+	// It holds the link up.
+	Arrived func(*mesos.TaskInfo)
 }
 
 // Fleet is a set of simulated agents on their links.
@@ -162,6 +166,11 @@ func (l *fleetLink) handle(conn *transport.AgentConn, d *link.Down, more bool) e
 	defer l.mu.Unlock()
 	if int(d.GetChannel()) >= len(l.all) {
 		return fmt.Errorf("got a frame for channel %d of %d", d.GetChannel(), len(l.all))
+	}
+	if arrived := l.fleet.options.Arrived; arrived != nil {
+		for _, t := range d.GetLaunch().GetTasks() {
+			arrived(t)
+		}
 	}
 	a := l.all[d.GetChannel()]
 	before, held, applied := a.registered, len(a.tasks), a.applied
