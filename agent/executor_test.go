@@ -50,7 +50,7 @@ func runTestExecutor() {
 	if os.Getenv("CAPROCK_TEST_EXECUTOR") == "protobuf" {
 		x.typ = codec.Protobuf
 	}
-	for range 200 {
+	for range 1200 { // a minute, as all here have
 		if err := x.subscribe(); err == nil {
 			return
 		}
@@ -201,7 +201,7 @@ func TestCustomExecutor(t *testing.T) {
 	for _, encoding := range []string{"json", "protobuf"} {
 		t.Run(encoding, func(t *testing.T) {
 			alloc := newAllocator(t)
-			n := startNode(t, alloc, func(o *agent.Options) { o.ExecutorReregistrationTimeout = 10 * time.Second })
+			n := startNode(t, alloc, func(o *agent.Options) { o.ExecutorReregistrationTimeout = time.Minute })
 			ex := customExecutor(t, "ex", encoding)
 			alloc.launchOn(ex, true, false, custom("t1", "long"))
 			st := alloc.await("t1", mesos.TaskState_TASK_RUNNING)

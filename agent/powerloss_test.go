@@ -196,7 +196,7 @@ func (d *loseableDisk) shutdown() {
 func (d *loseableDisk) killTasks() {
 	o := agent.Options{WorkDir: d.workDir()}
 	o.EnsureDefaults()
-	for range 100 {
+	for range 2000 {
 		lists, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup/*", o.CgroupsRoot, "*", "cgroup.procs"))
 		v2, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup", o.CgroupsRoot, "*", "cgroup.procs"))
 		alive := 0

@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait of these tests; nothing takes nearly as long.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // service is a running allocator over a directory.
 type service struct {

@@ -120,8 +120,8 @@ func await(t testing.TB, p *Process) ExitStatus {
 	select {
 	case s := <-p.Exited():
 		return s
-	case <-time.After(20 * time.Second):
-		t.Fatalf("process %d still runs after 20 s", p.Pid())
+	case <-time.After(time.Minute):
+		t.Fatalf("process %d still runs after a minute", p.Pid())
 		return ExitStatus{}
 	}
 }
@@ -182,7 +182,7 @@ func settledUsage(t *testing.T, g *Group) Usage {
 	t.Helper()
 	var last Usage
 	began := time.Now()
-	for since := began; since.Sub(began) < 10*time.Second; {
+	for since := began; since.Sub(began) < time.Minute; {
 		u, err := g.Usage()
 		if err != nil {
 			t.Fatal(err)

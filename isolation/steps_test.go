@@ -146,7 +146,7 @@ func dieAt(t *testing.T, o Options, step int) (died string) {
 		}
 	}
 	// What the kernel kills it takes away a moment later.
-	for deadline := time.Now().Add(10 * time.Second); len(marked(t, o.Root)) > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(marked(t, o.Root)) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("step %d, %s: processes are left: %v", step, died, marked(t, o.Root))
 		}

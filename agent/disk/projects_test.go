@@ -154,7 +154,7 @@ func open(t *testing.T, dir string, step func(string)) *Projects {
 // settle takes ids back until all are; the kernel frees what was removed a moment later.
 func settle(t *testing.T, p *Projects) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		p.Reclaim()
 		if total, free := p.Count(); free == total {
 			return

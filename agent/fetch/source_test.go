@@ -23,7 +23,7 @@ import (
 // waitFor waits for something that other goroutines bring about.
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
 	for !ok() {

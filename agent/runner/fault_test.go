@@ -130,7 +130,7 @@ func (r *runs) checked(t *testing.T, id, line string) string {
 	}
 	select {
 	case <-p.Exited():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%s has not ended", line)
 	}
 	b, err := os.ReadFile(file)

@@ -90,8 +90,8 @@ func (r *runs) output(t testing.TB, id, user, line string) string {
 			case core.LaunchFailed:
 				t.Fatalf("%s: %s", id, c.Message)
 			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("%s has not ended after 20 s", id)
+		case <-time.After(time.Minute):
+			t.Fatalf("%s has not ended after a minute", id)
 		}
 	}
 }

@@ -29,8 +29,8 @@ func (r *runs) next(t testing.TB) core.Command {
 	select {
 	case c := <-r.reports:
 		return c
-	case <-time.After(20 * time.Second):
-		t.Fatal("nothing was reported for 20 s")
+	case <-time.After(time.Minute):
+		t.Fatal("nothing was reported for a minute")
 		return nil
 	}
 }
@@ -38,13 +38,13 @@ func (r *runs) next(t testing.TB) core.Command {
 // eventually waits up to 20 s for cond.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
+	deadline, tick := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
 	defer tick.Stop()
 	for !cond() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited 20 s for: %s", what)
+			t.Fatalf("waited a minute for: %s", what)
 		}
 	}
 }

@@ -137,7 +137,7 @@ func (r *rig) call(name string) error {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(100 * time.Microsecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)
 		}
@@ -305,7 +305,7 @@ func TestJournalFailureEndsTheLoopUnanswered(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), broken.Error()) {
 			t.Fatalf("Run returned %v, wanted the disk's error", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the loop goes on over a failed journal")
 	}
 	if got := r.sink.snapshot(); len(got) != 2 {

@@ -17,9 +17,9 @@ func await(t testing.TB, p *Process) ExitStatus {
 	select {
 	case s := <-p.Exited():
 		return s
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		p.Signal(syscall.SIGKILL)
-		t.Fatalf("process %d did not exit within 10 s", p.Pid())
+		t.Fatalf("process %d did not exit within a minute", p.Pid())
 		return ExitStatus{}
 	}
 }

@@ -28,7 +28,7 @@ func onTerminal(t *testing.T, script string, keep bool) (*Process, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := term.Master.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := term.Master.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return p, term.Master
@@ -94,7 +94,7 @@ func TestKeptTerminal(t *testing.T) {
 	if _, err := again.WriteString("later\n"); err != nil {
 		t.Fatal(err)
 	}
-	if err := again.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := again.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	text, _ := io.ReadAll(again) // ends with EIO, as terminals do

@@ -62,7 +62,7 @@ func groupDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		deadline := time.Now().Add(10 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for err := os.Remove(dir); err != nil; err = os.Remove(dir) {
 			if time.Now().After(deadline) {
 				t.Fatal(err) // what was killed in it has not gone

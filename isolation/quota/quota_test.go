@@ -86,7 +86,7 @@ func TestProjectBoundsWhatIsBelow(t *testing.T) {
 		file.Close()
 	}
 	must(t, os.RemoveAll(box))
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		// The kernel frees what was removed a moment later.
 		if q := read(t, f, id); q.Idle() {
 			break

@@ -104,7 +104,7 @@ func (f *family) letGo() {
 // eventually waits for what other processes do.
 func (f *family) eventually(what string, ok func() bool) {
 	f.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			f.t.Fatalf("waited in vain for %s", what)
 		}

@@ -35,7 +35,7 @@ func crashOnce(t *testing.T, seed uint64, noSync bool) (answered, lost int) {
 	crashed := make(chan struct{})
 	go func() {
 		defer close(crashed)
-		for deadline := time.Now().Add(20 * time.Second); durable.Load() < crashAt && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(time.Minute); durable.Load() < crashAt && time.Now().Before(deadline); {
 		}
 		before = durable.Load()
 		after = fs.Crash([]int{0, 50}[rng.IntN(2)], seed)

@@ -164,7 +164,7 @@ func (g *gate) String() string { return "gate" }
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(100 * time.Microsecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)
 		}
@@ -235,7 +235,7 @@ func TestSyncErrorIsFatalAndNothingIsAnswered(t *testing.T) {
 		}
 		select {
 		case <-j.Failed():
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the journal did not fail")
 		}
 		if err := j.Close(); err == nil || !strings.Contains(err.Error(), broken.Error()) {

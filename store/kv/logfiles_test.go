@@ -11,7 +11,7 @@ import (
 
 // reserved waits for the store's reserve and reports whether it came.
 func reserved(d *DB) bool {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		d.logs.mu.Lock()
 		ready := d.logs.mu.ready
 		d.logs.mu.Unlock()

@@ -49,7 +49,7 @@ func (s slowFS) table(t *testing.T, files *tableFiles, writes int) time.Duration
 		}
 		done <- nil
 	}()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		select {
 		case err := <-done:
 			if err != nil {

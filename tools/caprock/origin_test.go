@@ -30,7 +30,7 @@ func startCluster(t *testing.T) *devcluster.Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := cluster.Stop(ctx); err != nil {
 			t.Error(err)

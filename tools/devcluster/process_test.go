@@ -36,7 +36,7 @@ func sleeper(t *testing.T, log *lockedLog, script string) *process {
 	p.pause = time.Millisecond
 	go p.supervise()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = p.stop(ctx, syscall.SIGKILL)
 	})
@@ -45,7 +45,7 @@ func sleeper(t *testing.T, log *lockedLog, script string) *process {
 
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(); {
+	for deadline := time.Now().Add(time.Minute); !cond(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("it never came to be that %s", what)
 		}
@@ -85,7 +85,7 @@ func TestProcessThatServedIsStartedAgainAndAgain(t *testing.T) {
 	var log lockedLog
 	p := sleeper(t, &log, "echo listening: http://127.0.0.1:4711; exit 7")
 	until(t, "it was started eight times", func() bool { return log.count("starting it again") >= 8 })
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := p.stop(ctx, syscall.SIGKILL); err != nil || p.failure != nil {
 		t.Errorf("stopping: %v, failure %v; want neither", err, p.failure)

@@ -180,14 +180,14 @@ func TestAttachAndLeave(t *testing.T) {
 		if err != nil {
 			t.Errorf("leaving: %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Ctrl-P Ctrl-Q does not leave")
 	}
 }
 
 func wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

@@ -35,9 +35,9 @@ var steps = []step{
 	{"staticcheck", staticcheck},
 	{"unit", unit},
 	{"invariants", func(t *tally) error {
-		return goTest(t, append([]string{"-tags=invariants", "-timeout=15m"}, checked...)...)
+		return goTest(t, append([]string{"-tags=invariants", "-timeout=60m"}, checked...)...)
 	}},
-	{"race", func(t *tally) error { return goTest(t, append([]string{"-race", "-timeout=15m"}, racy...)...) }},
+	{"race", func(t *tally) error { return goTest(t, append([]string{"-race", "-timeout=60m"}, racy...)...) }},
 	{"peers", peers},
 	{"conform", command("go", "run", "./tools/conform", "clients")},
 	// The part of the recorded exchanges that is played in a minute: an empty master,
@@ -54,7 +54,7 @@ var updateSkips bool
 // unit runs all tests, and checks which could not run here.
 func unit(t *tally) error {
 	before := len(t.skips)
-	if err := goTest(t, "-timeout=20m", "./..."); err != nil {
+	if err := goTest(t, "-timeout=60m", "./..."); err != nil {
 		return err
 	}
 	return checkSkips(skipsDir, environment(), t.skips[before:], updateSkips)

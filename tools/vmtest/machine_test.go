@@ -66,10 +66,10 @@ func TestIsolationOnUnifiedCgroups(t *testing.T) {
 			if out, err := build.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 			defer cancel()
 			// The list of skips is held against source files.
-			output, status, err := Run(ctx, r.parameters, binary, "-test.v", "-test.timeout=9m", "-test.run="+r.tests, "-test.skip=^TestSkipsAreKnown$")
+			output, status, err := Run(ctx, r.parameters, binary, "-test.v", "-test.timeout=29m", "-test.run="+r.tests, "-test.skip=^TestSkipsAreKnown$")
 			if err != nil || status != 0 {
 				t.Fatalf("status %d, %v\n%s", status, err, output)
 			}

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1.1"))
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func serve(t testing.TB, o httpd.Options, routes map[string]httpd.Handler) (*httpd.Server, string) {
 	t.Helper()

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long tests wait for what must happen.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // start serves on loopback until the test ends.
 func start(t testing.TB, o Options, register func(*Server)) (*Server, string) {

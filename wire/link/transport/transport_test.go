@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1.1"))
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // allocator serves links; each is handed to the channel and lives until the
 // test reads from done.
