@@ -46,7 +46,7 @@ func (s *Server) operator(c *httpd.Ctx) {
 	default:
 		if what := call.GetType(); readsState(what) {
 			s.respondRendered(c, t.ContentType(), what.String(), t.ContentType(), func(all *cluster, b []byte) ([]byte, error) {
-				return t.Append(b, readState(what, all))
+				return appendState(what, all, t, b)
 			})
 			return
 		}

@@ -35,7 +35,7 @@ func (s *Server) read(call *master.Call) *master.Response {
 	return r
 }
 
-// readsState says that readState answers the call.
+// readsState says that appendState answers the call.
 func readsState(t master.Call_Type) bool {
 	switch t {
 	case master.Call_GET_STATE, master.Call_GET_AGENTS, master.Call_GET_FRAMEWORKS, master.Call_GET_EXECUTORS,
@@ -46,22 +46,17 @@ func readsState(t master.Call_Type) bool {
 	return false
 }
 
-// readState answers a call that needs the state and nothing else.
+// readState answers a call that needs the state and nothing else, with a message: one that is
+// not large. See appendState.
 func readState(t master.Call_Type, all *cluster) *master.Response {
 	r, snap := &master.Response{}, all.snap
 	switch t {
-	case master.Call_GET_STATE:
-		r.Type, r.GetState = master.Response_GET_STATE.Enum(), getState(all)
-	case master.Call_GET_AGENTS:
-		r.Type, r.GetAgents = master.Response_GET_AGENTS.Enum(), getAgents(snap, all.add())
 	case master.Call_GET_FRAMEWORKS:
 		r.Type, r.GetFrameworks = master.Response_GET_FRAMEWORKS.Enum(), getFrameworks(snap, all.add())
 	case master.Call_GET_EXECUTORS:
 		r.Type, r.GetExecutors = master.Response_GET_EXECUTORS.Enum(), getExecutors(snap)
 	case master.Call_GET_OPERATIONS:
 		r.Type, r.GetOperations = master.Response_GET_OPERATIONS.Enum(), getOperations(snap)
-	case master.Call_GET_TASKS:
-		r.Type, r.GetTasks = master.Response_GET_TASKS.Enum(), getTasks(snap)
 	case master.Call_GET_ROLES:
 		r.Type, r.GetRoles = master.Response_GET_ROLES.Enum(), getRoles(snap, all.add())
 	case master.Call_GET_WEIGHTS:
@@ -79,34 +74,6 @@ func readState(t master.Call_Type, all *cluster) *master.Response {
 			&master.Response_GetMaintenanceStatus{Status: clusterStatus(snap)}
 	default:
 		panic("BUG: " + t.String() + " does not read the state")
-	}
-	return r
-}
-
-func getState(all *cluster) *master.Response_GetState {
-	snap, total := all.snap, all.add()
-	return &master.Response_GetState{
-		GetTasks:      getTasks(snap),
-		GetExecutors:  getExecutors(snap),
-		GetFrameworks: getFrameworks(snap, total),
-		GetAgents:     getAgents(snap, total),
-	}
-}
-
-func getTasks(snap *view.Snapshot) *master.Response_GetTasks {
-	r := &master.Response_GetTasks{
-		Tasks:          make([]*mesos.Task, 0, snap.Tasks.Len()),
-		CompletedTasks: make([]*mesos.Task, 0, snap.Completed.Len()),
-	}
-	for t := range snap.Tasks.All() {
-		if t.Unreachable() {
-			r.UnreachableTasks = append(r.UnreachableTasks, t.Info())
-		} else {
-			r.Tasks = append(r.Tasks, t.Info())
-		}
-	}
-	for t := range snap.Completed.All() {
-		r.CompletedTasks = append(r.CompletedTasks, t.Info())
 	}
 	return r
 }
@@ -149,24 +116,6 @@ func getFrameworks(snap *view.Snapshot, total *sums) *master.Response_GetFramewo
 		v.AllocatedResources = use.allocated.ToProto(resource.Endpoint)
 		v.OfferedResources = use.offered.ToProto(resource.Endpoint)
 		r.Frameworks = append(r.Frameworks, v)
-	}
-	return r
-}
-
-func getAgents(snap *view.Snapshot, total *sums) *master.Response_GetAgents {
-	r := &master.Response_GetAgents{}
-	for a := range snap.Agents.All() {
-		switch {
-		case !a.Registered():
-		case a.Recovered:
-			r.RecoveredAgents = append(r.RecoveredAgents, a.Info())
-		default:
-			v := core.AgentView(a)
-			use := total.agent(a.ID())
-			v.AllocatedResources = use.allocated.ToProto(resource.Endpoint)
-			v.OfferedResources = use.offered.ToProto(resource.Endpoint)
-			r.Agents = append(r.Agents, v)
-		}
 	}
 	return r
 }

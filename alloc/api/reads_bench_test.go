@@ -41,23 +41,27 @@ func BenchmarkReads(b *testing.B) {
 			b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/1e3/float64(b.N), "cpu-ms/op")
 		})
 	}
-	for _, t := range []codec.Type{codec.JSON, codec.Protobuf} {
-		b.Run("GET_STATE/"+t.String(), func(b *testing.B) {
-			b.ReportAllocs()
-			var body []byte
-			all := newCluster()
-			before := cpuTime(b)
-			for b.Loop() {
-				var err error
-				all.snap = s.view.Snapshot()
-				body, err = t.Append(body[:0], readState(master.Call_GET_STATE, all))
-				all.forget()
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.SetBytes(int64(len(body)))
-			}
-			b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/1e3/float64(b.N), "cpu-ms/op")
-		})
+	for _, what := range []master.Call_Type{master.Call_GET_STATE, master.Call_GET_AGENTS, master.Call_GET_TASKS} {
+		for _, t := range []codec.Type{codec.JSON, codec.Protobuf} {
+			b.Run(what.String()+"/"+t.String(), func(b *testing.B) { readMany(b, s, what, t) })
+		}
 	}
+}
+
+func readMany(b *testing.B, s *Server, what master.Call_Type, t codec.Type) {
+	b.ReportAllocs()
+	var body []byte
+	all := newCluster()
+	before := cpuTime(b)
+	for b.Loop() {
+		var err error
+		all.snap = s.view.Snapshot()
+		body, err = appendState(what, all, t, body[:0])
+		all.forget()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(len(body)))
+	}
+	b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/1e3/float64(b.N), "cpu-ms/op")
 }

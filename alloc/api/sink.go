@@ -4,10 +4,8 @@ import (
 	"fmt"
 
 	"github.com/caprock/caprock/alloc/core"
-	"github.com/caprock/caprock/alloc/view"
 	"github.com/caprock/caprock/wire/codec"
 	"github.com/caprock/caprock/wire/mesos"
-	"github.com/caprock/caprock/wire/mesos/master"
 	"github.com/caprock/caprock/wire/mesos/scheduler"
 )
 
@@ -58,7 +56,7 @@ func (s *Server) Perform(effect core.Effect) {
 	case *core.SnapshotOperator:
 		snap := s.view.Snapshot()
 		s.fan.OpenOperator(e.Stream, func(dst []byte, t codec.Type) ([]byte, error) {
-			return t.Append(dst, subscribedEvent(snap))
+			return appendSubscribed(snap, t, dst)
 		})
 	default:
 		panic(fmt.Sprintf("BUG: unknown effect %T", effect))
@@ -98,17 +96,6 @@ func (s *Server) push(stream core.StreamRef, m codec.Message) error {
 		s.streamEnded(stream, false)
 	}
 	return err
-}
-
-// subscribedEvent is the first event of an operator's stream.
-func subscribedEvent(snap *view.Snapshot) *master.Event {
-	return &master.Event{
-		Type: master.Event_SUBSCRIBED.Enum(),
-		Subscribed: &master.Event_Subscribed{
-			GetState:                 getState(clusterOf(snap)),
-			HeartbeatIntervalSeconds: ptr(core.HeartbeatInterval.Seconds()),
-		},
-	}
 }
 
 func frameworkID(id string) *mesos.FrameworkID { return &mesos.FrameworkID{Value: &id} }

@@ -152,8 +152,9 @@ func FrameworkView(f *Framework) *master.Response_GetFrameworks_Framework {
 }
 
 // AgentView is the agent as GET_AGENTS and AGENT_ADDED show it, without the
-// sums of allocated and offered resources, which are the reader's to add.
-func AgentView(a *Agent) *master.Response_GetAgents_Agent {
+// sums of allocated and offered resources, which are the reader's to add. total is
+// a.Total as endpoints show it, which many agents may share.
+func AgentView(a *Agent, total []*mesos.Resource) *master.Response_GetAgents_Agent {
 	v := &master.Response_GetAgents_Agent{
 		AgentInfo:        a.Info(),
 		Active:           ptr(a.Active),
@@ -162,7 +163,7 @@ func AgentView(a *Agent) *master.Response_GetAgents_Agent {
 		Pid:              ptr(agentPID(a.Rec)),
 		RegisteredTime:   timeInfo(a.Rec.GetRegisteredNanos()),
 		ReregisteredTime: timeInfo(a.Rec.GetReregisteredNanos()),
-		TotalResources:   a.total.ToProto(resource.Endpoint),
+		TotalResources:   total,
 		Capabilities:     a.Rec.GetCapabilities(),
 		DrainInfo:        a.Rec.GetDrain(),
 	}

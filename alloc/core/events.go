@@ -68,15 +68,17 @@ func (c *Core) taskUpdated(t *Task, s *mesos.TaskStatus) {
 }
 
 func (c *Core) agentAdded(a *agentState) {
-	c.operatorEvent(&master.Event{Type: master.Event_AGENT_ADDED.Enum(),
-		AgentAdded: &master.Event_AgentAdded{Agent: c.agentViewWithUse(a)}})
+	if len(c.operators) > 0 {
+		c.operatorEvent(&master.Event{Type: master.Event_AGENT_ADDED.Enum(),
+			AgentAdded: &master.Event_AgentAdded{Agent: c.agentViewWithUse(a)}})
+	}
 }
 
 // checkpointUnknown is AgentInfo.checkpoint, true, as a field nobody knows.
 var checkpointUnknown = protoreflect.RawFields{7 << 3, 1}
 
 func (c *Core) agentViewWithUse(a *agentState) *master.Response_GetAgents_Agent {
-	v := AgentView(a.cur)
+	v := AgentView(a.cur, a.cur.total.ToProto(resource.Endpoint))
 	if v.AgentInfo.Checkpoint != nil {
 		// Unlike answers to reads, events are of v1, which does not know the field.
 		v.AgentInfo = v.AgentInfo.CloneVT()
