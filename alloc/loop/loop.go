@@ -152,13 +152,29 @@ func (l *Loop) run(ctx context.Context, recovered *core.Output) error {
 		case <-timer.C():
 		}
 		items = l.inbox.drain(items[:0], l.opts.BatchCommands, l.opts.BatchBytes)
-		if r := l.decide(items); !l.hold(r) {
-			if err := l.commit(r); err != nil {
-				return err
-			}
+		if err := l.turn(items); err != nil {
+			return err
 		}
 		clear(items)
 	}
+}
+
+// turn decides the commands, and a tick if one is due, and then runs the cycle. What the cycle offers is a
+// batch of its own: whoever made a call need not wait for the offers to hundreds of others.
+func (l *Loop) turn(items []item) error {
+	now := l.Now()
+	if err := l.pass(l.decide(now, items)); err != nil {
+		return err
+	}
+	return l.pass(l.cycle(now))
+}
+
+// pass commits a round, now or with what follows.
+func (l *Loop) pass(r *round) error {
+	if l.hold(r) {
+		return nil
+	}
+	return l.commit(r)
 }
 
 // hold keeps a round back that asks for nothing to be done, as when an agent says that it has
@@ -196,9 +212,8 @@ func (l *Loop) untilDeadline() time.Duration {
 	return max(floor, time.Duration(at-int64(l.opts.Clock.Monotonic())))
 }
 
-// decide runs one round: the commands, a tick if one is due, and the cycle.
-func (l *Loop) decide(items []item) *round {
-	now := l.Now()
+// decide steps through the commands, and a tick if one is due.
+func (l *Loop) decide(now core.Time, items []item) *round {
 	r := l.newRound(now)
 	recorded := len(r.out.Records)
 	for i := range items {
@@ -209,12 +224,18 @@ func (l *Loop) decide(items []item) *round {
 		l.core.Step(now, &core.Tick{}, &r.out)
 		r.endStep()
 	}
-	cycle := int64(l.opts.Clock.Monotonic())
+	l.metrics.decided(len(items), len(r.out.Records)-recorded, int64(l.opts.Clock.Monotonic())-now.Mono)
+	return r
+}
+
+// cycle lets the core make offers.
+func (l *Loop) cycle(now core.Time) *round {
+	r := l.newRound(now)
+	recorded := len(r.out.Records)
+	began := int64(l.opts.Clock.Monotonic())
 	l.core.Cycle(now, &r.out)
 	r.endStep()
-	end := int64(l.opts.Clock.Monotonic())
-	l.metrics.cycled(cycle-now.Mono, end-cycle)
-	l.metrics.decided(len(items), len(r.out.Records)-recorded, end-now.Mono)
+	l.metrics.cycled(len(r.out.Records)-recorded, began-now.Mono, int64(l.opts.Clock.Monotonic())-began)
 	return r
 }
 

@@ -28,6 +28,7 @@ import (
 type echoCore struct {
 	deadline atomic.Int64
 	ticks    atomic.Int64
+	offers   atomic.Bool
 	steps    int
 }
 
@@ -49,7 +50,15 @@ func (c *echoCore) Step(now core.Time, cmd core.Command, out *core.Output) {
 	}
 }
 
-func (c *echoCore) Cycle(core.Time, *core.Output) {}
+// Cycle makes one offer whenever offers says so.
+func (c *echoCore) Cycle(_ core.Time, out *core.Output) {
+	if c.offers.Swap(false) {
+		name := "offered"
+		out.Records = append(out.Records, record.Put(record.RoleKey(name), &record.Role{Name: &name}))
+		out.Effects = append(out.Effects, &core.Reply{Text: name})
+	}
+}
+
 func (c *echoCore) NextDeadline() int64           { return c.deadline.Load() }
 
 // listSink writes down what it is told.
@@ -218,6 +227,24 @@ func TestRecordsThatNobodyWaitsForShareABatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "what was held at the end is written", func() bool { return r.journal.Metrics().Batches == 3 })
+}
+
+// Whoever calls need not wait until what the cycle offers to everybody is written.
+func TestOffersAreABatchOfTheirOwn(t *testing.T) {
+	r := start(t, vfs.NewMem(), Options{})
+	r.run(nil)
+	r.core.offers.Store(true)
+	if err := r.call("a"); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"see a", "do a", "do offered"}
+	eventually(t, "all is released", func() bool { return len(r.sink.snapshot()) == len(want) })
+	if got := r.sink.snapshot(); !slices.Equal(got, want) {
+		t.Fatalf("released %q, wanted %q", got, want)
+	}
+	if m := r.journal.Metrics(); m.Batches != 2 {
+		t.Fatalf("a call and an offer were written in %d batches, wanted 2", m.Batches)
+	}
 }
 
 func TestTicksComeWhenTheDeadlineHasPassed(t *testing.T) {

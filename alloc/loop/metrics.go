@@ -17,8 +17,8 @@ type Metrics struct {
 	InboxCommands int // waiting now
 	InboxBytes    int
 
-	DecideTotal, DecideMax time.Duration // core time per round
-	// The allocation cycle's part of it.
+	DecideTotal, DecideMax time.Duration // core time per round, without the cycle
+	// The allocation cycle after it.
 	CycleTotal, CycleMax time.Duration
 	// Cycles are the cycle's durations, Waits from the drain of a round to its
 	// cycle, Stores from a batch's Append to its durability.
@@ -62,7 +62,8 @@ func (m *metrics) decided(commands, records int, nanos int64) {
 	add(&m.decideNanos, &m.decideMax, nanos)
 }
 
-func (m *metrics) cycled(waited, nanos int64) {
+func (m *metrics) cycled(records int, waited, nanos int64) {
+	m.records.Add(uint64(records))
 	m.waits.add(time.Duration(waited))
 	m.cycles.add(time.Duration(nanos))
 	add(&m.cycleNanos, &m.cycleMax, nanos)
