@@ -55,7 +55,7 @@ func Open(dir string, opts Options) (*DB, error) {
 		return nil, lockError(dir, opts.FS, err)
 	}
 	d.lock = lock
-	d.logs = newLogFiles(opts.FS, dir, opts.MemTableBytes)
+	d.logs = newLogFiles(opts.FS, dir, opts.MemTableBytes, opts.Clock)
 	d.tables = newTableFiles(d.logs, opts.Clock)
 	po := opts.pebble(d)
 	po.Lock = lock

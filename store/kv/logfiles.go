@@ -4,8 +4,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/caprock/caprock/wire/clock"
 )
 
 // A sync of a file's data takes half as long, and half of the CPU time, where it only
@@ -20,8 +23,10 @@ const (
 	// reserveAfter is how much a store must have been written to before it gets a
 	// reserve: most stores of tests never do.
 	reserveAfter = 64 << 10
-	// reserveStride is written and synced at a time, so that the log's own syncs need not wait long.
-	reserveStride = 512 << 10
+	// reserveStride is sent to the disk at a time, with a pause after it, so that the log's own
+	// syncs find no long queue there.
+	reserveStride = 256 << 10
+	reservePause  = 5 * time.Millisecond
 	// largeEnough is the part of a full log, in percent, that a file must hold
 	// to be used again.
 	largeEnough = 75
@@ -30,8 +35,10 @@ const (
 // logFiles is the file system of a store: everything passes but the creation of logs.
 type logFiles struct {
 	vfs.FS
-	path string // of the reserve
-	size int64  // of a full log
+	clock clock.Clock
+	path  string        // of the reserve
+	size  int64         // of a full log
+	ended chan struct{} // closed when there are to be no more reserves
 
 	mu struct {
 		sync.Mutex
@@ -43,8 +50,8 @@ type logFiles struct {
 	idle sync.WaitGroup // the goroutine
 }
 
-func newLogFiles(fs vfs.FS, dir string, size int) *logFiles {
-	l := &logFiles{FS: fs, path: fs.PathJoin(dir, reserveName), size: int64(size)}
+func newLogFiles(fs vfs.FS, dir string, size int, c clock.Clock) *logFiles {
+	l := &logFiles{FS: fs, clock: c, path: fs.PathJoin(dir, reserveName), size: int64(size), ended: make(chan struct{})}
 	_ = fs.Remove(l.path) // of a process that was killed
 	return l
 }
@@ -129,9 +136,18 @@ func (l *logFiles) fill() bool {
 		return false
 	}
 	zeros := make([]byte, min(reserveStride, l.size))
-	for left := l.size; left > 0 && err == nil && !l.stopped(); left -= int64(len(zeros)) {
-		if _, err = f.Write(zeros[:min(left, int64(len(zeros)))]); err == nil {
-			err = f.SyncData()
+	timer := l.clock.NewTimer(0)
+	defer timer.Stop()
+	for at := int64(0); at < l.size && err == nil && !l.stopped(); {
+		n := min(l.size-at, int64(len(zeros)))
+		if _, err = f.Write(zeros[:n]); err == nil {
+			at += n
+			_, err = f.SyncTo(at)
+		}
+		timer.Reset(reservePause)
+		select {
+		case <-timer.C():
+		case <-l.ended:
 		}
 	}
 	if err == nil {
@@ -154,7 +170,10 @@ func (l *logFiles) stopped() bool {
 func (l *logFiles) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.closed = true
+	if !l.mu.closed {
+		l.mu.closed = true
+		close(l.ended)
+	}
 }
 
 // close stops and removes the reserve.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/caprock/caprock/wire/clock"
 )
 
 // reserved waits for the store's reserve and reports whether it came.
@@ -84,7 +86,7 @@ func TestLogsOverwriteAReserve(t *testing.T) {
 // Small logs that the library would use again make room for the reserve, large ones do not.
 func TestOnlySmallLogsAreReplaced(t *testing.T) {
 	fs := vfs.NewMem()
-	l := newLogFiles(fs, "", 1000)
+	l := newLogFiles(fs, "", 1000, clock.Real())
 	create := func(name string, size int) {
 		t.Helper()
 		f, err := fs.Create(name, "")
@@ -140,7 +142,7 @@ func TestReservesOfTheDeadAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = f.Close()
-	newLogFiles(fs, "", 1000)
+	newLogFiles(fs, "", 1000, clock.Real())
 	if _, err := fs.Stat(reserveName); err == nil {
 		t.Fatal("it is still there")
 	}
