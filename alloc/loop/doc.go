@@ -1,18 +1,19 @@
 // Package loop drives the allocator's pure core: it is where commands, time and
 // the disk meet.
 //
-//	Submit ─► inbox ─► [drain ─► core.Step each ─► core.Cycle] ─► one batch ─► journal
-//	                                                                             │ durable
-//	                    readers ◄─ Sink.Publish, Sink.Perform ◄── releaser ◄─────┘
+//	Submit ─► inbox ─► [drain ─► core.Step each ─► batch ─► core.Cycle ─► batch] ─► journal
+//	                                                                                  │ durable
+//	                         readers ◄─ Sink.Publish, Sink.Perform ◄── releaser ◄─────┘
 //
 // One goroutine (Run's) owns the core. It drains what has arrived, steps
-// through it, runs the allocation cycle once, and appends one batch of records
-// to the journal without waiting for the disk. Under load batches grow and the
-// cost of each command falls.
+// through it, and appends one batch of records to the journal without waiting for the
+// disk; then it runs the allocation cycle once, and what that offers is a second
+// batch. Under load batches grow and the cost of each command falls. Records that ask
+// for nothing to be done wait a moment (Options.HoldFor) for a batch to share.
 //
 // The journal's goroutine, the releaser, performs the effects of each batch when
 // that batch is durable, in order: nothing leaves the process before what it
-// says is on the disk. Records that have no effects wait a moment for a batch to share. Per step, the changed entities become visible to
+// says is on the disk. Per step, the changed entities become visible to
 // readers first, then the step's effects are performed; so an effect that takes
 // a snapshot of the readers' view sees exactly the state of its own step.
 //
