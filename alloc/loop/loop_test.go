@@ -59,7 +59,7 @@ func (c *echoCore) Cycle(_ core.Time, out *core.Output) {
 	}
 }
 
-func (c *echoCore) NextDeadline() int64           { return c.deadline.Load() }
+func (c *echoCore) NextDeadline() int64 { return c.deadline.Load() }
 
 // listSink writes down what it is told.
 type listSink struct {
