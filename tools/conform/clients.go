@@ -16,8 +16,8 @@ import (
 	"github.com/caprock/caprock/tools/devcluster"
 )
 
-// clientPatience bounds one client; a real Mesos serves each in a few seconds.
-const clientPatience = 90 * time.Second
+// clientPatience bounds one client. A real Mesos serves each in a few seconds; a busy machine takes longer.
+const clientPatience = 5 * time.Minute
 
 func clientsCommand() *cobra.Command {
 	var verbose bool
@@ -103,7 +103,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ready, cancel := context.WithTimeout(ctx, time.Minute)
+	ready, cancel := context.WithTimeout(ctx, clientPatience)
 	defer cancel()
 	return b.cluster.Ready(ready)
 }

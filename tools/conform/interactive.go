@@ -115,7 +115,7 @@ func (p *person) talk() error {
 		if err != nil {
 			return fmt.Errorf("msh: %w", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		return errors.New("msh goes on after the shell has ended")
 	}
 	// It ends with status 0 for TASK_FINISHED only.
@@ -125,7 +125,7 @@ func (p *person) talk() error {
 // see types and waits for an answer. What is typed before somebody listens may be
 // lost, so it is typed again.
 func (p *person) see(want, keys string) error {
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		if keys != "" {
 			if _, err := p.term.Master.WriteString(keys); err != nil {
@@ -141,7 +141,7 @@ func (p *person) see(want, keys string) error {
 			case err := <-p.over:
 				return fmt.Errorf("msh ended before it showed %q: %v", want, err)
 			case <-deadline:
-				return fmt.Errorf("%q was not shown within 20 s", want)
+				return fmt.Errorf("%q was not shown within a minute", want)
 			case <-again:
 				waiting = false
 			case <-time.After(20 * time.Millisecond):

@@ -25,7 +25,7 @@ import (
 const tasksPerExecutor = 2
 
 // longestWait is when a task that has not come to its executor never will.
-const longestWait = 20 * time.Second
+const longestWait = time.Minute
 
 // customExecutor plays tasks that last as long as their data says. It comes back to
 // an agent that was killed, with all that it has not been told was taken in.

@@ -113,7 +113,7 @@ func (p plan) run(ctx context.Context) error {
 		cluster.DumpStacks()
 		fmt.Fprintf(os.Stderr, "torture: the cluster's log, with its stacks, is in %s\n", logName)
 	}
-	stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	stopping, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if stopErr := cluster.Stop(stopping); err == nil {
 		err = stopErr
@@ -175,9 +175,9 @@ func mounted(dirs []string) (left []string) {
 const (
 	mostLiveTasks    = 150
 	offerInterval    = "20ms"
-	readyPatience    = time.Minute
-	progressPatience = time.Minute
-	settlePatience   = 2 * time.Minute
+	readyPatience    = 3 * time.Minute
+	progressPatience = 3 * time.Minute
+	settlePatience   = 5 * time.Minute
 	// longestCalm is the longest time between two kills.
 	longestCalm = 1500 * time.Millisecond
 )

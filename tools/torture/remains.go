@@ -12,7 +12,8 @@ import (
 	"github.com/caprock/caprock/agent"
 )
 
-const remainsPatience = 30 * time.Second
+// remainsPatience is more than longestWait, after which the last executors end.
+const remainsPatience = 2 * longestWait
 
 // remains lists what is left of tasks that are over: their processes, cgroups and
 // mounts, and the directories of volumes that were destroyed. dirs are the work
