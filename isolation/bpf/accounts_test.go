@@ -158,8 +158,8 @@ func TestCPUTimeAgreesWithTheKernel(t *testing.T) {
 	got, ok := b.a.CPU(b.id)
 	want := b.cpuStat(t)
 	acc, _ := b.a.Read(b.id)
-	// The two book the switch itself on different sides, and what interrupts take.
-	allowed := want/100 + time.Millisecond + time.Duration(acc.Switches)*5*time.Microsecond + takenFromTasks(t) - taken
+	// The two book the switch itself on different sides, which on a busy machine takes its time, and what interrupts take.
+	allowed := want/100 + time.Millisecond + time.Duration(acc.Switches)*20*time.Microsecond + takenFromTasks(t) - taken
 	if diff := (got - want).Abs(); !ok || diff > allowed {
 		t.Errorf("got %v, %t; cpu.stat says %v: they differ by more than %v", got, ok, want, allowed)
 	}
