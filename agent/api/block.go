@@ -9,8 +9,9 @@ import (
 )
 
 // blockStatistics words block transfers as Mesos does: an entry for each device and,
-// without one, for all together; nil if nothing is counted. There are no statistics
-// of the CFQ scheduler, which Linux has no more.
+// without one, for all together; nil if nothing is counted. How long requests have waited
+// and been served is told where Mesos has a place for it, among the statistics of the CFQ
+// scheduler, which Linux has no more: those with what is below a container.
 func blockStatistics(list []isolation.BlockUsage) *mesos.CgroupInfo_Blkio_Statistics {
 	if list == nil {
 		return nil
@@ -27,6 +28,9 @@ func blockStatistics(list []isolation.BlockUsage) *mesos.CgroupInfo_Blkio_Statis
 		for _, sum := range []*isolation.BlockUsage{byDevice[d], &total} {
 			addBlock(&sum.Bytes, &list[i].Bytes)
 			addBlock(&sum.Ops, &list[i].Ops)
+			addBlock(&sum.WaitNanos, &list[i].WaitNanos)
+			addBlock(&sum.ServiceNanos, &list[i].ServiceNanos)
+			sum.Timed = sum.Timed || list[i].Timed
 		}
 	}
 	slices.SortFunc(order, func(a, b cgroup.Device) int {
@@ -39,6 +43,15 @@ func blockStatistics(list []isolation.BlockUsage) *mesos.CgroupInfo_Blkio_Statis
 			Device:     &mesos.Device_Number{MajorNumber: new(uint64(d.Major)), MinorNumber: new(uint64(d.Minor))},
 			IoServiced: blockValues(&byDevice[d].Ops, true), IoServiceBytes: blockValues(&byDevice[d].Bytes, true),
 		})
+	}
+	if !total.Timed {
+		return st
+	}
+	st.CfqRecursive = []*mesos.CgroupInfo_Blkio_CFQ_Statistics{{
+		IoServiceTime: blockValues(&total.ServiceNanos, false), IoWaitTime: blockValues(&total.WaitNanos, false)}}
+	for i, d := range order {
+		st.CfqRecursive = append(st.CfqRecursive, &mesos.CgroupInfo_Blkio_CFQ_Statistics{Device: st.Throttling[i+1].Device,
+			IoServiceTime: blockValues(&byDevice[d].ServiceNanos, true), IoWaitTime: blockValues(&byDevice[d].WaitNanos, true)})
 	}
 	return st
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/caprock/caprock/isolation"
 	"github.com/caprock/caprock/isolation/cgroup"
 	"github.com/caprock/caprock/wire/clock"
+	"github.com/caprock/caprock/wire/mesos"
 )
 
 func names(t *testing.T, text []byte) []string {
@@ -88,6 +89,38 @@ func TestBlockStatistics(t *testing.T) {
 	}
 	want := []string{"0:0 TOTAL 116", "7:1 DISCARD 1", "7:1 TOTAL 1", "8:0 READ 105", "8:0 WRITE 10", "8:0 TOTAL 115"}
 	if !slices.Equal(got, want) || st.Throttling[0].Device != nil {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if st.CfqRecursive != nil {
+		t.Errorf("got times %v, which nobody has counted", st.CfqRecursive)
+	}
+}
+
+// Where somebody has counted it, it is told how long requests took.
+func TestTimesOfBlockTransfers(t *testing.T) {
+	a, b := cgroup.Device{Major: 8}, cgroup.Device{Major: 7, Minor: 1}
+	st := blockStatistics([]isolation.BlockUsage{
+		{Device: a, Timed: true, WaitNanos: cgroup.BlockCounts{Read: 3, Sync: 3}, ServiceNanos: cgroup.BlockCounts{Read: 70, Sync: 70}},
+		{Device: b, Timed: true, ServiceNanos: cgroup.BlockCounts{Write: 9, Async: 9}},
+		{Device: a, Timed: true, WaitNanos: cgroup.BlockCounts{Write: 4, Async: 4}},
+	})
+	var got []string
+	for _, one := range st.CfqRecursive {
+		for _, part := range []struct {
+			name   string
+			values []*mesos.CgroupInfo_Blkio_Value
+		}{{"wait", one.IoWaitTime}, {"service", one.IoServiceTime}} {
+			for _, v := range part.values {
+				if v.GetValue() > 0 {
+					got = append(got, fmt.Sprintf("%d:%d %s %s %d", one.Device.GetMajorNumber(), one.Device.GetMinorNumber(), part.name, v.GetOp(), v.GetValue()))
+				}
+			}
+		}
+	}
+	want := []string{"0:0 wait TOTAL 7", "0:0 service TOTAL 79", "7:1 service WRITE 9", "7:1 service ASYNC 9", "7:1 service TOTAL 9",
+		"8:0 wait READ 3", "8:0 wait WRITE 4", "8:0 wait SYNC 3", "8:0 wait ASYNC 4", "8:0 wait TOTAL 7",
+		"8:0 service READ 70", "8:0 service SYNC 70", "8:0 service TOTAL 70"}
+	if !slices.Equal(got, want) || st.CfqRecursive[0].Device != nil {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

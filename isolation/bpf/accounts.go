@@ -22,7 +22,7 @@ type Options struct {
 	// hierarchy ("caprock/agent-1/ID" is 3); 0 if that is not known, then what
 	// tasks make below their groups is not counted.
 	GroupLevel int
-	// MaxGroups accounted at a time; 4096 if 0. Each costs 1,216 bytes in the kernel.
+	// MaxGroups accounted at a time; 4096 if 0. Each costs 1,792 bytes in the kernel.
 	MaxGroups int
 	// Exits says that pids in the kernel are ours (initial pid namespace), so
 	// that exit statuses can be recorded.
@@ -41,12 +41,13 @@ type Accounts struct {
 	// mounted: PinDir is a BPF file system that was mounted for us alone.
 	mounted bool
 	missing map[string]error // feature → why it is not there
-	// blocksAreNew: groups that are registered already were so by an agent that did not
-	// count block transfers.
-	blocksAreNew bool
+	// fresh are the maps that were not there: groups that are registered already were so
+	// by an agent that did not count what is in them.
+	fresh map[string]bool
 
 	counters *table[kernelAccount]
 	blocks   *table[kernelBlockAccount]
+	times    *table[kernelTimeAccount]
 	running  *table[kernelRunningOn]
 
 	mu struct {
@@ -64,7 +65,7 @@ func Open(o Options) (*Accounts, error) {
 	if o.MaxGroups == 0 {
 		o.MaxGroups = 4096
 	}
-	a := &Accounts{opts: o, maps: map[string]*ebpf.Map{}, missing: map[string]error{}}
+	a := &Accounts{opts: o, maps: map[string]*ebpf.Map{}, missing: map[string]error{}, fresh: map[string]bool{}}
 	if err := a.open(); err != nil {
 		a.release()
 		return nil, err
@@ -93,6 +94,9 @@ func (a *Accounts) open() error {
 	if a.blocks, err = mapTable[kernelBlockAccount](a.maps[kernelMapBlocks]); err != nil {
 		return err
 	}
+	if a.times, err = mapTable[kernelTimeAccount](a.maps[kernelMapTimes]); err != nil {
+		return err
+	}
 	if a.running, err = mapTable[kernelRunningOn](a.maps[kernelMapRunning]); err != nil {
 		return err
 	}
@@ -118,10 +122,12 @@ func (a *Accounts) spec() (*ebpf.CollectionSpec, error) {
 	spec.Maps[kernelMapGroups].MaxEntries = uint32(a.opts.MaxGroups)
 	spec.Maps[kernelMapCounters].MaxEntries = uint32(a.opts.MaxGroups)
 	spec.Maps[kernelMapBlocks].MaxEntries = uint32(a.opts.MaxGroups)
+	spec.Maps[kernelMapTimes].MaxEntries = uint32(a.opts.MaxGroups)
 	spec.Maps[kernelMapRunning].MaxEntries = uint32(cpus)
 	// An LRU map gives each CPU up to 128 free entries of its own.
 	spec.Maps[kernelMapExits].MaxEntries = uint32(16384 + 256*cpus)
 	spec.Maps[kernelMapQueued].MaxEntries = uint32(16384 + 256*cpus)
+	spec.Maps[kernelMapFlights].MaxEntries = uint32(16384 + 256*cpus)
 	if err := spec.Variables[kernelVarGroupLevel].Set(uint32(a.opts.GroupLevel)); err != nil {
 		return nil, fmt.Errorf("bpf: %w", err)
 	}
@@ -169,6 +175,9 @@ func (a *Accounts) Register(cgroupID uint64, used time.Duration, late bool) erro
 			fresh.BlocksLost = 1
 		}
 		if err := a.maps[kernelMapBlocks].Put(uint32(slot), kernelBlockAccount{}); err != nil {
+			return fmt.Errorf("bpf: open account of cgroup %d: %w", cgroupID, err)
+		}
+		if err := a.maps[kernelMapTimes].Put(uint32(slot), kernelTimeAccount{}); err != nil {
 			return fmt.Errorf("bpf: open account of cgroup %d: %w", cgroupID, err)
 		}
 		if err := a.maps[kernelMapCounters].Put(uint32(slot), fresh); err != nil {
@@ -279,6 +288,7 @@ func (a *Accounts) release() {
 	a.mu.slots = nil
 	a.counters.unmap()
 	a.blocks.unmap()
+	a.times.unmap()
 	a.running.unmap()
 	for _, m := range a.maps {
 		m.Close()

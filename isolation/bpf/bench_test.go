@@ -83,3 +83,39 @@ func BenchmarkSwitch(bm *testing.B) {
 		})
 	}
 }
+
+// What a request to a block device costs more, for those of ours and of all others.
+func BenchmarkRequest(bm *testing.B) {
+	for _, registered := range []bool{true, false} {
+		bm.Run(fmt.Sprintf("ours=%t", registered), func(bm *testing.B) {
+			b := newKernelBench(bm)
+			disk, _ := disk(bm)
+			if registered {
+				if err := b.a.Register(b.id, 0, false); err != nil {
+					bm.Fatal(err)
+				}
+			}
+			stats, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
+			if err != nil {
+				bm.Skipf("SKIP-ENV: %v", err)
+			}
+			defer stats.Close()
+			for bm.Loop() {
+				if out, err := b.command("for i in 1 2 3 4; do dd if=" + disk + " of=/dev/null iflag=direct bs=4k count=256; done").CombinedOutput(); err != nil {
+					bm.Fatal(err, string(out))
+				}
+			}
+			runs, err := b.a.ProgramRuns()
+			if err != nil {
+				bm.Fatal(err)
+			}
+			requests := float64(runs[kernelProgOnComplete].Count)
+			sum := 0.0
+			for _, name := range []string{kernelProgOnBlock, kernelProgOnInsert, kernelProgOnIssue, kernelProgOnComplete} {
+				bm.ReportMetric(float64(runs[name].Time.Nanoseconds())/requests, name+"-ns")
+				sum += float64(runs[name].Time.Nanoseconds())
+			}
+			bm.ReportMetric(sum/requests, "ns/request")
+		})
+	}
+}

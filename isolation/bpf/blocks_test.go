@@ -16,7 +16,7 @@ import (
 )
 
 // disk is a block device of our own, or a file on one.
-func disk(t *testing.T) (path string, d cgroup.Device) {
+func disk(t testing.TB) (path string, d cgroup.Device) {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "image")
 	own := os.Getenv("CAPROCK_TEST_XFS") // what a test machine has instead of loop devices
@@ -176,4 +176,105 @@ func TestAccountsWithoutTransfersAreTakenOver(t *testing.T) {
 	if list, ok := b.a.Blocks(b.id); !ok || len(list) != 0 {
 		t.Errorf("got %+v, %t of a new group", list, ok)
 	}
+}
+
+// How long requests took is what the device's own counters say, and only ours are ours;
+// counting goes on while nobody watches.
+func TestBlockTimesAreThoseOfTheDevice(t *testing.T) {
+	b := newKernelBench(t)
+	if err := b.a.Missing()[featureTimes]; err != nil {
+		t.Skipf("SKIP-ENV: %v", err)
+	}
+	disk, device := disk(t)
+	if err := b.a.Register(b.id, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	dd := func(args string) time.Duration {
+		t.Helper()
+		began := time.Now()
+		if out, err := b.command("exec dd " + args).CombinedOutput(); err != nil {
+			t.Fatal(err, string(out))
+		}
+		return time.Since(began)
+	}
+	before := ticks(t, device)
+	took := dd(fmt.Sprintf("if=%s of=/dev/null iflag=direct bs=4k count=256", disk))
+	b.reopen(t, func() { took += dd(fmt.Sprintf("if=%s of=/dev/null iflag=direct bs=4k count=256", disk)) })
+	kernel := ticks(t, device) - before
+	u := b.transfers(t, device)
+	ours := time.Duration(u.WaitNanos.Read + u.ServiceNanos.Read)
+	if !u.Timed || u.ServiceNanos.Read == 0 || ours > took || u.WaitNanos.Write+u.ServiceNanos.Write > 0 {
+		t.Errorf("got %+v in %v, want the reads to have taken no longer", u, took)
+	}
+	if u.WaitNanos.Sync != u.WaitNanos.Read || u.ServiceNanos.Sync != u.ServiceNanos.Read {
+		t.Errorf("got %+v, want all of it synchronous", u)
+	}
+	// The kernel looks at its clock a moment later, and tells milliseconds.
+	if os.Getenv("CAPROCK_TEST_XFS") == "" && (ours > kernel+2*time.Millisecond || ours < kernel/2-2*time.Millisecond) {
+		t.Errorf("got %v, the device says %v", ours, kernel)
+	}
+	t.Logf("waited %v, served %v; the device says %v, dd %v", time.Duration(u.WaitNanos.Read), time.Duration(u.ServiceNanos.Read), kernel, took)
+
+	if out, err := exec.Command("dd", "if="+disk, "of=/dev/null", "iflag=direct", "bs=64k", "count=4").CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	if after := b.transfers(t, device); after != u {
+		t.Errorf("got %+v when another group has read, before %+v", after, u)
+	}
+	took = dd(fmt.Sprintf("if=/dev/zero of=%s oflag=direct conv=notrunc bs=4k count=5", disk))
+	if after := b.transfers(t, device); after.ServiceNanos.Write == 0 || after.ServiceNanos.Write+after.WaitNanos.Write > 2*uint64(took) || after.ServiceNanos.Read != u.ServiceNanos.Read {
+		t.Errorf("got %+v after writes of %v, before %+v", after, took, u)
+	}
+}
+
+// So does the successor of one that did not time them: of who is new it knows the times.
+func TestAccountsWithoutTimesAreTakenOver(t *testing.T) {
+	b := newKernelBench(t)
+	if err := b.a.Missing()[featureTimes]; err != nil {
+		t.Skipf("SKIP-ENV: %v", err)
+	}
+	disk, device := disk(t)
+	read := func() {
+		t.Helper()
+		if out, err := b.command("exec dd if=" + disk + " of=/dev/null iflag=direct bs=4k count=2").CombinedOutput(); err != nil {
+			t.Fatal(err, string(out))
+		}
+	}
+	if err := b.a.Register(b.id, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	read()
+	b.reopen(t, func() {
+		if err := os.Remove(filepath.Join(b.opts.PinDir, mapsDir, kernelMapTimes)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	read()
+	if u := b.transfers(t, device); u.Timed || u.ServiceNanos.Read > 0 || u.Bytes.Read != 4*4096 {
+		t.Errorf("got %+v, want all transfers and no times", u)
+	}
+	if err := b.a.Unregister(b.id); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.a.Register(b.id, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	read()
+	if u := b.transfers(t, device); !u.Timed || u.ServiceNanos.Read == 0 || u.Bytes.Read != 2*4096 {
+		t.Errorf("got %+v, want the times of a new group", u)
+	}
+}
+
+// ticks is how long reads from a device have taken, as the kernel counts it.
+func ticks(t *testing.T, d cgroup.Device) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile("/sys/dev/block/" + d.String() + "/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n, ms int64
+	if _, err := fmt.Sscan(string(text), &n, &n, &n, &ms); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(ms) * time.Millisecond
 }

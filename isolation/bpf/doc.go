@@ -13,10 +13,12 @@
 //	groups    cgroup v2 id → slot
 //	counters  slot → account; mapped into our memory, so reading is a load
 //	blocks    slot → block transfers of up to eight devices; mapped as well
+//	times     slot → how long requests to those devices took; likewise
 //	running   CPU → which slot runs since when; also mapped: what a task has used
 //	          since it was last switched in is added at reading time
 //	exits     pid, start time → wait status; LRU, so it cannot fill up
 //	queued    thread id → since when it waits for a CPU; LRU
+//	flights   request of a block device → since when it waits or is served; LRU
 //
 // Maps and links are pinned below Options.PinDir. The next agent opens the pins and
 // finds everything as it was, exits that happened meanwhile included. If PinDir
@@ -29,8 +31,13 @@
 // to whoever made the page dirty. On a hybrid host the block layer knows a cgroup of
 // v1 at best, so it belongs to whoever submits it: reads and direct or synced writes
 // are the task's, what the kernel writes back by itself is nobody's. v1's own files count no
-// better, and on recent kernels nothing for disks that no group has a limit on. How
-// long a transfer takes is not counted: who asked for it is unknown where it ends.
+// better, and on recent kernels nothing for disks that no group has a limit on.
+//
+// How long requests take is noted from where they are queued, which is in the context
+// of whoever asks for them, until they are complete: the time until the device gets
+// them, and the time that it has them. A request into which several transfers were
+// merged counts once, for the first of them. Drivers that make no requests, as that
+// of a RAM disk, have no times.
 //
 // # Objects
 //
@@ -42,4 +49,4 @@
 // Where the kernel refuses, Open says why; the facade then reads cgroup files.
 package bpf
 
-//go:generate go tool bpf2go -target bpfel -type account -type block_account -type exit_key -type exit_value -type running_on -cflags "-O2 -g -mcpu=v3 -Wall -Werror -fdebug-prefix-map=.= -I/usr/include/x86_64-linux-gnu -I/usr/include/aarch64-linux-gnu" kernel kernel.bpf.c
+//go:generate go tool bpf2go -target bpfel -type account -type block_account -type time_account -type exit_key -type exit_value -type running_on -cflags "-O2 -g -mcpu=v3 -Wall -Werror -fdebug-prefix-map=.= -I/usr/include/x86_64-linux-gnu -I/usr/include/aarch64-linux-gnu" kernel kernel.bpf.c

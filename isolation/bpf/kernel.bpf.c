@@ -28,6 +28,7 @@ struct bio {
 	struct bvec_iter bi_iter;
 	struct blkcg_gq *bi_blkg;
 };
+struct request { struct bio *bio; unsigned int cmd_flags; __u64 start_time_ns; };
 enum req_flag_bits { __REQ_SYNC, __REQ_FUA, __REQ_PREFLUSH };
 struct css_set { struct cgroup *dfl_cgrp; };
 struct signal_struct { atomic_t live; int group_exit_code; unsigned int flags; };
@@ -80,13 +81,26 @@ struct block_counts {
 };
 struct block_account { struct block_counts devices[BLOCK_DEVICES]; };
 
+/* Nanoseconds that requests of one device have taken: in the scheduler's queues, and at
+ * the device from when it got them. device, and what is what, as in block_counts. */
+struct block_times {
+	__u64 device;
+	__u64 read_wait, write_wait, discard_wait, sync_wait;
+	__u64 read_service, write_service, discard_service, sync_service;
+};
+struct time_account { struct block_times devices[BLOCK_DEVICES]; };
+
+/* A request of ours from when it is queued until it is complete. issued is 0 until the
+ * device has it. */
+struct flight { __u64 seen, issued; __u32 slot, pad; };
+
 /* One cache line a CPU. slot is 1 more than the index, 0 for not ours. */
 struct running_on { __u64 since, slot, pid, pad[5]; };
 
 struct exit_key { __u32 pid, pad; __u64 start_ticks; };
 struct exit_value { __u64 cgroup_id, at_ns; __u32 wait_status, init; };
 
-/* The sizes of the first four are set when they are created. */
+/* The sizes of the first five are set when they are created. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -113,6 +127,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct time_account);
+} times SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct running_on);
@@ -134,6 +156,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } queued SEC(".maps");
+
+/* By the address of the request, which the kernel uses again: see is_of. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct flight);
+} flights SEC(".maps");
 
 /* slot_of returns the slot + 1 of a cgroup, 0 if it is not registered. */
 static __always_inline __u32 slot_of(struct cgroup *cg, __u64 *id)
@@ -333,12 +363,16 @@ static __always_inline __u32 slot_of_bio(struct bio *bio)
 	return slot_of(bpf_get_current_task_btf()->cgroups->dfl_cgrp, &id);
 }
 
+static __always_inline __u32 sync_flags(void)
+{
+	return 1 << bpf_core_enum_value(enum req_flag_bits, __REQ_SYNC) |
+	       1 << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) |
+	       1 << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
+}
+
 static __always_inline void transferred(struct block_counts *d, __u32 opf, __u64 bytes)
 {
-	__u32 sync = 1 << bpf_core_enum_value(enum req_flag_bits, __REQ_SYNC) |
-		     1 << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) |
-		     1 << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
-	__u32 op = opf & OP_MASK;
+	__u32 sync = sync_flags(), op = opf & OP_MASK;
 	if (op == OP_READ || opf & sync) {
 		COUNT(d->sync_bytes, bytes);
 		COUNT(d->sync_ops, 1);
@@ -355,6 +389,12 @@ static __always_inline void transferred(struct block_counts *d, __u32 opf, __u64
 	}
 }
 
+static __always_inline __u64 device_of(struct bio *bio)
+{
+	struct gendisk *disk = bio->bi_bdev->bd_disk;
+	return 1ULL << 63 | (__u64)disk->major << 32 | (__u32)disk->first_minor;
+}
+
 SEC("tp_btf/block_bio_queue")
 int BPF_PROG(on_block, struct bio *bio)
 {
@@ -366,8 +406,7 @@ int BPF_PROG(on_block, struct bio *bio)
 	struct block_account *b = bpf_map_lookup_elem(&blocks, &slot);
 	if (!b)
 		return 0;
-	struct gendisk *disk = bio->bi_bdev->bd_disk;
-	__u64 device = 1ULL << 63 | (__u64)disk->major << 32 | (__u32)disk->first_minor;
+	__u64 device = device_of(bio);
 #pragma unroll
 	for (int i = 0; i < BLOCK_DEVICES; i++) {
 		struct block_counts *d = &b->devices[i];
@@ -380,5 +419,105 @@ int BPF_PROG(on_block, struct bio *bio)
 		}
 	}
 	COUNT(c->blocks_lost, 1);
+	return 0;
+}
+
+/* is_of tells whether f is of this use of its request: one that was merged into another
+ * does not complete, and leaves its flight behind. */
+static __always_inline _Bool is_of(struct flight *f, struct request *rq)
+{
+	return f->seen >= rq->start_time_ns;
+}
+
+/* flight_of finds the flight of a request, and starts it for a request of ours that
+ * is seen for the first time, which is in the context of whoever asks for it. */
+static __always_inline struct flight *flight_of(struct request *rq, __u64 now)
+{
+	__u64 key = (__u64)rq;
+	struct bio *bio = rq->bio;
+	if (!bio) /* nothing is transferred */
+		return 0;
+	struct flight *f = bpf_map_lookup_elem(&flights, &key);
+	if (f && is_of(f, rq))
+		return f;
+	__u32 slot1 = slot_of_bio(bio);
+	if (slot1) {
+		struct flight fresh = { .seen = now, .slot = slot1 - 1 };
+		bpf_map_update_elem(&flights, &key, &fresh, BPF_ANY);
+		return bpf_map_lookup_elem(&flights, &key);
+	}
+	if (f)
+		bpf_map_delete_elem(&flights, &key);
+	return 0;
+}
+
+static __always_inline void took(struct request *rq, __u32 slot, __u64 wait, __u64 service)
+{
+	struct time_account *t = bpf_map_lookup_elem(&times, &slot);
+	struct bio *bio = rq->bio;
+	if (!t || !bio)
+		return;
+	__u64 device = device_of(bio);
+	__u32 sync = sync_flags(), opf = rq->cmd_flags, op = opf & OP_MASK;
+#pragma unroll
+	for (int i = 0; i < BLOCK_DEVICES; i++) {
+		struct block_times *d = &t->devices[i];
+		__u64 there = d->device;
+		if (!there)
+			there = __sync_val_compare_and_swap(&d->device, 0, device);
+		if (there && there != device)
+			continue;
+		if (op == OP_READ || opf & sync) {
+			COUNT(d->sync_wait, wait);
+			COUNT(d->sync_service, service);
+		}
+		if (op == OP_DISCARD) {
+			COUNT(d->discard_wait, wait);
+			COUNT(d->discard_service, service);
+		} else if (op & 1) {
+			COUNT(d->write_wait, wait);
+			COUNT(d->write_service, service);
+		} else {
+			COUNT(d->read_wait, wait);
+			COUNT(d->read_service, service);
+		}
+		return;
+	}
+}
+
+SEC("tp_btf/block_rq_insert")
+int BPF_PROG(on_insert, struct request *rq)
+{
+	flight_of(rq, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp_btf/block_rq_issue")
+int BPF_PROG(on_issue, struct request *rq)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct flight *f = flight_of(rq, now);
+	if (!f || f->issued) /* a device may give a request back, and get it again */
+		return 0;
+	__u64 since = rq->start_time_ns; /* 0 if the device keeps no statistics */
+	if (!since)
+		since = f->seen;
+	f->issued = now;
+	if (since < now)
+		took(rq, f->slot, now - since, 0);
+	return 0;
+}
+
+SEC("tp_btf/block_rq_complete")
+int BPF_PROG(on_complete, struct request *rq)
+{
+	__u64 key = (__u64)rq;
+	struct flight *f = bpf_map_lookup_elem(&flights, &key);
+	if (!f)
+		return 0;
+	__u64 issued = f->issued;
+	if (issued && is_of(f, rq))
+		took(rq, f->slot, 0, bpf_ktime_get_ns() - issued);
+	bpf_map_delete_elem(&flights, &key);
 	return 0;
 }

@@ -62,12 +62,36 @@ type kernelExitValue struct {
 	Init       uint32
 }
 
+type kernelFlight struct {
+	_      structs.HostLayout
+	Seen   uint64
+	Issued uint64
+	Slot   uint32
+	Pad    uint32
+}
+
 type kernelRunningOn struct {
 	_     structs.HostLayout
 	Since uint64
 	Slot  uint64
 	Pid   uint64
 	Pad   [5]uint64
+}
+
+type kernelTimeAccount struct {
+	_       structs.HostLayout
+	Devices [8]struct {
+		_              structs.HostLayout
+		Device         uint64
+		ReadWait       uint64
+		WriteWait      uint64
+		DiscardWait    uint64
+		SyncWait       uint64
+		ReadService    uint64
+		WriteService   uint64
+		DiscardService uint64
+		SyncService    uint64
+	}
 }
 
 // Names of all BPF objects in the ELF.
@@ -77,14 +101,19 @@ const (
 	kernelMapBlocks       = "blocks"
 	kernelMapCounters     = "counters"
 	kernelMapExits        = "exits"
+	kernelMapFlights      = "flights"
 	kernelMapGroups       = "groups"
 	kernelMapQueued       = "queued"
 	kernelMapRunning      = "running"
+	kernelMapTimes        = "times"
 	kernelProgOnBlock     = "on_block"
+	kernelProgOnComplete  = "on_complete"
 	kernelProgOnEgress    = "on_egress"
 	kernelProgOnExit      = "on_exit"
 	kernelProgOnFork      = "on_fork"
 	kernelProgOnIngress   = "on_ingress"
+	kernelProgOnInsert    = "on_insert"
+	kernelProgOnIssue     = "on_issue"
 	kernelProgOnOom       = "on_oom"
 	kernelProgOnSwitch    = "on_switch"
 	kernelProgOnWakeup    = "on_wakeup"
@@ -135,10 +164,13 @@ type kernelSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type kernelProgramSpecs struct {
 	OnBlock     *ebpf.ProgramSpec `ebpf:"on_block"`
+	OnComplete  *ebpf.ProgramSpec `ebpf:"on_complete"`
 	OnEgress    *ebpf.ProgramSpec `ebpf:"on_egress"`
 	OnExit      *ebpf.ProgramSpec `ebpf:"on_exit"`
 	OnFork      *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnIngress   *ebpf.ProgramSpec `ebpf:"on_ingress"`
+	OnInsert    *ebpf.ProgramSpec `ebpf:"on_insert"`
+	OnIssue     *ebpf.ProgramSpec `ebpf:"on_issue"`
 	OnOom       *ebpf.ProgramSpec `ebpf:"on_oom"`
 	OnSwitch    *ebpf.ProgramSpec `ebpf:"on_switch"`
 	OnWakeup    *ebpf.ProgramSpec `ebpf:"on_wakeup"`
@@ -152,9 +184,11 @@ type kernelMapSpecs struct {
 	Blocks   *ebpf.MapSpec `ebpf:"blocks"`
 	Counters *ebpf.MapSpec `ebpf:"counters"`
 	Exits    *ebpf.MapSpec `ebpf:"exits"`
+	Flights  *ebpf.MapSpec `ebpf:"flights"`
 	Groups   *ebpf.MapSpec `ebpf:"groups"`
 	Queued   *ebpf.MapSpec `ebpf:"queued"`
 	Running  *ebpf.MapSpec `ebpf:"running"`
+	Times    *ebpf.MapSpec `ebpf:"times"`
 }
 
 // kernelVariableSpecs contains global variables before they are loaded into the kernel.
@@ -187,9 +221,11 @@ type kernelMaps struct {
 	Blocks   *ebpf.Map `ebpf:"blocks"`
 	Counters *ebpf.Map `ebpf:"counters"`
 	Exits    *ebpf.Map `ebpf:"exits"`
+	Flights  *ebpf.Map `ebpf:"flights"`
 	Groups   *ebpf.Map `ebpf:"groups"`
 	Queued   *ebpf.Map `ebpf:"queued"`
 	Running  *ebpf.Map `ebpf:"running"`
+	Times    *ebpf.Map `ebpf:"times"`
 }
 
 func (m *kernelMaps) Close() error {
@@ -197,9 +233,11 @@ func (m *kernelMaps) Close() error {
 		m.Blocks,
 		m.Counters,
 		m.Exits,
+		m.Flights,
 		m.Groups,
 		m.Queued,
 		m.Running,
+		m.Times,
 	)
 }
 
@@ -215,10 +253,13 @@ type kernelVariables struct {
 // It can be passed to loadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kernelPrograms struct {
 	OnBlock     *ebpf.Program `ebpf:"on_block"`
+	OnComplete  *ebpf.Program `ebpf:"on_complete"`
 	OnEgress    *ebpf.Program `ebpf:"on_egress"`
 	OnExit      *ebpf.Program `ebpf:"on_exit"`
 	OnFork      *ebpf.Program `ebpf:"on_fork"`
 	OnIngress   *ebpf.Program `ebpf:"on_ingress"`
+	OnInsert    *ebpf.Program `ebpf:"on_insert"`
+	OnIssue     *ebpf.Program `ebpf:"on_issue"`
 	OnOom       *ebpf.Program `ebpf:"on_oom"`
 	OnSwitch    *ebpf.Program `ebpf:"on_switch"`
 	OnWakeup    *ebpf.Program `ebpf:"on_wakeup"`
@@ -228,10 +269,13 @@ type kernelPrograms struct {
 func (p *kernelPrograms) Close() error {
 	return _KernelClose(
 		p.OnBlock,
+		p.OnComplete,
 		p.OnEgress,
 		p.OnExit,
 		p.OnFork,
 		p.OnIngress,
+		p.OnInsert,
+		p.OnIssue,
 		p.OnOom,
 		p.OnSwitch,
 		p.OnWakeup,

@@ -73,7 +73,7 @@ func isBPFFS(dir string) bool {
 	return unix.Statfs(dir, &st) == nil && st.Type == unix.BPF_FS_MAGIC
 }
 
-var mapNames = []string{kernelMapGroups, kernelMapCounters, kernelMapBlocks, kernelMapRunning, kernelMapExits, kernelMapQueued}
+var mapNames = []string{kernelMapGroups, kernelMapCounters, kernelMapBlocks, kernelMapTimes, kernelMapRunning, kernelMapExits, kernelMapQueued, kernelMapFlights}
 
 // openMaps opens each pinned map, or creates and pins it. A pinned map of another
 // size is replaced: its books are lost, which the facade makes up for from files.
@@ -85,9 +85,7 @@ func (a *Accounts) openMaps(spec *ebpf.CollectionSpec) error {
 	for _, name := range mapNames {
 		path := filepath.Join(dir, name)
 		_, err := os.Lstat(path)
-		if name == kernelMapBlocks && errors.Is(err, fs.ErrNotExist) {
-			a.blocksAreNew = true
-		}
+		a.fresh[name] = errors.Is(err, fs.ErrNotExist)
 		m, err := openMap(path, spec.Maps[name])
 		if err != nil {
 			return fmt.Errorf("bpf: map %s: %w", name, err)
@@ -127,8 +125,11 @@ type feature struct {
 	required bool
 }
 
-// featureBlocks is that of block transfers.
-const featureBlocks = "block transfers"
+// The features of block transfers.
+const (
+	featureBlocks = "block transfers"
+	featureTimes  = "times of block transfers"
+)
 
 func (a *Accounts) features() []feature {
 	f := []feature{
@@ -137,6 +138,7 @@ func (a *Accounts) features() []feature {
 		{"forks", []string{kernelProgOnFork}, false},
 		{"oom", []string{kernelProgOnOom}, false},
 		{featureBlocks, []string{kernelProgOnBlock}, false},
+		{featureTimes, []string{kernelProgOnInsert, kernelProgOnIssue, kernelProgOnComplete}, false},
 	}
 	if a.opts.Exits {
 		f = append(f, feature{"exits", []string{kernelProgOnExit}, false})

@@ -35,6 +35,10 @@ type BlockUsage struct {
 	// Bytes and Ops by kind. Every transfer is read, written or discarded; v1 also
 	// counts it as sync or async.
 	Bytes, Ops BlockCounts
+	// WaitNanos is how long requests were queued, and ServiceNanos how long the device
+	// had them, by kind; nobody knows unless Timed.
+	WaitNanos, ServiceNanos BlockCounts
+	Timed                   bool
 }
 
 // BlockCounts are counts by kind of transfer.
