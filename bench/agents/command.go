@@ -23,13 +23,9 @@ type Options struct {
 	Flags []string
 }
 
-// quick is what --quick makes of tasks and times that were not given.
-var quick = Options{Tasks: 50, Settle: time.Second, Window: 2 * time.Second}
-
 // Command returns "caprock bench agent".
 func Command() *cobra.Command {
 	var o Options
-	var hurry bool
 	var out page.Output
 	cmd := &cobra.Command{
 		Use:   "agent",
@@ -40,16 +36,6 @@ all of them run. Does the same with a helper process for each command, a minimal
 prints both with their ratio. Needs root for what agents do to isolate tasks; without it tasks are plain processes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if hurry {
-				f := cmd.Flags()
-				for name, set := range map[string]func(){
-					"tasks": func() { o.Tasks = quick.Tasks }, "settle": func() { o.Settle = quick.Settle }, "window": func() { o.Window = quick.Window },
-				} {
-					if !f.Changed(name) {
-						set()
-					}
-				}
-			}
 			if err := validate(&o); err != nil {
 				return err
 			}
@@ -66,10 +52,10 @@ prints both with their ratio. Needs root for what agents do to isolate tasks; wi
 	f.IntVar(&o.Tasks, "tasks", 1000, "tasks of each agent")
 	f.DurationVar(&o.Settle, "settle", 6*time.Second, "time that an agent is left alone before its memory is read")
 	f.DurationVar(&o.Window, "window", 10*time.Second, "time over which CPU time is counted")
-	f.BoolVar(&hurry, "quick", false, fmt.Sprintf("--tasks=%d --settle=%v --window=%v, where they are not given", quick.Tasks, quick.Settle, quick.Window))
 	f.StringVar(&o.Dir, "dir", "", "`directory` for the agents' work directories (default: the temporary one)")
 	f.StringSliceVar(&o.Flags, "agent-flags", nil, "`flags` of the agents")
 	out.Flags(f)
+	world.Quick(cmd, "tasks=50", "settle=1s", "window=2s")
 	cmd.AddCommand(helperCommand())
 	return cmd
 }

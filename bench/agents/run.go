@@ -165,7 +165,7 @@ func (r *run) launches(ctx context.Context) error {
 	}
 	began := time.Now()
 	for i := range r.o.Tasks {
-		r.progress.Show("%s: %d of %d tasks run", r.way.name, i, r.o.Tasks)
+		r.progress.ShowPart(float64(i)/float64(r.o.Tasks), "%s: %d of %d tasks run", r.way.name, i, r.o.Tasks)
 		took, err := r.desk.launch(ctx, r.agent.ended, r.way.order(r.binary, i))
 		if err != nil {
 			return err

@@ -21,7 +21,6 @@ func Command() *cobra.Command {
 	var o Options
 	var names, codecs []string
 	var runs, pace int
-	var quick bool
 	var out page.Output
 	var profile string
 	cmd := &cobra.Command{
@@ -32,9 +31,6 @@ DECLINE and whole task lifecycles, in protobuf and JSON. Each case starts an all
 temporary directory, whose disk decides what a durable call costs, and loads it over loopback.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if quick {
-				shrink(cmd, &o, &runs)
-			}
 			types, err := codecTypes(codecs)
 			if err != nil {
 				return err
@@ -68,28 +64,13 @@ temporary directory, whose disk decides what a durable call costs, and loads it 
 	f.IntVar(&runs, "runs", 1, "runs of each case; the table shows medians")
 	f.StringSliceVar(&names, "cases", nil, "run these `cases` only, such as accept-100 or lifecycle/json")
 	f.StringSliceVar(&codecs, "codecs", []string{"protobuf", "json"}, "`encodings` of calls and events")
-	f.BoolVar(&quick, "quick", false, "a small, short run")
 	f.StringVar(&o.Allocator.URL, "allocator", "", "`URL` of a running allocator, instead of one per case")
 	f.StringVar(&o.Allocator.Dir, "dir", "", "`directory` for the allocators' state (default: the temporary one)")
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocators, after --allocation-interval=20ms (lifecycle: 1s)")
 	f.StringVar(&profile, "cpuprofile", "", "write CPU profiles of the allocators to `PREFIX`-case.pprof")
 	out.Flags(f)
+	world.Quick(cmd, "frameworks=100", "agents=200", "warm-up=300ms", "window=1s", "acks=10000")
 	return cmd
-}
-
-// shrink makes a run small where the user did not say otherwise.
-func shrink(cmd *cobra.Command, o *Options, runs *int) {
-	set := func(name string, do func()) {
-		if !cmd.Flags().Changed(name) {
-			do()
-		}
-	}
-	set("frameworks", func() { o.Frameworks = 100 })
-	set("agents", func() { o.Agents = 200 })
-	set("warm-up", func() { o.WarmUp = 300 * time.Millisecond })
-	set("window", func() { o.Window = time.Second })
-	set("acks", func() { o.Acks = 10_000 })
-	set("runs", func() { *runs = 1 })
 }
 
 // Bounds of a run: what a machine with 20,000 descriptors and some memory bears.

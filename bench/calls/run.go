@@ -216,7 +216,7 @@ func (r *run) sleep(ctx context.Context, d time.Duration, progress *world.Progre
 		}
 		if now := time.Now(); now.Sub(lastAt) > time.Second/2 {
 			n := r.calls.Load()
-			progress.Show("%s: %s, %.0f calls/s", r.c.Name, doing, float64(n-last)/now.Sub(lastAt).Seconds())
+			progress.ShowPart(1-float64(end.Sub(now))/float64(d), "%s: %s, %.0f calls/s", r.c.Name, doing, float64(n-last)/now.Sub(lastAt).Seconds())
 			last, lastAt = n, now
 		}
 	}

@@ -1,23 +1,23 @@
 package cycle
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/pprof"
 
 	"github.com/spf13/cobra"
 
+	"github.com/caprock/caprock/bench/page"
 	"github.com/caprock/caprock/bench/world"
 )
 
 // Command returns "caprock bench cycle".
 func Command() *cobra.Command {
 	var s Shape
-	var asJSON, matrix bool
-	var htmlFile string
+	var several bool
 	var profile string
+	var out page.Output
 	cmd := &cobra.Command{
 		Use:   "cycle",
 		Short: "Measure full allocation cycles in process",
@@ -27,10 +27,13 @@ cycle is that of the decision, of the records of its offers and of their bytes a
 journal; allocations are those of the decision.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.validate(); err != nil {
+				return err
+			}
 			if profile != "" {
 				f, err := os.Create(profile)
 				if err != nil {
-					return err
+					return fmt.Errorf("--cpuprofile: %w", err)
 				}
 				defer f.Close()
 				if err := pprof.StartCPUProfile(f); err != nil {
@@ -38,22 +41,26 @@ journal; allocations are those of the decision.`,
 				}
 				defer pprof.StopCPUProfile()
 			}
+			rows := []row{{Name: fmt.Sprintf("%d × %d", s.Agents, s.Frameworks), Shape: s}}
+			if several {
+				rows = matrix()
+			}
 			progress := world.NewProgress(cmd.ErrOrStderr())
-			if matrix {
-				return runMatrix(cmd.OutOrStdout(), progress, asJSON, htmlFile)
-			}
-			progress.Show("%d agents × %d frameworks: building the cluster and measuring %d cycles", s.Agents, s.Frameworks, s.Cycles)
-			r, err := Measure(s)
-			progress.Clear()
-			if err != nil {
-				return err
-			}
-			if htmlFile != "" {
-				if err := writeCycles(htmlFile, s, r); err != nil {
-					return err
+			for i := range rows {
+				progress.ShowPart(float64(i)/float64(len(rows)), "shape %d of %d: %s", i+1, len(rows), rows[i].Name)
+				r, err := Measure(cmd.Context(), rows[i].Shape)
+				if err != nil {
+					progress.Clear()
+					return fmt.Errorf("%s: %w", rows[i].Name, err)
 				}
+				rows[i].Report, rows[i].Parts = r, &r.Parts
 			}
-			return print(cmd.OutOrStdout(), r, asJSON)
+			progress.Clear()
+			if several {
+				return out.Print(cmd.OutOrStdout(), world.NewReport("bench cycle", rows, matrixNote), matrixTable(rows), matrixPlots(rows))
+			}
+			r := rows[0].Report
+			return out.PrintAs(cmd.OutOrStdout(), r, world.NewReport("bench cycle", rows, notes(s, r)...), cyclesTable(r), cyclesPlots(r))
 		},
 	}
 	f := cmd.Flags()
@@ -67,38 +74,22 @@ journal; allocations are those of the decision.`,
 	f.BoolVar(&s.Refused, "refused", false, "let every framework refuse every agent first, and measure cycles that offer nothing")
 	f.IntVar(&s.Cycles, "cycles", 11, "cycles to measure, after one that is not")
 	f.IntVar(&s.Batch, "batch", 256, "agents added between two cycles")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.StringVar(&htmlFile, "html", "", "write a page with plots to this `file` as well")
-	f.BoolVar(&matrix, "matrix", false, "run the table of shapes instead of one")
-	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile to this file")
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if s.Quota != "none" && s.Quota != "large-and-small" {
-			return fmt.Errorf("got --quota=%s, want none or large-and-small", s.Quota)
-		}
-		return nil
-	}
+	f.BoolVar(&several, "matrix", false, "run the table of shapes instead of one")
+	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile to this `file`")
+	out.Flags(f)
+	world.Quick(cmd, "agents=1000", "frameworks=100", "cycles=5")
+	cmd.MarkFlagsMutuallyExclusive("quick", "matrix")
 	return cmd
 }
 
-func print(w io.Writer, r *Report, asJSON bool) error {
-	if asJSON {
-		e := json.NewEncoder(w)
-		return e.Encode(r)
+func (s *Shape) validate() error {
+	err := errors.Join(world.Between("agents", s.Agents, 1, 1_000_000), world.Between("frameworks", s.Frameworks, 1, 100_000),
+		world.Between("roles", s.Roles, 1, s.Frameworks), world.Between("cycles", s.Cycles, 1, 1_000_000), world.Between("batch", s.Batch, 1, 1_000_000))
+	if s.Quota != "none" && s.Quota != "large-and-small" {
+		err = errors.Join(err, fmt.Errorf("got --quota=%s, want none or large-and-small", s.Quota))
 	}
-	for i, c := range r.Cycles {
-		fmt.Fprintf(w, "cycle %2d: wall %9.3f ms  cpu %9.3f ms  offers %d\n", i+1, c.WallSeconds*1e3, c.CPUSeconds*1e3, c.Offers)
+	if s.DeclineSeconds < 0 {
+		err = errors.Join(err, fmt.Errorf("got --decline=%v, want 0 or more seconds", s.DeclineSeconds))
 	}
-	p := &r.Parts
-	fmt.Fprintf(w, "median  : wall %9.3f ms  cpu %9.3f ms  offers %d  allocations %d\n",
-		r.Median.WallSeconds*1e3, r.Median.CPUSeconds*1e3, r.Median.Offers, r.AllocsPerCycle)
-	fmt.Fprintf(w, "of that the decision %.2f ms, the records %.2f ms, their %d bytes %.2f ms; a bare heap takes %.2f ms (CPU)\n",
-		p.Decide*1e3, p.Records*1e3, p.RecordBytes, p.Encode*1e3, p.Floor*1e3)
-	fmt.Fprintf(w, "add frameworks %.1f ms, add agents %.1f ms (%d bytes each) (CPU)\n", p.AddFrameworks*1e3, r.AddAgents*1e3, r.BytesPerAgent)
-	if p.Refusals > 0 {
-		_, err := fmt.Fprintf(w, "%d refusals in %d MiB; cycle that looks at each agent again %.1f µs (CPU)\n", p.Refusals, p.RSSBytes>>20, p.RefusedScan*1e6)
-		return err
-	}
-	_, err := fmt.Fprintf(w, "decline all %.1f ms, cycle with nothing to offer %.1f µs, event-driven cycle for one agent %.1f µs (CPU)\n",
-		p.Decline*1e3, p.QuietCycle*1e6, p.EventCycle*1e6)
 	return err
 }

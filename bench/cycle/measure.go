@@ -1,6 +1,8 @@
 package cycle
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -94,8 +96,8 @@ type bench struct {
 
 const interval = int64(time.Second)
 
-// Measure builds a cluster and measures it.
-func Measure(s Shape) (*Report, error) {
+// Measure builds a cluster and measures it. It ends early, between two steps, when ctx does.
+func Measure(ctx context.Context, s Shape) (*Report, error) {
 	if s.Cycles <= 0 {
 		s.Cycles = 11
 	}
@@ -112,7 +114,7 @@ func Measure(s Shape) (*Report, error) {
 		steps = []func() error{b.addFrameworks, b.addAgents, b.refuseAll, b.refusedCycles, b.allocations, b.floor}
 	}
 	for _, step := range steps {
-		if err := step(); err != nil {
+		if err := errors.Join(step(), ctx.Err()); err != nil {
 			return nil, err
 		}
 	}

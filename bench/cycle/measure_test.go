@@ -17,7 +17,7 @@ func TestMeasureSmallShapes(t *testing.T) {
 		{Agents: 50, Frameworks: 10, Roles: 10, Rich: true},
 	} {
 		s.Cycles = 3
-		r, err := Measure(s)
+		r, err := Measure(t.Context(), s)
 		if err != nil {
 			t.Fatalf("%+v: %v", s, err)
 		}
@@ -29,7 +29,7 @@ func TestMeasureSmallShapes(t *testing.T) {
 
 // With everything refused nothing is offered, and every pair was refused once.
 func TestMeasureRefused(t *testing.T) {
-	r, err := Measure(Shape{Agents: 30, Frameworks: 7, Roles: 1, Refused: true, Cycles: 3})
+	r, err := Measure(t.Context(), Shape{Agents: 30, Frameworks: 7, Roles: 1, Refused: true, Cycles: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestMeasureRefused(t *testing.T) {
 
 // Guarantees of six roles for agents that hold two small ones or half a large one.
 func TestMeasureQuota(t *testing.T) {
-	r, err := Measure(Shape{Agents: 6, Frameworks: 6, Roles: 6, Quota: "large-and-small", Cycles: 2})
+	r, err := Measure(t.Context(), Shape{Agents: 6, Frameworks: 6, Roles: 6, Quota: "large-and-small", Cycles: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ subscribers, and who was cut for not reading. Each subscriber needs a descriptor
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocator")
 	f.StringVar(&o.Allocator.CPUProfile, "cpuprofile", "", "write a CPU profile of the allocator to this `file`")
 	out.Flags(f)
+	world.Quick(cmd, "subscribers=100", "slow=5", "agents=100", "frameworks=20", "warm-up=500ms", "window=3s")
 	return cmd
 }
 

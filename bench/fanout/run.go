@@ -207,7 +207,7 @@ func (r *run) settle(ctx context.Context) error {
 func (r *run) sleep(ctx context.Context, d time.Duration, doing string) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	end := time.NewTimer(d)
+	end, began := time.NewTimer(d), time.Now()
 	defer end.Stop()
 	for {
 		select {
@@ -220,6 +220,6 @@ func (r *run) sleep(ctx context.Context, d time.Duration, doing string) error {
 		if err := r.err(); err != nil {
 			return err
 		}
-		r.progress.Show("%s: %d tasks, %d events delivered, %d subscribers", doing, r.pacer.Sent(), r.audience.events.Load(), r.audience.connected.Load())
+		r.progress.ShowPart(float64(time.Since(began))/float64(d), "%s: %d tasks, %d events delivered, %d subscribers", doing, r.pacer.Sent(), r.audience.events.Load(), r.audience.connected.Load())
 	}
 }

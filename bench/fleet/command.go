@@ -96,6 +96,10 @@ when it ran ("start").`,
 	f.StringSliceVar(&o.allocator.Flags, "alloc-flags", nil, "`flags` of the allocator")
 	f.StringVar(&o.allocator.CPUProfile, "cpuprofile", "", "write a CPU profile of the allocator to this `file`")
 	out.Flags(f)
+	world.Quick(cmd, "agents=100", "frameworks=2", "task-time=1s", "warm-up=3s", "window=5s")
+	// Workloads and traces say themselves how large they are.
+	cmd.MarkFlagsMutuallyExclusive("quick", "workload")
+	cmd.MarkFlagsMutuallyExclusive("quick", "trace")
 	return cmd
 }
 

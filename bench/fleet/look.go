@@ -193,7 +193,7 @@ func (r *run) look(ctx context.Context, ph *workload.Phase) error {
 		if err != nil {
 			return err
 		}
-		r.progress.Show("%s: %d of %v, %d tasks run, %d have ended", ph.Name, int(time.Since(began).Seconds()), time.Duration(ph.Time), running, r.fleet.Finished())
+		r.progress.ShowPart(float64(time.Since(began))/float64(ph.Time), "%s, %v: %d tasks run, %d have ended", ph.Name, time.Duration(ph.Time), running, r.fleet.Finished())
 	}
 	if ph.Uncounted {
 		return nil

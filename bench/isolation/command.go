@@ -1,6 +1,7 @@
 package isolation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,6 +46,9 @@ that are kept open, and from files that are opened each time; launching a comman
 switch and packet; and whether the CPU time that BPF counts is that of the kernel. Needs root.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
 			progress := world.NewProgress(cmd.ErrOrStderr())
 			rows, err := Run(cmd.Context(), o, func(what string) { progress.Show("%s", what) })
 			progress.Clear()
@@ -53,7 +57,7 @@ switch and packet; and whether the CPU time that BPF counts is that of the kerne
 			}
 			var table [][]string
 			for _, r := range rows {
-				table = append(table, []string{r.What, fmt.Sprintf("%.4g", r.Value), r.Unit, r.Note})
+				table = append(table, []string{r.What, value(r.Value), r.Unit, r.Note})
 			}
 			report := world.NewReport("bench isolation", rows, fmt.Sprintf("%d launches of each kind, %s of load", o.Launches, o.Load))
 			return out.Print(cmd.OutOrStdout(), report, page.Table{Columns: []string{"what", "value", "unit", "note"}, Rows: table}, plots(rows))
@@ -64,8 +68,28 @@ switch and packet; and whether the CPU time that BPF counts is that of the kerne
 	f.IntVar(&o.Launches, "launches", 300, "launches of each kind")
 	f.DurationVar(&o.Load, "load", 10*time.Second, "how long CPU times are compared")
 	out.Flags(f)
+	world.Quick(cmd, "groups=20,100", "launches=30", "load=1s")
 	cmd.AddCommand(trafficCommand())
 	return cmd
+}
+
+func (o *Options) validate() error {
+	err := world.Between("launches", o.Launches, 1, 100_000)
+	for _, n := range o.Groups {
+		err = errors.Join(err, world.Between("groups", n, 1, 20_000))
+	}
+	if o.Load <= 0 || o.Load > 10*time.Minute {
+		err = errors.Join(err, fmt.Errorf("got --load=%v, want more than 0 and at most 10m", o.Load))
+	}
+	return err
+}
+
+// value prints four digits, and whole numbers whole.
+func value(v float64) string {
+	if v >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
 }
 
 // plots draws what belongs together side by side.

@@ -84,6 +84,11 @@ func command(name string, o Options, cmd *cobra.Command) *cobra.Command {
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocators")
 	f.StringVar(&o.Allocator.CPUProfile, "cpuprofile", "", "write a CPU profile of the last allocator to this `file`")
 	out.Flags(f)
+	fleet := "agents=500"
+	if several {
+		fleet = "sizes=200,1000"
+	}
+	world.Quick(cmd, fleet, "frameworks=20", "probes=20", "task-time=1s")
 	return cmd
 }
 

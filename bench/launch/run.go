@@ -221,7 +221,7 @@ func (r *run) probe(ctx context.Context, row *Row) error {
 	row.Running = r.running()
 	next := began
 	for i := 0; i < r.o.Probes && err == nil; i++ {
-		r.progress.Show("%d agents: probe %d of %d, %d tasks run", r.agents, i+1, r.o.Probes, r.running())
+		r.progress.ShowPart(float64(i)/float64(r.o.Probes), "%d agents: probe %d of %d, %d tasks run", r.agents, i+1, r.o.Probes, r.running())
 		if err = r.prober.once(ctx, r.err); err == nil {
 			next = next.Add(r.o.Every)
 			err = pause(ctx, time.Until(next))

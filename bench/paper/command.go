@@ -80,6 +80,7 @@ frameworks are back, which try by themselves every 20 ms. The paper found 4 to 8
 	f.DurationVar(&o.Settle, "settle", 4*time.Second, "time from one recovery to the next kill")
 	allocatorFlags(f, &o.Allocator)
 	out.Flags(f)
+	world.Quick(cmd, "agents=200", "frameworks=20", "kills=2", "task-time=2s", "settle=500ms")
 	return cmd
 }
 

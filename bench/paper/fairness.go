@@ -86,6 +86,7 @@ free while it is offered. The workloads are the examples ` + strings.Join(fairWo
 	f.DurationVar(&o.phase, "phase", 0, "length of each phase (default: that of the workloads, 15s to 45s)")
 	allocatorFlags(f, &o.allocator)
 	out.Flags(f)
+	world.Quick(cmd, "machines=10", "frameworks=2", "task-time=500ms", "phase=3s")
 	return cmd
 }
 

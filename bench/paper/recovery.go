@@ -212,10 +212,13 @@ func (r *recovery) watch(ctx context.Context, done func() bool, doing string) er
 		if err := r.err(); err != nil {
 			return err
 		}
-		r.progress.Show("%s: %d agents, %d tasks run, %d kills so far", doing, r.fleet.Registered(), r.running(), len(r.result.Kills))
+		r.progress.ShowPart(r.part(), "%s: %d agents, %d tasks run, %d kills so far", doing, r.fleet.Registered(), r.running(), len(r.result.Kills))
 	}
 	return nil
 }
+
+// part of the kills that are done.
+func (r *recovery) part() float64 { return float64(len(r.result.Kills)) / float64(r.o.Kills) }
 
 // retryEvery is how often those who lost the allocator try to reach it again.
 const retryEvery = 20 * time.Millisecond
@@ -242,7 +245,7 @@ func (r *recovery) kill(ctx context.Context) (k Kill, err error) {
 	// The restart writes the URL, which stays the same.
 	k.Running = r.running()
 	url := r.allocator.URL()
-	r.progress.Show("kill %d of %d", len(r.result.Kills)+1, r.o.Kills)
+	r.progress.ShowPart(r.part(), "kill %d of %d", len(r.result.Kills)+1, r.o.Kills)
 	r.desks.Close()
 	began := time.Now()
 	since := func() float64 { return time.Since(began).Seconds() }

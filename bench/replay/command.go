@@ -25,14 +25,25 @@ func Command() *cobra.Command {
 difference of each file and then how many are the same.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if scope != "role" && scope != "subtree" {
+				return fmt.Errorf("--quota-scope: got %q, want role or subtree", scope)
+			}
 			configure := func(o *cycle.Options) {
 				o.Shards = shards
 				if scope == "subtree" {
 					o.QuotaScope = cycle.Subtree
 				}
 			}
-			_, _, err := Dir(cmd.OutOrStdout(), args[0], configure)
-			return err
+			same, different, err := Dir(cmd.OutOrStdout(), args[0], configure)
+			switch {
+			case err != nil:
+				return err
+			case same+different == 0:
+				return fmt.Errorf("got no .txt file below %s, want recorded histories", args[0])
+			case different > 0:
+				return fmt.Errorf("%d of %d histories are decided differently", different, same+different)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().IntVar(&shards, "shards", 0, "shards of the agent tables; 0: the default")

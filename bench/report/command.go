@@ -20,6 +20,9 @@ run, its table, what limits it, and a line for every run. To keep a run, put wha
 bench/history as SCENARIO-DATE.json, such as calls-2026-11-20.json; those of bench paper are scalability, recovery and fairness.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkHistory(cmd.ErrOrStderr(), history); err != nil {
+				return err
+			}
 			text, err := Render(history)
 			switch {
 			case err != nil:

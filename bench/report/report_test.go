@@ -1,6 +1,7 @@
 package report
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,18 +120,58 @@ func TestRunsWithoutRowsAreShown(t *testing.T) {
 	}
 }
 
-func TestCheckTellsWhereTheFileDiffers(t *testing.T) {
+func TestHistoryIsCheckedBeforeAnythingIsWritten(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"storm-2026-02-01.json":   {`{"command":"bench calls","commit":"0123456789abcdef"}`, "got a run of `caprock bench calls`, want one of `caprock bench storm`"},
+		"nosuch-2026-02-01.json":  {`{}`, "want SCENARIO-DATE.json with a scenario of agent, calls, "},
+		"storm.json":              {`{}`, "got a name that is no run's"},
+		"launch-2026-02-01.json":  {`{`, "is no run: "},
+		"fairness-2026-02-01.txt": {`{}`, "got no run, want files"},
+	} {
+		dir := t.TempDir()
+		write(t, dir, name, c.text)
+		if err := checkHistory(io.Discard, dir); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestRunsThatNobodyCanRepeatAreMarked(t *testing.T) {
 	dir := t.TempDir()
+	write(t, dir, "storm-2026-02-01.json", `{"command":"bench storm --agents=5","commit":"0123456789abcdef","rows":[]}`)
+	write(t, dir, "storm-2026-02-02.json", `{"command":"bench storm","commit":"0123456789abcdef+changes","rows":[]}`)
+	write(t, dir, "calls-2026-02-01.json", `{"command":"bench calls","rows":[]}`)
+	var warnings strings.Builder
+	if err := checkHistory(&warnings, dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := warnings.String(); strings.Count(got, "\n") != 2 || strings.Contains(got, "storm-2026-02-01") {
+		t.Errorf("got the warnings\n%swant one for each of the two", got)
+	}
 	text, err := Render(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, want := range []string{"commit 0123456789ab with changes that were not committed.", "| 2026-02-01 | commit not noted |", "| 2026-02-01 | commit 0123456789ab |"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestCheckTellsWhereTheFileDiffers(t *testing.T) {
+	dir := t.TempDir()
 	file := filepath.Join(dir, "B.md")
 	run := func() error {
 		cmd := Command()
 		cmd.SetArgs([]string{"--history=" + dir, "--out=" + file, "--check"})
 		cmd.SilenceUsage, cmd.SilenceErrors = true, true
 		return cmd.Execute()
+	}
+	write(t, dir, "storm-2026-02-01.json", `{"command":"bench storm","commit":"0123456789abcdef","rows":[]}`)
+	text, err := Render(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	write(t, dir, "B.md", string(text))
 	if err := run(); err != nil {

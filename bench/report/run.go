@@ -50,7 +50,12 @@ func (r *run[R]) commit() string {
 	if r.Commit == "" {
 		return "commit not noted"
 	}
-	return "commit " + r.Commit[:min(12, len(r.Commit))]
+	sha, _, changed := strings.Cut(r.Commit, "+")
+	text := "commit " + sha[:min(12, len(sha))]
+	if changed {
+		text += " with changes that were not committed"
+	}
+	return text
 }
 
 // runs are all of a scenario, the newest first.

@@ -9,6 +9,8 @@ import (
 type section interface {
 	// write writes the section from the runs kept in a directory.
 	write(w io.Writer, history string) error
+	// scenarioAndCommand are how files of its runs begin, and what makes one.
+	scenarioAndCommand() (scenario, command string)
 }
 
 // sections in their order. Each is in a file of its own.
@@ -55,6 +57,8 @@ func (s *of[R]) write(w io.Writer, history string) error {
 	}
 	return nil
 }
+
+func (s *of[R]) scenarioAndCommand() (scenario, command string) { return s.scenario, s.command }
 
 // first returns a row that is wanted, or a zero one.
 func first[R any](rows []R, wanted func(*R) bool) (r R) {

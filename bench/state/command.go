@@ -68,6 +68,7 @@ round, on one allocator, so that they can be compared.`,
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocator")
 	f.StringVar(&o.Allocator.CPUProfile, "cpuprofile", "", "write a CPU profile of the allocator to this `file`")
 	out.Flags(f)
+	world.Quick(cmd, "agents=500", "frameworks=50", "rate=200", "rounds=1", "settle=300ms", "window=1s")
 	return cmd
 }
 

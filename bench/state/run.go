@@ -221,7 +221,7 @@ func (r *run) err() error { return errors.Join(r.fleet.Err(), r.frameworks.Err()
 func (r *run) sleep(ctx context.Context, d time.Duration, doing string, failed func() error) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	end := time.NewTimer(d)
+	end, began := time.NewTimer(d), time.Now()
 	defer end.Stop()
 	for {
 		select {
@@ -234,6 +234,6 @@ func (r *run) sleep(ctx context.Context, d time.Duration, doing string, failed f
 		if err := failed(); err != nil {
 			return err
 		}
-		r.progress.Show("%s: %d tasks launched", doing, r.pacer.Sent())
+		r.progress.ShowPart(float64(time.Since(began))/float64(d), "%s: %d tasks launched", doing, r.pacer.Sent())
 	}
 }

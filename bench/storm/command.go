@@ -66,6 +66,7 @@ while the tasks run.`,
 	f.StringSliceVar(&o.Allocator.Flags, "alloc-flags", nil, "`flags` of the allocator")
 	f.StringVar(&o.Allocator.CPUProfile, "cpuprofile", "", "write a CPU profile of the allocator's last run to this `file`")
 	out.Flags(f)
+	world.Quick(cmd, "agents=1000", "frameworks=20", "tasks=2000", "heartbeats=2s")
 	return cmd
 }
 

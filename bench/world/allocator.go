@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,10 +15,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-)
 
-// listeningPrefix starts the line in which `caprock alloc` prints its URL.
-const listeningPrefix = "listening: "
+	"github.com/caprock/caprock/wire/announce"
+	"github.com/caprock/caprock/wire/httpc"
+)
 
 // AllocatorOptions say which allocator to load.
 type AllocatorOptions struct {
@@ -50,7 +51,8 @@ type child struct {
 	cmd   *exec.Cmd
 	url   chan string // the address, once
 	ended chan struct{}
-	err   error // set before ended is closed
+	err   error              // set before ended is closed
+	last  announce.LastWords // of its log; to be read when ended is closed
 }
 
 // StartAllocator starts an allocator and waits until it serves, or takes the
@@ -58,7 +60,8 @@ type child struct {
 func StartAllocator(ctx context.Context, o AllocatorOptions) (*Allocator, error) {
 	spareCollections()
 	if o.URL != "" {
-		return &Allocator{options: o, url: strings.TrimSuffix(o.URL, "/")}, nil
+		a := &Allocator{options: o, url: strings.TrimSuffix(o.URL, "/")}
+		return a, a.ask(ctx)
 	}
 	if o.Binary == "" {
 		self, err := os.Executable()
@@ -81,6 +84,21 @@ func StartAllocator(ctx context.Context, o AllocatorOptions) (*Allocator, error)
 	return a, nil
 }
 
+// ask whether an allocator serves, once and before anybody loads it: thousands of simulated
+// agents would all say that it does not.
+func (a *Allocator) ask(ctx context.Context) error {
+	client := httpc.New(httpc.Options{})
+	defer client.Close()
+	status, _, _, err := client.Get(ctx, a.url+"/health")
+	switch {
+	case err != nil:
+		return fmt.Errorf("no allocator answers at %s: %w; without --allocator one is started for the run", a.url, err)
+	case status != http.StatusOK:
+		return fmt.Errorf("%s/health answers %d, want 200 of an allocator", a.url, status)
+	}
+	return nil
+}
+
 // Restart starts the process, on the address that it had before.
 func (a *Allocator) Restart(ctx context.Context) error {
 	listen := "127.0.0.1:0"
@@ -96,7 +114,7 @@ func (a *Allocator) Restart(ctx context.Context) error {
 		return err
 	}
 	c := &child{cmd: exec.Command(a.options.Binary, args...), url: make(chan string, 1), ended: make(chan struct{})}
-	c.cmd.Stderr = a.options.Log
+	c.cmd.Stderr = io.MultiWriter(a.options.Log, &c.last)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -115,7 +133,7 @@ func (a *Allocator) Restart(ctx context.Context) error {
 		a.child.Store(c)
 		return nil
 	case <-c.ended:
-		return fmt.Errorf("the allocator ended before it served: %w", c.err)
+		return fmt.Errorf("the allocator ended before it served (%w): %s", c.err, &c.last)
 	case <-ctx.Done():
 		_ = c.cmd.Process.Kill()
 		<-c.ended
@@ -136,7 +154,7 @@ func (c *child) run(out io.Reader, started chan<- error) {
 	started <- nil
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if url, ok := strings.CutPrefix(lines.Text(), listeningPrefix); ok {
+		if url, ok := announce.URL(lines.Text()); ok {
 			select {
 			case c.url <- url:
 			default:

@@ -15,6 +15,7 @@ import (
 	"github.com/caprock/caprock/agent"
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/tools/flags"
+	"github.com/caprock/caprock/wire/announce"
 )
 
 func agentCommand() *cobra.Command {
@@ -80,7 +81,7 @@ cgroups removed, and the allocator is told.`,
 			o.RunAsAgent, o.EqualRevocable = !switchUser, !lowPriority
 			o.Flags = map[string]string{}
 			settings(fs, func(name, value string) { o.Flags[name] = value })
-			o.Listening = func(addr string) { announce(cmd.OutOrStdout(), addr) }
+			o.Listening = func(addr string) { announce.Listening(cmd.OutOrStdout(), addr) }
 			if below, err := below(&o, keeper); err != nil || below {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/alloc/cycle"
 	"github.com/caprock/caprock/tools/flags"
+	"github.com/caprock/caprock/wire/announce"
 )
 
 func allocCommand() *cobra.Command {
@@ -68,7 +69,7 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 			go func() {
 				select {
 				case <-service.Ready():
-					announce(cmd.OutOrStdout(), service.Addr().String())
+					announce.Listening(cmd.OutOrStdout(), service.Addr().String())
 				case <-cmd.Context().Done():
 				}
 			}()

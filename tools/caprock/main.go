@@ -16,6 +16,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second signal ends the program at once, whatever the first one waits for.
+	context.AfterFunc(ctx, stop)
 	err := root().ExecuteContext(ctx)
 	if err == nil {
 		return
@@ -24,9 +26,16 @@ func main() {
 	if errors.As(err, &status) {
 		os.Exit(int(status))
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "caprock: interrupted")
+		os.Exit(interruptedStatus)
+	}
 	fmt.Fprintln(os.Stderr, "caprock:", err)
 	os.Exit(1)
 }
+
+// interruptedStatus is what a shell reports for a program that SIGINT ended.
+const interruptedStatus = 130
 
 // exitStatus ends the program with that status and without a message; the
 // command has said what there was to say.

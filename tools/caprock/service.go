@@ -13,8 +13,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
-
-	"github.com/caprock/caprock/tools/devcluster"
 )
 
 // address is where a service listens, the Mesos way (--ip, --port) or ours
@@ -113,11 +111,6 @@ func (l *logging) logger() (*slog.Logger, error) {
 	}
 	l.current.Set(level)
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: &l.current})), nil
-}
-
-// announce prints the line that tells a supervisor where the service is.
-func announce(out io.Writer, addr string) {
-	fmt.Fprintf(out, "%shttp://%s\n", devcluster.ListeningPrefix, addr)
 }
 
 // settings are all flags of a command as its /flags endpoint shows them, under

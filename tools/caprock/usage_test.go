@@ -48,6 +48,16 @@ func TestMistakesAreToldWithWhatIsWanted(t *testing.T) {
 		{"agent --work-dir=/nosuch", "got no --allocator, want the allocator's URL"},
 		{"agent --allocator=127.0.0.1:1 --gc-delay=x", "--gc-delay: "},
 		{"alloc --port=70000", `--port: got "70000", want a whole number from 0 to 65535`},
+		{"bench fleet --allocator=127.0.0.1:1 --agents=1", "no allocator answers at http://127.0.0.1:1: "},
+		{"bench storm --quick --alloc-flags=--nosuch", "the allocator ended before it served (exit status 1): unknown flag: --nosuch"},
+		{"bench fleet --html=/nosuch/page.html", `--html: got "/nosuch/page.html", want a file in a directory that is there`},
+		{"bench fleet --quick --workload=kinds", "[quick workload]"},
+		{"bench cycle --agents=0", "got --agents=0, want 1 to 1000000"},
+		{"bench isolation --groups=0", "got --groups=0, want 1 to 20000"},
+		{"bench replay --quota-scope=x .", `--quota-scope: got "x", want role or subtree`},
+		{"bench replay /etc/hostname", "1 of 1 histories are decided differently"},
+		{"bench replay /proc/self/fdinfo", "got no .txt file below /proc/self/fdinfo, want recorded histories"},
+		{"bench report --history=/nosuch", "/nosuch: got no run, want files SCENARIO-DATE.json"},
 		{"bench calls --window=5", `--window: got "5", want a duration such as 500ms`},
 	} {
 		if got := failing(t, strings.Fields(c.args)...); !strings.Contains(got, c.want) {

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,19 +25,15 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// commit is the revision this program was built from, if the build knew it.
+// commit is the revision this program was built from, as people write it.
 func commit() string {
-	sha := build.Info("").GetGitSha()
+	sha, changes, changed := strings.Cut(build.Revision(), "+")
 	if sha == "" {
 		return "unknown"
 	}
 	sha = sha[:min(12, len(sha))]
-	if info, ok := debug.ReadBuildInfo(); ok && build.Commit == "" {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.modified" && s.Value == "true" {
-				sha += "+changes"
-			}
-		}
+	if changed {
+		sha += "+" + changes
 	}
 	return sha
 }

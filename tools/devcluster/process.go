@@ -2,7 +2,6 @@ package devcluster
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/caprock/caprock/wire/announce"
 )
 
 // process is one supervised child: restarted with the same arguments whenever
@@ -104,28 +105,6 @@ func pauseAfter(quick int, first time.Duration) time.Duration {
 	return min(pause, maxPause)
 }
 
-// lastLine keeps the last line of what is written, which is where a program says why it ends.
-type lastLine struct{ text []byte }
-
-// longestLine bounds what is kept.
-const longestLine = 4 << 10
-
-func (l *lastLine) Write(b []byte) (int, error) {
-	l.text = append(l.text, b...)
-	if i := bytes.LastIndexByte(bytes.TrimRight(l.text, "\n"), '\n'); i >= 0 {
-		l.text = append(l.text[:0], l.text[i+1:]...)
-	}
-	l.text = l.text[:min(len(l.text), longestLine)]
-	return len(b), nil
-}
-
-func (l *lastLine) String() string {
-	if words := bytes.TrimSpace(l.text); len(words) > 0 {
-		return strings.TrimPrefix(string(words), "caprock: ")
-	}
-	return "it said nothing"
-}
-
 // runOnce starts the child and waits for its end. It returns the child's last words.
 func (p *process) runOnce() (words string, err error) {
 	p.mu.Lock()
@@ -134,7 +113,7 @@ func (p *process) runOnce() (words string, err error) {
 		return "", nil
 	}
 	cmd := exec.Command(p.binary, p.mu.args...)
-	var last lastLine
+	var last announce.LastWords
 	cmd.Stderr = io.MultiWriter(p.log, &last)
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
@@ -166,17 +145,13 @@ func (p *process) readLines(r io.Reader) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		line := lines.Text()
-		if address, ok := strings.CutPrefix(line, ListeningPrefix); ok {
+		if address, ok := announce.URL(line); ok {
 			p.learnAddress(address)
 			continue
 		}
 		fmt.Fprintln(p.log, line)
 	}
 }
-
-// ListeningPrefix starts the line in which `caprock alloc` and `caprock agent`
-// print the URL they serve.
-const ListeningPrefix = "listening: "
 
 // learnAddress notes where the child serves, and pins that address for the
 // next start, so that port 0 means the same port after a restart.

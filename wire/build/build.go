@@ -40,6 +40,16 @@ func Info(version string) *mesos.VersionInfo {
 	return v
 }
 
+// Revision is the commit that the program was built from, with "+changes" behind it if Go saw
+// that the sources were not that commit's alone; "" if the build did not know.
+func Revision() string {
+	s := source()
+	if s.changed && Commit == "" {
+		return s.commit + "+changes"
+	}
+	return s.commit
+}
+
 // AppendMembers appends Info as members of a JSON object, each with its comma.
 func AppendMembers(b []byte, version string) []byte {
 	object := Info(version).AppendJSON(nil)
@@ -54,8 +64,9 @@ func some(text string) *string {
 }
 
 type origin struct {
-	commit string
-	at     time.Time
+	commit  string
+	changed bool // beside what was committed
+	at      time.Time
 }
 
 // source is what is known of the build, read once.
@@ -71,6 +82,8 @@ var source = sync.OnceValue(func() origin {
 				}
 			case "vcs.time":
 				written = s.Value
+			case "vcs.modified":
+				o.changed = s.Value == "true"
 			}
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/caprock/caprock/wire/announce"
 )
 
 // cluster is an allocator and an agent as the recording had them. Unlike a
@@ -158,9 +160,6 @@ type daemon struct {
 	ended                chan struct{}
 }
 
-// listening begins the line in which a daemon tells its URL.
-const listening = "listening: "
-
 func (d *daemon) start() error {
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
 		return err
@@ -184,7 +183,7 @@ func (d *daemon) start() error {
 	go func(cmd *exec.Cmd, ended chan struct{}) {
 		defer close(ended)
 		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			if url, ok := strings.CutPrefix(lines.Text(), listening); ok {
+			if url, ok := announce.URL(lines.Text()); ok {
 				heard <- strings.TrimPrefix(url, "http://")
 			}
 		}
