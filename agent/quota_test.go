@@ -107,9 +107,10 @@ func TestProjectQuota(t *testing.T) {
 	alloc.launch(framework(), withDisk(shell("good", "while :; do echo x >>beats; sleep 0.02; done"), 1),
 		shell("unbounded", fillDisk+"sleep 1000"), withDisk(shell("full", fillDisk+"sleep 1000"), 3))
 	n.eventually("both to have written", func() bool {
-		used, _, _, _ := n.diskOf("full")
+		full, _, _, _ := n.diskOf("full")
+		unbounded, _, _, _ := n.diskOf("unbounded")
 		_, err := os.Stat(filepath.Join(n.sandbox("unbounded"), "whole"))
-		return used > 2.8*mib && err == nil
+		return full >= 3*mib-128<<10 && unbounded >= 6_000_000 && err == nil
 	})
 	check := func(when string) {
 		t.Helper()
@@ -127,7 +128,11 @@ func TestProjectQuota(t *testing.T) {
 	before := projectOf(t, n.sandbox("full")+"/.")
 	n.halt()
 	n.start()
-	n.eventually("the containers to be known again", func() bool { _, limit, _, _ := n.diskOf("full"); return limit > 0 })
+	n.eventually("the containers to be known again", func() bool {
+		full, limit, _, _ := n.diskOf("full")
+		unbounded, _, _, _ := n.diskOf("unbounded")
+		return limit > 0 && full > 0 && unbounded > 0
+	})
 	check("after a restart")
 	if now := projectOf(t, n.sandbox("full")+"/."); now != before || now < 6000 || now > 6009 {
 		t.Errorf("got project %d, before %d", now, before)

@@ -127,7 +127,7 @@ func TestASlowReaderIsCutAndLosesNothing(t *testing.T) {
 // One that leaves a single event unread for too long is cut as well, and counted.
 func TestAnEventThatIsNotReadInTimeCutsItsReader(t *testing.T) {
 	r := startOptions(t, alloc.Options{
-		WorkDir: t.TempDir(), Fanout: fanout.Options{FrameworkBytes: 1 << 30}, HTTP: httpd.Options{StreamSendTimeout: 100 * time.Millisecond},
+		WorkDir: t.TempDir(), Fanout: fanout.Options{FrameworkBytes: 1 << 30}, HTTP: httpd.Options{StreamSendTimeout: time.Second},
 		Core: core.Options{AllocationInterval: 20 * time.Millisecond},
 	})
 	f := r.subscribe("")
