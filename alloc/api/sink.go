@@ -15,6 +15,7 @@ import (
 func (s *Server) Publish(changed []core.Change) {
 	s.counts.published(&s.view, changed)
 	s.view.Publish(changed)
+	s.fan.Expect(s.view.Agents())
 }
 
 // Flush sends what was buffered for coalescing. The first one ends what the start

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caprock/caprock/alloc/core"
 	"github.com/caprock/caprock/wire/codec"
@@ -30,6 +31,8 @@ type Fanout struct {
 	dirty     []*Subscriber // have data and perhaps no writer
 	scratch   [2][]byte     // encoded event by codec
 
+	agents atomic.Int64 // see Expect
+
 	metrics metrics
 }
 
@@ -53,6 +56,11 @@ func New(opts Options) (*Fanout, error) {
 	}
 	return f, nil
 }
+
+// Expect says how many agents there are that may be offered. What waits for a framework is bounded by
+// BytesPerAgent and RecordsPerAgent of them, where that is more than Options.FrameworkBytes and
+// Options.Records.
+func (f *Fanout) Expect(agents int) { f.agents.Store(int64(agents)) }
 
 // Register announces a subscriber whose stream is about to be asked for.
 func (f *Fanout) Register(ref core.StreamRef, t codec.Type, operator bool) *Subscriber {

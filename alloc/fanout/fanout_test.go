@@ -250,6 +250,32 @@ func TestWhoDoesNotReadIsCutAndNobodyElseWaits(t *testing.T) {
 	}
 }
 
+// What a whole fleet may be offered waits for a framework that does not read, and not more; operators'
+// streams are bounded as before.
+func TestTheOffersOfAWholeFleetMayWait(t *testing.T) {
+	const agents = 1000
+	for _, bound := range []Options{{FrameworkBytes: 10_000, OperatorBytes: 10_000}, {Records: 100}} {
+		for _, operator := range []bool{false, true} {
+			r := newRig(t, bound)
+			r.fan.Expect(agents)
+			p := newPipe()
+			p.setStuck(true)
+			r.fan.Register(1, codec.JSON, operator).Attach(p)
+			for i := 0; p.cause() == nil && i < 2*agents-1; i++ {
+				r.push(1, strings.Repeat("x", BytesPerAgent/RecordsPerAgent-100))
+			}
+			if cut := p.cause() != nil; cut != operator {
+				t.Errorf("%+v, operator %t: cut %t after what a fleet may be offered", bound, operator, cut)
+			}
+			for i := 0; p.cause() == nil; i++ {
+				if r.push(1, strings.Repeat("x", BytesPerAgent)); i > 2*agents {
+					t.Fatalf("%+v: never cut", bound)
+				}
+			}
+		}
+	}
+}
+
 func TestALoneRecordMayExceedTheBound(t *testing.T) {
 	r := newRig(t, Options{FrameworkBytes: 100})
 	p := newPipe()

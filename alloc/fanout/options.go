@@ -12,13 +12,14 @@ import (
 
 // Options tune a Fanout. The zero value of a field means its default.
 type Options struct {
-	// FrameworkBytes bounds what waits for one framework; default 128 MiB. It
-	// must hold the offers of a whole cluster at once: 100,000 of 1.2 kB.
+	// FrameworkBytes bounds what waits for one framework; default 128 MiB. Of a large
+	// fleet more may wait: see Fanout.Expect.
 	FrameworkBytes int
 	// OperatorBytes bounds what waits for one operator stream besides its
 	// snapshot; default 4 MiB.
 	OperatorBytes int
-	// Records bounds the events that wait for one subscriber; default 131,072.
+	// Records bounds the events that wait for one subscriber; default 131,072. For
+	// frameworks of a large fleet more may wait: see Fanout.Expect.
 	Records int
 	// Operators bounds the operator streams; one more ends the oldest. Default
 	// 1,000, as in Mesos.
@@ -36,6 +37,14 @@ type Options struct {
 	// Clock is where time is read; default the machine's.
 	Clock clock.Clock
 }
+
+// What may wait for a framework for each agent: a whole fleet may be offered to one framework at once, in
+// offers of up to 1.2 kB, and before it has read them all may be taken back, a
+// record each, and offered again.
+const (
+	BytesPerAgent   = 2560
+	RecordsPerAgent = 2
+)
 
 // EnsureDefaults replaces zero fields by their defaults.
 func (o *Options) EnsureDefaults() {

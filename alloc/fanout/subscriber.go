@@ -92,7 +92,8 @@ func (s *Subscriber) append(b []byte) bool {
 	s.appendLocked(recordio.AppendHeader(s.pendingLocked(), len(b)), b)
 	// A lone record may be larger than the bound: a snapshot of everything.
 	held := len(s.mu.pending) + s.mu.sending
-	full := len(s.mu.ends) > s.fan.opts.Records || held > s.maxBytes && len(s.mu.ends) > 1
+	mostBytes, mostRecords := s.bounds()
+	full := len(s.mu.ends) > mostRecords || held > mostBytes && len(s.mu.ends) > 1
 	first := !s.mu.dirty
 	s.mu.dirty = true
 	s.mu.Unlock()
@@ -102,6 +103,15 @@ func (s *Subscriber) append(b []byte) bool {
 		return false
 	}
 	return first
+}
+
+// bounds are how much may wait.
+func (s *Subscriber) bounds() (bytes, records int) {
+	if s.operator {
+		return s.maxBytes, s.fan.opts.Records
+	}
+	agents := int(s.fan.agents.Load())
+	return max(s.maxBytes, agents*BytesPerAgent), max(s.fan.opts.Records, agents*RecordsPerAgent)
 }
 
 // pendingLocked is the buffer that the next record goes to.

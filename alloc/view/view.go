@@ -133,6 +133,13 @@ func (v *View) Snapshot() *Snapshot {
 	return v.mu.last
 }
 
+// Agents is how many agents there are, unreachable and gone ones included.
+func (v *View) Agents() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.mu.agents.slots)
+}
+
 // Task returns the current task of a framework, nil if there is none.
 func (v *View) Task(framework, task string) *core.Task {
 	v.mu.Lock()
