@@ -10,13 +10,19 @@ import (
 )
 
 // chunk is a piece of the journal on its way from the disk to the core: raw
-// when a decoder gets it, decoded when ready is closed.
+// when a decoder gets it, decoded when ready has a token. Its memory is used again.
 type chunk struct {
 	raw     []byte // keys and values, one after the other
 	ends    []int  // of each key and each value in raw
-	records []record.Record
+	records []loaded
 	err     error
 	ready   chan struct{}
+}
+
+// loaded is a decoded record.
+type loaded struct {
+	id    record.ID
+	value record.Value
 }
 
 // chunkRecords balances hand-overs against memory in flight.
@@ -39,10 +45,11 @@ func loadRecords(j *journal.Journal, c *core.Core) (int, error) {
 		})
 	}
 	var readErr error
+	spare := make(chan *chunk, cap(ordered)+decoders+2) // all there can be
 	wg.Go(func() {
 		defer close(ordered)
 		defer close(todo)
-		readErr = readChunks(j, func(piece *chunk) bool {
+		readErr = readChunks(j, spare, func(piece *chunk) bool {
 			select {
 			case ordered <- piece:
 			case <-stop:
@@ -61,6 +68,10 @@ func loadRecords(j *journal.Journal, c *core.Core) (int, error) {
 			}
 			n += len(piece.records)
 		}
+		select {
+		case spare <- piece:
+		default:
+		}
 	}
 	wg.Wait()
 	if err == nil {
@@ -69,9 +80,21 @@ func loadRecords(j *journal.Journal, c *core.Core) (int, error) {
 	return n, err
 }
 
+// emptyChunk is a spare one, or a new one.
+func emptyChunk(spare <-chan *chunk) *chunk {
+	select {
+	case p := <-spare:
+		clear(p.records) // the core has what it needs of them
+		p.raw, p.ends, p.records = p.raw[:0], p.ends[:0], p.records[:0]
+		return p
+	default:
+		return &chunk{ready: make(chan struct{}, 1)}
+	}
+}
+
 // readChunks copies the journal into chunks until give refuses one.
-func readChunks(j *journal.Journal, give func(*chunk) bool) error {
-	piece := &chunk{ready: make(chan struct{})}
+func readChunks(j *journal.Journal, spare <-chan *chunk, give func(*chunk) bool) error {
+	piece := emptyChunk(spare)
 	refused := false
 	err := j.Load(func(key, value []byte) error {
 		piece.raw = append(piece.raw, key...)
@@ -81,12 +104,11 @@ func readChunks(j *journal.Journal, give func(*chunk) bool) error {
 		if len(piece.ends) < 2*chunkRecords {
 			return nil
 		}
-		size := cap(piece.raw) // given away, it is a decoder's
 		if !give(piece) {
 			refused = true
 			return journal.ErrClosed
 		}
-		piece = &chunk{ready: make(chan struct{}), raw: make([]byte, 0, size), ends: make([]int, 0, 2*chunkRecords)}
+		piece = emptyChunk(spare)
 		return nil
 	})
 	switch {
@@ -100,27 +122,25 @@ func readChunks(j *journal.Journal, give func(*chunk) bool) error {
 }
 
 func (p *chunk) decode(d *record.Decoder) {
-	defer close(p.ready)
-	p.records = make([]record.Record, 0, len(p.ends)/2)
+	defer func() { p.ready <- struct{}{} }()
 	start := 0
 	for i := 0; i < len(p.ends); i += 2 {
 		key, value := p.raw[start:p.ends[i]], p.raw[p.ends[i]:p.ends[i+1]]
 		start = p.ends[i+1]
-		rec, err := d.Decode(key, value)
+		id, v, err := d.Decode(key, value)
 		if err != nil {
 			p.err = err
 			return
 		}
-		p.records = append(p.records, rec)
+		p.records = append(p.records, loaded{id, v})
 	}
-	p.raw = nil
 }
 
 // load gives the records to the core, and only then reports what could not be
 // decoded, so that errors come in the order of the journal.
 func (p *chunk) load(c *core.Core) error {
 	for i := range p.records {
-		if err := c.Load(p.records[i]); err != nil {
+		if err := c.LoadValue(p.records[i].id, p.records[i].value); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,17 @@ func (c *Core) Load(r record.Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.apply(id, r.Value)
+	return c.LoadValue(id, r.Value)
+}
+
+// LoadValue is Load for a record whose key was taken apart.
+func (c *Core) LoadValue(id record.ID, v record.Value) error {
+	e, err := c.apply(id, v)
+	if t, ok := e.(*Task); ok && id.Kind == record.KindTask {
+		if f := c.framework(id.Parts[0]); f != nil {
+			f.loaded = append(f.loaded, t)
+		}
+	}
 	return err
 }
 

@@ -129,7 +129,11 @@ func (c *Core) recoverFramework(f *frameworkState) {
 }
 
 func (c *Core) publishTasks(f *frameworkState) {
-	for _, t := range f.sortedTasks() {
+	tasks := f.loaded
+	if f.loaded = nil; len(tasks) != len(f.tasks) { // one was loaded twice, or forgotten
+		tasks = f.sortedTasks()
+	}
+	for _, t := range tasks {
 		c.publish(record.ID{Kind: record.KindTask, Parts: [3]string{f.id(), t.ID()}}, t)
 	}
 	for _, t := range f.done {

@@ -55,6 +55,8 @@ type frameworkState struct {
 	operations   map[string]*Operation
 	operationIDs map[string]string
 
+	loaded []*Task // in the order of their keys, until Recovered
+
 	// What dies with the process.
 	stream   StreamRef
 	streamID string

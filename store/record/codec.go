@@ -77,29 +77,31 @@ func Encode(r Record) (key, value []byte, err error) {
 
 // Decode is the inverse of Encode; a nil value gives a deletion. It never
 // panics, and does not keep the slices it is given.
-func Decode(key, value []byte) (Record, error) { return decode(key, value, nil) }
-
-func decode(key, value []byte, d *Decoder) (Record, error) {
-	id, err := ParseKey(key)
+func Decode(key, value []byte) (Record, error) {
+	_, v, err := decode(key, value, nil)
 	if err != nil {
 		return Record{}, err
 	}
-	r := Record{Key: append([]byte(nil), key...)}
-	if value == nil {
-		return r, nil
+	return Record{Key: append([]byte(nil), key...), Value: v}, nil
+}
+
+// decode gives the id that the key stands for and the value, nil for a deletion.
+func decode(key, value []byte, d *Decoder) (ID, Value, error) {
+	id, err := ParseKey(key)
+	if err != nil || value == nil {
+		return id, nil, err
 	}
 	if len(value) == 0 || value[0] != format {
-		return Record{}, fmt.Errorf("%v: got first byte % x, want %d: %w", id, value[:min(1, len(value))], format, ErrFormat)
+		return id, nil, fmt.Errorf("%v: got first byte % x, want %d: %w", id, value[:min(1, len(value))], format, ErrFormat)
 	}
 	v, err := decodeValue(id.Kind, value[1:], d)
 	if err != nil {
-		return Record{}, fmt.Errorf("decode %v: %w", id, err)
+		return id, nil, fmt.Errorf("decode %v: %w", id, err)
 	}
 	if err := check(id, v); err != nil {
-		return Record{}, fmt.Errorf("decode %v: %w", id, err)
+		return id, nil, fmt.Errorf("decode %v: %w", id, err)
 	}
-	r.Value = v
-	return r, nil
+	return id, v, nil
 }
 
 func decodeValue(k Kind, b []byte, d *Decoder) (Value, error) {

@@ -31,8 +31,8 @@ func NewDecoder() *Decoder {
 	}
 }
 
-// Decode is the function of this name, but for what values share.
-func (d *Decoder) Decode(key, value []byte) (Record, error) { return decode(key, value, d) }
+// Decode is the function of this name, but for what values share, and that the key is taken apart.
+func (d *Decoder) Decode(key, value []byte) (ID, Value, error) { return decode(key, value, d) }
 
 // value decodes kinds whose values share much. It returns false for others, and for what
 // is unusual or wrong, which the general way decides.

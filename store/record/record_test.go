@@ -132,12 +132,12 @@ func TestDecoderDecodesTheSame(t *testing.T) {
 		Put(AgentKey("f-S0"), agent), Put(TaskKey("f-0000", "t"), foreign))
 	for range 2 {
 		for _, r := range records {
-			got, err := d.Decode(mustEncode(r))
+			id, got, err := d.Decode(mustEncode(r))
 			if err != nil {
 				t.Fatalf("%v: %v", r.ID(), err)
 			}
-			if !proto.Equal(got.Value.(proto.Message), r.Value.(proto.Message)) {
-				t.Errorf("%v: got %v, want %v", r.ID(), got.Value, r.Value)
+			if id != r.ID() || !proto.Equal(got.(proto.Message), r.Value.(proto.Message)) {
+				t.Errorf("%v: got %v, %v, want %v", r.ID(), id, got, r.Value)
 			}
 		}
 	}
@@ -148,19 +148,19 @@ func TestDecoderDecodesTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := d.Decode(key, value); err != nil || !proto.Equal(got.Value.(proto.Message), want.Value.(proto.Message)) {
-		t.Errorf("twice: got %v and %v, want %v", got.Value, err, want.Value)
+	if _, got, err := d.Decode(key, value); err != nil || !proto.Equal(got.(proto.Message), want.Value.(proto.Message)) {
+		t.Errorf("twice: got %v and %v, want %v", got, err, want.Value)
 	}
 }
 
 func TestDecoderShares(t *testing.T) {
 	d := NewDecoder()
 	decode := func(task string) *mesos.Task {
-		r, err := d.Decode(mustEncode(Put(TaskKey("f-0000", task), richTask(task))))
+		_, v, err := d.Decode(mustEncode(Put(TaskKey("f-0000", task), richTask(task))))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.Value.(*Task).Task
+		return v.(*Task).Task
 	}
 	a, b := decode("a"), decode("b")
 	if a.FrameworkId != b.FrameworkId || a.AgentId != b.AgentId || a.Resources[1] != b.Resources[1] {
@@ -216,15 +216,15 @@ func FuzzDecode(f *testing.F) {
 	f.Add(key, value)
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		r, err := Decode(key, value)
-		other, otherErr := NewDecoder().Decode(key, value)
+		id, other, otherErr := NewDecoder().Decode(key, value)
 		if (err == nil) != (otherErr == nil) {
 			t.Fatalf("a Decoder gives %v, and Decode %v", otherErr, err)
 		}
 		if err != nil {
 			return
 		}
-		if r.Value != nil && !proto.Equal(r.Value.(proto.Message), other.Value.(proto.Message)) {
-			t.Fatalf("a Decoder gives %v, and Decode %v", other.Value, r.Value)
+		if id != r.ID() || r.Value != nil && !proto.Equal(r.Value.(proto.Message), other.(proto.Message)) {
+			t.Fatalf("a Decoder gives %v of %v, and Decode %v", other, id, r.Value)
 		}
 		again, err := Decode(mustEncode(r))
 		if err != nil {

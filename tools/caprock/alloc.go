@@ -56,14 +56,12 @@ it cannot write to disk, rather than lose a call it has acknowledged.`,
 			spreadOverCores()
 			room := os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == ""
 			if room {
-				debug.SetGCPercent(roomyPercent) // while the state is read, all of it stays
+				debug.SetGCPercent(roomyPercent) // while the state is read, most of it stays
+				go roomWhileSmall(cmd.Context())
 			}
 			service, err := alloc.New(o)
 			if err != nil {
 				return fmt.Errorf("starting the allocator: %w", inUse(err))
-			}
-			if room {
-				go roomWhileSmall(cmd.Context())
 			}
 			// Ready comes while Run serves.
 			go func() {
