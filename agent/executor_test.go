@@ -201,7 +201,7 @@ func TestCustomExecutor(t *testing.T) {
 	for _, encoding := range []string{"json", "protobuf"} {
 		t.Run(encoding, func(t *testing.T) {
 			alloc := newAllocator(t)
-			n := startNode(t, alloc, func(o *agent.Options) { o.ExecutorReregistrationTimeout = time.Minute })
+			n := startNode(t, alloc, func(o *agent.Options) { o.ExecutorReregistrationTimeout = 15 * time.Second }) // the most that there is
 			ex := customExecutor(t, "ex", encoding)
 			alloc.launchOn(ex, true, false, custom("t1", "long"))
 			st := alloc.await("t1", mesos.TaskState_TASK_RUNNING)
