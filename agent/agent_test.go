@@ -380,8 +380,9 @@ func TestLeave(t *testing.T) {
 	n.start()
 	alloc.mu.Lock()
 	defer alloc.mu.Unlock()
-	if reg := alloc.registers[len(alloc.registers)-1]; reg.Agent.Id != nil || len(reg.Tasks) != 0 {
-		t.Errorf("after it left the agent registers as %v, want a new agent", reg)
+	first, last := alloc.registers[0], alloc.registers[len(alloc.registers)-1]
+	if first.Agent.Id != nil || last.Agent.GetId().GetValue() == "" || len(last.Tasks) != 0 {
+		t.Errorf("after it left the agent registers as %v, want the same agent without tasks", last)
 	}
 }
 

@@ -18,6 +18,6 @@
 //
 // Stopping the agent leaves its tasks running; the next agent on the same work dir
 // takes them up again, learning the exit status of those that ended meanwhile.
-// Leave is the other way to stop: the agent unregisters, ends every task and leaves
-// nothing behind.
+// Leave is the other way to stop: the agent unregisters and ends every task. Nothing
+// of it is left running; what it has to give, and its id, the next agent has.
 package agent

@@ -52,8 +52,10 @@ type Core struct {
 	exits []*link.Up
 	// recoverUntil is the end of the time that executors have to come back.
 	recoverUntil int64
-	// stopping is set once the agent only ends what it runs.
+	// stopping is set once the agent only ends what it runs; spent with it if its id is
+	// not to be used again.
 	stopping string
+	spent    bool
 
 	// checkRun numbers the runs of checks.
 	checkRun uint64
@@ -158,7 +160,7 @@ func (c *Core) Step(now Time, cmd Command) {
 
 // Take returns what the steps since the last Take came to.
 func (c *Core) Take() Output {
-	if c.agentDirty && c.stopping == "" {
+	if c.agentDirty && !c.spent {
 		c.agentDirty = false
 		c.put(record.AgentKey, c.rec)
 	}

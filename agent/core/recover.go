@@ -473,7 +473,7 @@ func (c *Core) endRecovery() {
 // State yields every record, for a snapshot.
 func (c *Core) State() iter.Seq[Record] {
 	return func(yield func(Record) bool) {
-		if c.stopping == "" && !yield(Record{Key: record.AgentKey, Value: c.rec}) {
+		if !c.spent && !yield(Record{Key: record.AgentKey, Value: c.rec}) {
 			return
 		}
 		if !yield(Record{Key: record.ResourcesKey, Value: c.res}) {

@@ -201,15 +201,21 @@ func (c *Core) checkEmpty() {
 	}
 }
 
-// shutdown ends everything and then the agent. The next start is a new agent: this
-// one's id is spent.
+// shutdown ends everything and then the agent, because the allocator wants it so. The
+// next start is a new agent: this one's id is spent.
 func (c *Core) shutdown(message string) {
 	if c.stopping != "" {
 		return
 	}
-	c.stopping = message
+	c.spent = true
 	c.rec = &record.Agent{Term: c.rec.Term, AgentId: c.rec.AgentId}
 	c.erase(record.AgentKey)
+	c.stop(message)
+}
+
+// stop ends everything and then the agent.
+func (c *Core) stop(message string) {
+	c.stopping = message
 	c.dropOperations()
 	c.endStandalone()
 	for _, f := range slices.Clone(c.order) {
@@ -218,9 +224,14 @@ func (c *Core) shutdown(message string) {
 	c.checkEmpty()
 }
 
+// leave unregisters the agent and ends everything. As in Mesos the next start is the
+// same agent again.
 func (c *Core) leave(message string) {
+	if c.stopping != "" {
+		return
+	}
 	c.sendAnyway(&link.Up{Body: &link.Up_Unregister{Unregister: &link.Unregister{Message: &message}}})
-	c.shutdown(message)
+	c.stop(message)
 }
 
 // drain kills every task and lets none in until the agent is empty.

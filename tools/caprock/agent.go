@@ -38,8 +38,8 @@ func agentCommand() *cobra.Command {
 becomes of them. Prints "listening: URL" when it serves.
 
 Stopped by SIGINT or SIGTERM, or killed, it leaves its tasks running and takes them up again when it
-is started with the same --work-dir. SIGUSR1 makes it leave for good: its tasks are killed, its
-cgroups removed, and the allocator is told.`,
+is started with the same --work-dir. SIGUSR1 makes it unregister: its tasks are killed, its
+cgroups removed, and the allocator is told. Started again it has its old id.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			fs := cmd.Flags()
