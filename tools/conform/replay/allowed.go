@@ -32,7 +32,6 @@ const (
 	noOldData    = "an agent keeps no data of the statuses that a task has had"
 	offersComeBy = "whether an offer was out at the moment of the reading"
 	killsAtOnce  = "a task group that is shut down has ended at once; the recorded Mesos was still killing it"
-	comesAsNew   = "an agent that unregistered comes back as a new one"
 	noActors     = "there are no actors: /__processes__ names those that have endpoints"
 )
 
@@ -64,7 +63,6 @@ var allowances = []allowance{
 	{"scheduler", regexp.MustCompile(`^basic\.frameworks_updated body\.frameworks\[0\]\.(executors|offers(\[\d\]\.(resources\.\w+|allocation_info\.role))?|(offered|used)_resources\.\w+|tasks\[\d\]\.(state|statuses))$`), killsAtOnce},
 	{"scheduler", regexp.MustCompile(`^failover\.SUBSCRIBE events (FAILURE default-ex2|OFFERS\[0\]\.offers\.offers\[0\]\.(executor_ids|resources\[\d\]\.scalar\.value))$`), killsAtOnce},
 	{"scheduler", regexp.MustCompile(`^resub\.SUBSCRIBE events UPDATE g[12]b$`), killsAtOnce},
-	{"master-v1-subscribe*", regexp.MustCompile(`^\S+ events AGENT_ADDED\[0\]\.agent_added\.agent\.(agent_info\.id\.value|reregistered_time)$`), comesAsNew},
 	{"master-v1-subscribe*", regexp.MustCompile(`^\S+ events SUBSCRIBED\[0\]\.subscribed\.get_state\.get_tasks\.completed_tasks$`), bothCodecs},
 	{"*", regexp.MustCompile(`__processes__ body$`), noActors},
 	{"failover-master-recovered", regexp.MustCompile(`registered_time$`), keepsItsTime},
