@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,15 @@ func TestMetricsHaveTheNamesOfMesos(t *testing.T) {
 			if _, ok := got[prefix+name]; !ok {
 				t.Errorf("%s is missing", prefix+name)
 			}
+		}
+	}
+	text, err := os.ReadFile("../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range got {
+		if strings.HasPrefix(name, "caprock/") && !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("%s is not told of in docs/operating.md", name)
 		}
 	}
 	if count != 71 {

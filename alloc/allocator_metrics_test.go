@@ -2,6 +2,8 @@ package alloc_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +69,27 @@ func TestMetricsOfTheAllocator(t *testing.T) {
 				t.Errorf("there is no allocator/mesos/%s%s", name, part)
 			}
 		}
+	}
+}
+
+// Who watches an allocator must be able to look up what a number says.
+func TestOwnMetricsAreToldOf(t *testing.T) {
+	text, err := os.ReadFile("../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := 0
+	for name := range start(t, t.TempDir()).get("/metrics/snapshot").(map[string]any) {
+		if !strings.HasPrefix(name, "caprock/") {
+			continue
+		}
+		own++
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("%s is not told of in docs/operating.md", name)
+		}
+	}
+	if own < 20 {
+		t.Errorf("got %d metrics of Caprock's own, want many", own)
 	}
 }
 

@@ -220,6 +220,11 @@ func (r *run) sleep(ctx context.Context, d time.Duration, doing string) error {
 		if err := r.err(); err != nil {
 			return err
 		}
-		r.progress.ShowPart(float64(time.Since(began))/float64(d), "%s: %d tasks, %d events delivered, %d subscribers", doing, r.pacer.Sent(), r.audience.events.Load(), r.audience.connected.Load())
+		text := fmt.Sprintf("%s: %d tasks, %d events delivered, %d subscribers", doing, r.pacer.Sent(), r.audience.events.Load(), r.audience.connected.Load())
+		if d < time.Second { // one of many
+			r.progress.Show("%s", text)
+		} else {
+			r.progress.ShowPart(float64(time.Since(began))/float64(d), "%s", text)
+		}
 	}
 }
