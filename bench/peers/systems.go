@@ -20,6 +20,10 @@ type system struct {
 	place func(o *options) work.Place
 }
 
+// inFlight is how many calls a framework sends before it waits for an answer. Mesos' own
+// scheduler library waits for none.
+const inFlight = 32
+
 func fixed(p work.Place) func(*options) work.Place {
 	return func(*options) work.Place { return p }
 }
@@ -33,10 +37,13 @@ var systems = []system{
 	{"engine", "Caprock, in process", false, fixed(caprock.Engine(caprock.AsFit))},
 	{"engine-single", "Caprock, in process, one task an ACCEPT", false, fixed(caprock.Engine(1))},
 	{"wire", "Caprock, durable, over the wire", false, func(o *options) work.Place {
-		return caprock.Wire(o.program, o.dir, caprock.AsFit)
+		return caprock.Wire(o.program, o.dir, caprock.AsFit, 1)
 	}},
 	{"wire-single", "Caprock, durable, over the wire, one task an ACCEPT", false, func(o *options) work.Place {
-		return caprock.Wire(o.program, o.dir, 1)
+		return caprock.Wire(o.program, o.dir, 1, 1)
+	}},
+	{"wire-pipelined", fmt.Sprintf("Caprock, durable, over the wire, one task an ACCEPT, %d in flight", inFlight), false, func(o *options) work.Place {
+		return caprock.Wire(o.program, o.dir, 1, inFlight)
 	}},
 }
 

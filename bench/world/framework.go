@@ -191,10 +191,23 @@ func (f *Framework) Refuse(o *mesos.Offer, seconds float64) (time.Duration, erro
 // answer is read, as Mesos' own scheduler library does. answered is told how long each
 // answer took.
 func (f *Framework) AcknowledgeAll(statuses []*mesos.TaskStatus, answered func(time.Duration)) error {
+	return f.postAll(len(statuses), func(c *calls, i int) ([]byte, error) { return c.acknowledge(statuses[i]) }, answered)
+}
+
+// AcceptAll launches tasks[i] tasks on offers[i], with calls that are all sent before the
+// first answer is read.
+func (f *Framework) AcceptAll(offers []*mesos.Offer, tasks []int) error {
+	return f.postAll(len(offers), func(c *calls, i int) ([]byte, error) {
+		return c.accept(offers[i].Id, offers[i].AgentId, tasks[i])
+	}, func(time.Duration) {})
+}
+
+// postAll sends n calls at once and reads their answers.
+func (f *Framework) postAll(n int, encode func(c *calls, i int) ([]byte, error), answered func(time.Duration)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, s := range statuses {
-		body, err := f.calls.acknowledge(s)
+	for i := range n {
+		body, err := encode(f.calls, i)
 		if err != nil {
 			return err
 		}
@@ -204,7 +217,7 @@ func (f *Framework) AcknowledgeAll(statuses []*mesos.TaskStatus, answered func(t
 	if err := f.caller.send(); err != nil {
 		return err
 	}
-	for range statuses {
+	for range n {
 		status, text, err := readAnswer(f.caller.br)
 		switch {
 		case err != nil:

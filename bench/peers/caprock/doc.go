@@ -13,5 +13,7 @@
 //
 // What is decided differs from the peers in either way: Caprock decides which
 // framework gets which node's resources, and frameworks choose among what they are
-// offered. Ours put as many tasks on an offer as fit, or one task for each ACCEPT.
+// offered. Ours put as many tasks on an offer as fit, or one task for each ACCEPT; over
+// the wire they wait for the answer to each ACCEPT, so that with few applications the disk's
+// latency is what is measured, or send several before they wait.
 package caprock

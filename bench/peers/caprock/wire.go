@@ -16,8 +16,9 @@ import (
 )
 
 // Wire is work.Place with an allocator process of the given program, with its state in a new
-// directory in dir; ACCEPTs take at most perAccept tasks.
-func Wire(program, dir string, perAccept int) work.Place {
+// directory in dir; ACCEPTs take at most perAccept tasks, and a framework sends up to inFlight of
+// them before it waits for the answer to the first, which comes when it is on disk.
+func Wire(program, dir string, perAccept, inFlight int) work.Place {
 	return func(ctx context.Context, w work.Work, watch *work.Watch) (on work.Placement, err error) {
 		// A framework that accepts has the offer's rest again at the next cycle.
 		allocator, err := world.StartAllocator(ctx, world.AllocatorOptions{Binary: program, Dir: dir,
@@ -26,7 +27,7 @@ func Wire(program, dir string, perAccept int) work.Place {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, allocator.Stop()) }()
-		a := newApps(w, perAccept)
+		a := newApps(w, perAccept, inFlight)
 		if err := a.connect(ctx, allocator.URL()); err != nil {
 			return nil, err
 		}
@@ -48,6 +49,7 @@ func Wire(program, dir string, perAccept int) work.Place {
 type apps struct {
 	work       work.Work
 	perAccept  int
+	inFlight   int
 	all        []*app
 	frameworks *world.Frameworks
 	fleet      *world.Fleet
@@ -63,8 +65,8 @@ type app struct {
 	more   chan struct{} // says that there are offers
 }
 
-func newApps(w work.Work, perAccept int) *apps {
-	a := &apps{work: w, perAccept: perAccept}
+func newApps(w work.Work, perAccept, inFlight int) *apps {
+	a := &apps{work: w, perAccept: perAccept, inFlight: inFlight}
 	for range w.Apps {
 		a.all = append(a.all, &app{left: w.TasksPerApp, more: make(chan struct{}, 1)})
 	}
@@ -116,7 +118,7 @@ func (a *apps) run(ctx context.Context) error {
 	defer cancel()
 	errs := make(chan error, len(a.all))
 	for i, it := range a.all {
-		go func() { errs <- it.launch(ctx, a.frameworks.All[i], a.perAccept) }()
+		go func() { errs <- it.launch(ctx, a.frameworks.All[i], a.perAccept, a.inFlight) }()
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -159,7 +161,7 @@ func (a *app) take(ctx context.Context) ([]*mesos.Offer, error) {
 }
 
 // launch revives, accepts offers until every task has a node, and suppresses.
-func (a *app) launch(ctx context.Context, f *world.Framework, perAccept int) error {
+func (a *app) launch(ctx context.Context, f *world.Framework, perAccept, inFlight int) error {
 	if _, err := f.Revive(); err != nil {
 		return fmt.Errorf("framework %d: REVIVE: %w", f.Number, err)
 	}
@@ -168,39 +170,52 @@ func (a *app) launch(ctx context.Context, f *world.Framework, perAccept int) err
 		if err != nil {
 			return fmt.Errorf("framework %d: %w", f.Number, err)
 		}
-		for i, o := range offers {
-			if a.left == 0 {
-				return a.giveBack(f, offers[i:])
-			}
-			n := min(a.left, perAccept, fit(o))
-			if n == 0 {
-				if _, err := f.Decline(o); err != nil {
-					return fmt.Errorf("framework %d: DECLINE: %w", f.Number, err)
-				}
-				continue
-			}
-			if a.left == n {
-				if _, err := f.Suppress(); err != nil {
-					return fmt.Errorf("framework %d: SUPPRESS: %w", f.Number, err)
-				}
-			}
-			if _, err := f.Accept(o, n); err != nil {
-				return fmt.Errorf("framework %d: ACCEPT of %d tasks: %w", f.Number, n, err)
-			}
-			a.left -= n
-			for range n {
-				a.placed = append(a.placed, nodeOf(o))
+		for len(offers) > 0 {
+			some := offers[:min(inFlight, len(offers))]
+			offers = offers[len(some):]
+			if err := a.accept(f, some, perAccept); err != nil {
+				return fmt.Errorf("framework %d: %w", f.Number, err)
 			}
 		}
 	}
 	return nil
 }
 
+// accept puts tasks on offers with calls that are sent at once, and gives back those that it
+// has none for.
+func (a *app) accept(f *world.Framework, offers []*mesos.Offer, perAccept int) error {
+	var taken, rest []*mesos.Offer
+	var tasks []int
+	had := a.left
+	for _, o := range offers {
+		n := min(a.left, perAccept, fit(o))
+		if n == 0 {
+			rest = append(rest, o)
+			continue
+		}
+		taken, tasks = append(taken, o), append(tasks, n)
+		a.left -= n
+		for range n {
+			a.placed = append(a.placed, nodeOf(o))
+		}
+	}
+	if a.left == 0 && had > 0 {
+		// With the offers' rest nothing is to be done.
+		if _, err := f.Suppress(); err != nil {
+			return fmt.Errorf("SUPPRESS: %w", err)
+		}
+	}
+	if err := f.AcceptAll(taken, tasks); err != nil {
+		return fmt.Errorf("%d ACCEPTs: %w", len(taken), err)
+	}
+	return a.giveBack(f, rest)
+}
+
 // giveBack declines what a framework needs no more.
 func (a *app) giveBack(f *world.Framework, offers []*mesos.Offer) error {
 	for _, o := range offers {
 		if _, err := f.Decline(o); err != nil {
-			return fmt.Errorf("framework %d: DECLINE: %w", f.Number, err)
+			return fmt.Errorf("DECLINE: %w", err)
 		}
 	}
 	return nil
