@@ -26,7 +26,7 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 		"allocator_cpu_s":0.01,"allocator_rss_bytes":1048576,"runs":[{"calls_per_s":40},{"calls_per_s":60}]}]}`)
 	write(t, dir, "storm-2026-02-01.json", `{"command":"bench storm","rows":[{"phase":"restart","count":7,"seconds":1.5}]}`)
 	write(t, dir, "launch-2026-02-01.json", `{"command":"bench launch","rows":[{"agents":1000,"running":2000,"tasks_per_s":66,"probes":50,
-		"launch":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000},"wait":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},
+		"launch":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000},"wait":{"p50_ns":4000000,"p99_ns":5000000,"max_ns":6000000},"parts":{"revive_answered":{"p50_ns":7000000,"p99_ns":8000000,"max_ns":9000000}},
 		"seconds":2,"allocator_cpu_s":1,"allocator_rss_bytes":1048576}]}`)
 	write(t, dir, "fleet-2026-02-01.json", `{"command":"bench fleet","rows":[{"kind":"batch","frameworks":5,"offers":40,"declined":30,
 		"tasks_per_s":12,"running":360,"phase":"steady","dominant_share":0.255,"role_share":0.26,"fair_share":0.27,"deviation":0.015,"accept":{"p50_ns":1000000,"p99_ns":2000000,"max_ns":3000000}}]}`)
@@ -54,7 +54,7 @@ func TestNewestRunOfEachScenarioIsShown(t *testing.T) {
 	for _, want := range []string{"100000 agents: p50 1 ms, p99 2 ms |", "| both | a | 7 | 60.0 % | 66.7 % | 7.0 points |", "| 10 × 1 | 10 | 5 ms (4 ms–6 ms) | 500 ms | 100 | 1.5 ms | 2 ms | 1 ms | 500 µs | 3 |",
 		"10 × 1: 7 refusals are in force, the process has had 5 MiB;", "takes 3 ms.", "## Scheduler calls", "busy",
 		"| accept-1 | 50 (40–60) | 50 | 2 ms | 9 ms | 100 µs | 1 MiB |", "| restart | 7 | 1.5 s |",
-		"| 1000 | 2000 | 66 | 50 | 1 ms | 2 ms | 3 ms | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |",
+		"| 1000 | 7 ms / 8 ms | – / – |", "| agents, p50 / p99 of | wait: REVIVE answered | then OFFERS | launch: ACCEPT answered |",
 		"| steady | batch | 5 | 12 | 360 | 25.5 % | 26.0 % | 27.0 % | 1.5 points | 40 | 30 | 1 ms | 2 ms | 3 ms |",
 		"| slow | 9 | 8 | 7 | 1.0 | 1 ms | 2 ms | 3 ms |",
 		"| /state | 100 | 1 ms | 2 ms | 3 ms | 2.0 | 3.0 | 4 ms | 5 ms | 6 ms | 0.50 | 1 MiB |",
