@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -262,6 +263,37 @@ func TestOperatorReadsWhatThereIs(t *testing.T) {
 		}
 		if got := read(calls.Call_GET_LOGGING_LEVEL).GetLoggingLevel.GetLevel(); got != 2 {
 			t.Errorf("%v GET_LOGGING_LEVEL: got %d, want 2", typ, got)
+		}
+	}
+}
+
+func TestTheAgentsLogIsServed(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "agent.log")
+	if err := os.WriteFile(log, []byte("started\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := startNode(t, newAllocator(t), func(o *agent.Options) { o.LogFile = log })
+	for path, want := range map[string]string{
+		"/files/read?path=/slave/log":                      `{"data":"","offset":8}`,
+		"/files/read?path=/slave/log&offset=0":             `{"data":"started\n","offset":0}`,
+		"/files/read?path=/slave/log&offset=5&length=2":    `{"data":"ed","offset":5}`,
+		"/files/read?path=/slave/log&offset=0&offset=6":    `{"data":"d\n","offset":6}`,
+		"/slave(1)//files/read?path=/slave/log&offset=-1":  `{"data":"","offset":8}`,
+		"/files/read?path=/slave/log&offset=0&jsonp=shown": `shown({"data":"started\n","offset":0})`,
+		"/files/browse?path=/slave/log":                    `[]`,
+		"/files/download?path=/slave/log":                  "started\n",
+	} {
+		if code, body := n.get(path); code != 200 || body != want {
+			t.Errorf("%s: got %d %s, want %s", path, code, body, want)
+		}
+	}
+	for path, want := range map[string]int{
+		"/files/read?path=/slave/log&offset=": 400, "/files/read?path=/slave/log&length=x": 400, "/files/read?path=/slave/log/x": 404,
+		"/metrics/snapshot?timeout=5": 400, "/metrics/snapshot?timeout=5secs": 200,
+		"/containers?container_id=": 200, "/containers?executor_id=": 400, "/containers?container_id=&framework_id=": 400,
+	} {
+		if code, body := n.get(path); code != want {
+			t.Errorf("%s: got %d %s, want %d", path, code, body, want)
 		}
 	}
 }
