@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,9 +15,24 @@ import (
 type garbage struct {
 	mu                sync.Mutex
 	list              []core.Discard // guarded by mu, as all below; in the order they ended
+	stuck             []removal      // those that could not be removed, each with its own time
 	succeeded, failed int64
 	keep              time.Duration // what keepFor last said; 0 before
 }
+
+// removal is one that is due, after so many that failed.
+type removal struct {
+	core.Discard
+	tries int
+	again time.Time // the earliest next one
+}
+
+const (
+	// firstRetry after a removal that failed, twice as long after each further one, up to
+	// longestRetry: a mount that is stuck stays so for hours, and each attempt walks the tree.
+	firstRetry   = time.Minute
+	longestRetry = time.Hour
+)
 
 func (g *garbage) add(d core.Discard) {
 	g.mu.Lock()
@@ -24,8 +40,8 @@ func (g *garbage) add(d core.Discard) {
 	g.list = append(g.list, d)
 }
 
-// due takes those that ended keep or longer before now.
-func (g *garbage) due(now time.Time, keep time.Duration) []core.Discard {
+// due takes those that ended keep or longer before now, and those that are to be tried again.
+func (g *garbage) due(now time.Time, keep time.Duration) (due []removal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.keep = keep
@@ -33,28 +49,44 @@ func (g *garbage) due(now time.Time, keep time.Duration) []core.Discard {
 	for n < len(g.list) && g.list[n].EndedAt <= before {
 		n++
 	}
-	out := g.list[:n:n]
+	for _, d := range g.list[:n] {
+		due = append(due, removal{Discard: d})
+	}
 	g.list = g.list[n:]
-	return out
+	g.stuck = slices.DeleteFunc(g.stuck, func(r removal) bool {
+		if r.again.After(now) {
+			return false
+		}
+		due = append(due, r)
+		return true
+	})
+	return due
 }
 
-// settle counts a removal. One that failed is tried again later, before all others.
-func (g *garbage) settle(d core.Discard, err error) {
+// settle counts a removal. One that failed is tried again later; the pause is returned.
+func (g *garbage) settle(r removal, now time.Time, err error) (pause time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err == nil {
 		g.succeeded++
-		return
+		return 0
 	}
 	g.failed++
-	g.list = append([]core.Discard{d}, g.list...)
+	pause = longestRetry
+	if r.tries < 6 { // 64 minutes is beyond the longest
+		pause = firstRetry << r.tries
+	}
+	r.tries++
+	r.again = now.Add(pause)
+	g.stuck = append(g.stuck, r)
+	return pause
 }
 
 // put gives the metrics, under Mesos' names.
 func (g *garbage) put(add func(name string, value float64)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	add("gc/path_removals_pending", float64(len(g.list)))
+	add("gc/path_removals_pending", float64(len(g.list)+len(g.stuck)))
 	add("gc/path_removals_succeeded", float64(g.succeeded))
 	add("gc/path_removals_failed", float64(g.failed))
 	add("slave/executor_directory_max_allowed_age_secs", g.keep.Seconds())
@@ -79,9 +111,9 @@ func (l *loop) sweep(ctx context.Context) {
 		keep := keepFor(o.GCDelay, o.GCDiskHeadroom, used)
 		for _, d := range l.garbage.due(o.Clock.Now(), keep) {
 			err := l.tree.Remove(d.Directory)
-			l.garbage.settle(d, err)
+			pause := l.garbage.settle(d, o.Clock.Now(), err)
 			if err != nil {
-				o.Logger.Warn("sandbox cannot be removed", "directory", d.Directory, "err", err)
+				o.Logger.Warn("sandbox cannot be removed", "directory", d.Directory, "again_in", pause, "err", err)
 				continue
 			}
 			if l.submit(core.Collected{ContainerID: d.ContainerID}) != nil {

@@ -34,8 +34,8 @@ func TestFailedRemovalIsTriedAgain(t *testing.T) {
 	g.add(core.Discard{EndedAt: 2})
 	g.add(core.Discard{EndedAt: 9})
 	due := g.due(at(3), 1)
-	g.settle(due[0], errors.New("busy"))
-	g.settle(due[1], nil)
+	g.settle(due[0], at(3), errors.New("busy"))
+	g.settle(due[1], at(3), nil)
 	got := map[string]float64{}
 	g.put(func(name string, value float64) { got[name] = value })
 	want := map[string]float64{
@@ -45,7 +45,7 @@ func TestFailedRemovalIsTriedAgain(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("metrics are %v, want %v", got, want)
 	}
-	if again := g.due(at(3), 1); len(again) != 1 || again[0].EndedAt != 1 {
+	if again := g.due(at(3).Add(firstRetry), firstRetry); len(again) != 1 || again[0].EndedAt != 1 {
 		t.Errorf("due again: got %v, want what failed", again)
 	}
 }

@@ -243,8 +243,29 @@ func (s *storm) launch(ctx context.Context) error {
 		if err := s.subscribeAll(ctx); err != nil {
 			return err
 		}
-		return s.wait(ctx, func() bool { return s.fleet.Launched() >= int64(s.o.Tasks) })
+		return s.allLaunched(ctx)
 	})
+}
+
+// standstill is how long an allocator that is not ours may launch nothing of what is wanted.
+const standstill = 30 * time.Second
+
+// allLaunched waits until all tasks run on our agents. A cluster that has agents of its own
+// gives tasks to those too, which nobody here sees start: it must not be waited for for ever.
+func (s *storm) allLaunched(ctx context.Context) error {
+	most, since := int64(0), time.Now()
+	var stopped error
+	err := s.wait(ctx, func() bool {
+		n := s.fleet.Launched()
+		if n > most {
+			most, since = n, time.Now()
+		}
+		if !s.allocator.Ours() && time.Since(since) > standstill {
+			stopped = fmt.Errorf("got %d of %d tasks on simulated agents and none for %v, want an allocator without other agents", n, s.o.Tasks, standstill)
+		}
+		return n >= int64(s.o.Tasks) || stopped != nil
+	})
+	return errors.Join(err, stopped)
 }
 
 func (s *storm) wait(ctx context.Context, done func() bool) error {
