@@ -27,21 +27,25 @@ func TestBenchPaperRecoveryBringsAllBack(t *testing.T) {
 func TestBenchPaperFairnessComesToFairShares(t *testing.T) {
 	rows := bench[fleetRow](t, "paper", "fairness", "--machines=10", "--frameworks=2", "--task-time=500ms", "--phase=2500ms",
 		"--alloc-flags=--allocation-interval=20ms")
-	fair := 0
+	var shares []float64
 	for _, r := range rows {
 		if strings.HasPrefix(r.Phase, "drf: both") {
-			fair++
+			shares = append(shares, r.Share)
 			// Two thirds, but for what is free while it is offered and what a busy machine takes.
-			if r.Fair < .66 || r.Fair > .67 || r.Share < .45 || r.Share > .75 {
+			if r.Fair < .66 || r.Fair > .67 || r.Share < .2 || r.Share > .75 {
 				t.Errorf("got %+v", r)
 			}
 		}
-		if r.Phase == "drf-changing: a alone" && (r.Role != "a" || r.Fair < .99 || r.Share < .6) {
+		if r.Phase == "drf-changing: a alone" && (r.Role != "a" || r.Fair < .99 || r.Share < .3) {
 			t.Errorf("alone: got %+v", r)
 		}
 	}
-	if fair != 2 || len(rows) != 2+1+2+3+2 {
-		t.Errorf("got %d rows, %d of the paper's example: %+v", len(rows), fair, rows)
+	if len(shares) != 2 || len(rows) != 2+1+2+3+2 {
+		t.Fatalf("got %d rows, shares %v in the paper's example: %+v", len(rows), shares, rows)
+	}
+	// What a busy machine takes it takes from both.
+	if part := shares[0] / (shares[0] + shares[1]); part < .4 || part > .6 {
+		t.Errorf("the shares are %v, want the same", shares)
 	}
 }
 

@@ -94,7 +94,7 @@ func unmapProgram() {
 type mapping struct{ from, to uintptr }
 
 // droppable lists the mappings of file in smaps whose pages are all still the
-// file's: not writable now, and no page written earlier and kept in memory or
+// file's (which is "… (deleted)" once another version has taken its place): not writable now, and no page written earlier and kept in memory or
 // swap, as the dynamic linker does before it makes its tables read-only.
 func droppable(smaps io.Reader, file string) []mapping {
 	var found []mapping
@@ -106,7 +106,7 @@ func droppable(smaps io.Reader, file string) []mapping {
 		switch {
 		case len(fields) >= 5 && strings.Contains(fields[0], "-"):
 			current, candidate = parseRange(fields[0])
-			candidate = candidate && len(fields) == 6 && fields[5] == file && !strings.Contains(fields[1], "w")
+			candidate = candidate && len(fields) > 5 && strings.Join(fields[5:], " ") == file && !strings.Contains(fields[1], "w")
 		case len(fields) == 3 && (fields[0] == "Anonymous:" || fields[0] == "Swap:"):
 			candidate = candidate && fields[1] == "0"
 		case candidate && fields[0] == "VmFlags:": // ends the entry

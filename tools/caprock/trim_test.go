@@ -44,10 +44,11 @@ Anonymous:             0 kB
 Swap:                  0 kB
 VmFlags: rd ex mr mw me
 `
-	got := droppable(strings.NewReader(smaps), "/usr/bin/caprock")
 	want := []mapping{{0x400000, 0xa00000}, {0xa00000, 0x1000000}}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %x, want %x", got, want)
+	for _, name := range []string{"/usr/bin/caprock", "/usr/bin/caprock (deleted)"} {
+		if got := droppable(strings.NewReader(strings.ReplaceAll(smaps, "/usr/bin/caprock", name)), name); !slices.Equal(got, want) {
+			t.Errorf("%s: got %x, want %x", name, got, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 
 	"github.com/caprock/caprock/wire/mesos"
@@ -95,6 +96,9 @@ func (l *ledger) count() int {
 	return len(l.mu.tasks)
 }
 
+// duringLaunch ends what an agent says of a launch that its end has interrupted.
+const duringLaunch = "the agent restarted while the container was being launched"
+
 // verdict is the settled ledger.
 type verdict struct {
 	Accepted int // ACCEPTs answered 202, in tasks
@@ -102,8 +106,12 @@ type verdict struct {
 	Finished int
 	Reported int // never began, and the framework was told
 	Why      map[string]int
-	Lost     []string
-	Doubled  []string
+	// Unlearned began once, and their end was reported as one that nobody could learn: the agent was killed
+	// between the start of a process and the note of its pid, and found no process any more. A
+	// kill can hit a launch like that, and seldom does.
+	Unlearned []string
+	Lost      []string
+	Doubled   []string
 }
 
 func (v verdict) String() string {
@@ -111,8 +119,8 @@ func (v verdict) String() string {
 	for _, reason := range slices.Sorted(maps.Keys(v.Why)) {
 		why += fmt.Sprintf(" %d %s", v.Why[reason], reason)
 	}
-	return fmt.Sprintf("%d tasks accepted, %d of unknown outcome; %d finished, %d reported as not run%s; %d lost, %d doubled",
-		v.Accepted, v.Unsure, v.Finished, v.Reported, why, len(v.Lost), len(v.Doubled))
+	return fmt.Sprintf("%d tasks accepted, %d of unknown outcome; %d finished, %d reported as not run%s; %d ended unseen, %d lost, %d doubled",
+		v.Accepted, v.Unsure, v.Finished, v.Reported, why, len(v.Unlearned), len(v.Lost), len(v.Doubled))
 }
 
 // settle compares what was promised with what ran; begun counts each task's
@@ -134,6 +142,8 @@ func (l *ledger) settle(begun map[string]int) verdict {
 			v.Finished++
 		case finished:
 			v.Lost = append(v.Lost, id+": said to have finished, never began")
+		case runs == 1 && e.ended && e.reason == mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED && strings.HasSuffix(e.message, duringLaunch):
+			v.Unlearned = append(v.Unlearned, fmt.Sprintf("%s: began, ended as %v (%v): %s", id, e.end, e.reason, e.message))
 		case runs > 0 && e.ended:
 			v.Lost = append(v.Lost, fmt.Sprintf("%s: began, ended as %v (%v): %s", id, e.end, e.reason, e.message))
 		case runs > 0:
@@ -156,6 +166,7 @@ func (l *ledger) settle(begun map[string]int) verdict {
 			v.Lost = append(v.Lost, id+": runs although its ACCEPT was refused")
 		}
 	}
+	sort.Strings(v.Unlearned)
 	sort.Strings(v.Lost)
 	sort.Strings(v.Doubled)
 	return v

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -52,6 +53,23 @@ func TestSettle(t *testing.T) {
 		}
 		if got := strings.Join(v.Doubled, ";"); (got == "") != (c.doubled == "") || !strings.Contains(got, c.doubled) {
 			t.Errorf("%s: doubled is %q, want %q", c.name, got, c.doubled)
+		}
+	}
+}
+
+// What began once while its agent was killed in the middle of the launch is neither lost nor doubled;
+// what began twice is.
+func TestAnEndThatNobodyCouldLearnIsToldApart(t *testing.T) {
+	failed := status("t", mesos.TaskState_TASK_FAILED)
+	failed.Reason, failed.Message = mesos.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(), new("Failed to launch container: "+duringLaunch)
+	for begun, want := range map[int]string{1: "1 0 0", 2: "0 1 1"} {
+		l := newLedger()
+		l.launched("t")
+		l.answered([]string{"t"})
+		l.updated(failed)
+		v := l.settle(map[string]int{"t": begun})
+		if got := fmt.Sprint(len(v.Unlearned), len(v.Lost), len(v.Doubled)); got != want {
+			t.Errorf("begun %d times: %s ended unseen, lost and doubled, want %s", begun, got, want)
 		}
 	}
 }

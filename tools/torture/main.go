@@ -131,7 +131,7 @@ func (p plan) report(v verdict, left []string, logName string) error {
 		kills = fmt.Sprintf("%d kills of agents with up to %d live tasks", p.kills, p.live)
 	}
 	fmt.Printf("%s, seed %d\n%v; %d left over\n", kills, p.seed, v, len(left))
-	for _, text := range slices.Concat(v.Lost, v.Doubled, left) {
+	for _, text := range slices.Concat(v.Unlearned, v.Lost, v.Doubled, left) {
 		fmt.Println(" ", text)
 	}
 	panics, err := panicsIn(logName)
@@ -141,6 +141,9 @@ func (p plan) report(v verdict, left []string, logName string) error {
 	if len(v.Lost)+len(v.Doubled)+len(left) > 0 {
 		return fmt.Errorf("%d tasks lost, %d doubled, %d things left over (seed %d); the cluster's log is in %s",
 			len(v.Lost), len(v.Doubled), len(left), p.seed, logName)
+	}
+	if len(v.Unlearned) > p.kills {
+		return fmt.Errorf("%d tasks ended unseen, want at most one for each kill of an agent (seed %d); the cluster's log is in %s", len(v.Unlearned), p.seed, logName)
 	}
 	return os.Remove(logName)
 }
