@@ -13,11 +13,13 @@ import (
 	"github.com/caprock/caprock/agent/core"
 	"github.com/caprock/caprock/agent/sandbox"
 	"github.com/caprock/caprock/isolation"
+	"github.com/caprock/caprock/isolation/launch"
 	"github.com/caprock/caprock/wire/mesos"
 )
 
 // volumes are those of one container that are paths of the host or of a sandbox.
-// They are bound into a mount namespace of the container; the host sees no mount. A
+// They are bound into a mount namespace of the container; the host sees no mount, but for
+// what a task mounts itself below a volume with BIDIRECTIONAL propagation. A
 // task may have changed what is in its sandbox, so paths there are made through
 // os.Root and resolved again, without leaving it, by whoever mounts.
 type volumes struct {
@@ -72,9 +74,6 @@ func (v *volumes) addHostPath(one *mesos.Volume, path string) error {
 	if !filepath.IsAbs(path) {
 		return fmt.Errorf("host path: got %q, want an absolute one", path)
 	}
-	if m := one.GetSource().GetHostPath().GetMountPropagation(); m.GetMode() == mesos.MountPropagation_BIDIRECTIONAL {
-		return errors.New("mount propagation: got BIDIRECTIONAL, want HOST_TO_CONTAINER: the host sees no mounts of containers")
-	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if made, fault := v.makeHostPath(path); fault != nil {
@@ -86,7 +85,16 @@ func (v *volumes) addHostPath(one *mesos.Volume, path string) error {
 	if err != nil {
 		return err
 	}
-	return v.mount(one, isolation.Mount{Source: path}, info.IsDir())
+	m := isolation.Mount{Source: path}
+	if one.GetSource().GetHostPath().GetMountPropagation().GetMode() == mesos.MountPropagation_BIDIRECTIONAL {
+		if m.Shared, err = launch.OnSharedMount(path); err != nil {
+			return err
+		}
+		if !m.Shared {
+			return fmt.Errorf("mount propagation: got BIDIRECTIONAL, want %s to be on a mount that is shared", path)
+		}
+	}
+	return v.mount(one, m, info.IsDir())
 }
 
 // makeHostPath makes a directory of the host, if it is below one of those that the

@@ -215,6 +215,11 @@ func TestForkBombIsContainedAndKilledWhole(t *testing.T) {
 			pids, err := g.Pids()
 			return err == nil && len(pids) >= most/2
 		})
+		// Its forks fail from then on, which the kernel counts; and none is one too many.
+		eventually(t, "a fork to be refused", func() bool {
+			text, err := read(g.path("pids", "pids.events"))
+			return err == nil && text != "max 0"
+		})
 		if pids, err := g.Pids(); err != nil || len(pids) > most {
 			t.Errorf("got %d processes, %v; want at most %d", len(pids), err, most)
 		}
@@ -330,9 +335,72 @@ func TestUpdateOfALiveGroup(t *testing.T) {
 			if p, _ := read(g.path("pids", "pids.max")); p != orMax(l.PidsMax) {
 				t.Errorf("pids.max: got %s, want %s", p, orMax(l.PidsMax))
 			}
+			checkSoftMemory(t, g, l)
 		}
 		if err := g.Update(Limits{MemBytes: -1}); err == nil || !strings.Contains(err.Error(), "MemBytes") {
 			t.Errorf("got %v, want a refusal that names MemBytes", err)
+		}
+	})
+}
+
+// checkSoftMemory looks at the bounds of memory that show in no behaviour on a host with
+// room: what is kept when it runs short, and what may be swapped.
+func checkSoftMemory(t *testing.T, g *Group, l Limits) {
+	t.Helper()
+	soft, swap := fmt.Sprint(l.MemSoftBytes), "max"
+	files := []string{"memory.low", "memory.swap.max"}
+	if l.LimitSwap {
+		swap = "0"
+	}
+	if _, err := os.Stat(g.path("memory", "memory.soft_limit_in_bytes")); err == nil {
+		files = []string{"memory.soft_limit_in_bytes", "memory.memsw.limit_in_bytes"}
+		if swap = "9223372036854771712"; l.LimitSwap {
+			swap = fmt.Sprint(l.MemBytes)
+		}
+		if l.MemSoftBytes == 0 {
+			soft = "9223372036854771712"
+		}
+	}
+	for i, want := range []string{soft, swap} {
+		// Not every kernel has the files of swap.
+		if got, err := read(g.path("memory", files[i])); got != want && (i == 0 || err == nil) {
+			t.Errorf("%s: got %s, %v; want %s", files[i], got, err, want)
+		}
+	}
+}
+
+// Two groups that want all of a CPU have it in the proportion of their shares.
+func TestSharesDivideACPU(t *testing.T) {
+	onEachWith(t, Options{Controllers: []string{"cpu", "cpuacct", "cpuset"}}, func(t *testing.T, tree *Tree) {
+		var groups []*Group
+		for name, milli := range map[string]int64{"small": 500, "large": 4000} {
+			g := create(t, tree, name, Limits{CPUMilli: milli, CPUs: "0"})
+			p := start(t, g, "while :; do :; done")
+			defer func() {
+				if err := g.Destroy(); err != nil {
+					t.Error(err)
+				}
+				exit(t, p)
+			}()
+			groups = append(groups, g)
+		}
+		used := func(g *Group) time.Duration {
+			cpu, _, err := g.Sample(false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return cpu
+		}
+		// From when both are at work, whatever else is.
+		eventually(t, "both to run", func() bool { return min(used(groups[0]), used(groups[1])) > 20*time.Millisecond })
+		before := []time.Duration{used(groups[0]), used(groups[1])}
+		var got []time.Duration
+		eventually(t, "both to have had their shares", func() bool {
+			got = []time.Duration{used(groups[0]) - before[0], used(groups[1]) - before[1]}
+			return got[0]+got[1] > time.Second/2
+		})
+		if few, many := min(got[0], got[1]), max(got[0], got[1]); many < 3*few {
+			t.Errorf("got %v and %v, want about 1 : 8", few, many)
 		}
 	})
 }

@@ -2,6 +2,9 @@ package launch
 
 import (
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +24,10 @@ type Mount struct {
 	Flags            uintptr
 	Data             string
 	Base, SourceBase string
+	// Shared lets what is mounted below Target appear below Source on the host, and the
+	// other way round. It is for bind mounts of an absolute Source, which has to be on a
+	// mount that the host shares: see OnSharedMount.
+	Shared bool
 }
 
 // parking are the descriptors at which resolved paths are kept, so that their
@@ -59,7 +66,9 @@ func (b *planner) addMounts(s *Spec) error {
 		b.mount("bind root "+s.Root, s.Root, s.Root, "", unix.MS_BIND|unix.MS_REC, "")
 	}
 	for _, m := range s.Mounts {
-		b.addMount(s.Root, m)
+		if err := b.addMount(s.Root, m); err != nil {
+			return err
+		}
 	}
 	if s.Root == "" {
 		return nil
@@ -72,7 +81,7 @@ func (b *planner) addMounts(s *Spec) error {
 	return nil
 }
 
-func (b *planner) addMount(root string, m Mount) {
+func (b *planner) addMount(root string, m Mount) error {
 	source, target := m.Source, m.Target
 	base := m.Base
 	if base == "" {
@@ -85,9 +94,15 @@ func (b *planner) addMount(root string, m Mount) {
 		target = b.resolve("target", root, base, m.Target, b.parked.target)
 	}
 	const bind = unix.MS_BIND | unix.MS_REC
-	b.mount("mount "+m.Target, source, target, m.FSType, m.Flags, m.Data)
+	if m.Shared {
+		if err := b.moveShared(m, target); err != nil {
+			return err
+		}
+	} else {
+		b.mount("mount "+m.Target, source, target, m.FSType, m.Flags, m.Data)
+	}
 	if m.Flags&unix.MS_BIND == 0 || m.Flags&^uintptr(bind) == 0 {
-		return
+		return nil
 	}
 	// A bind mount ignores all other flags. What was mounted covers the target, so
 	// it takes a second look to find it.
@@ -98,6 +113,43 @@ func (b *planner) addMount(root string, m Mount) {
 	attr := &unix.MountAttr{Attr_set: attributesOf(m.Flags)}
 	b.add("set attributes of mount "+m.Target, op{nr: unix.SYS_MOUNT_SETATTR, a: [6]uintptr{
 		b.parked.target, b.str(""), unix.AT_EMPTY_PATH | unix.AT_RECURSIVE, keep(b, attr), unsafe.Sizeof(*attr)}})
+	return nil
+}
+
+// moveShared mounts a copy of the host's mount that was taken before the child makes its
+// own mounts slaves, and so is the host's equal.
+func (b *planner) moveShared(m Mount, target string) error {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, m.Source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return fmt.Errorf("launch: copy the mount of %s: %w", m.Source, err)
+	}
+	b.opened = append(b.opened, fd)
+	b.add("mount "+m.Target, op{nr: unix.SYS_MOVE_MOUNT, a: [6]uintptr{
+		uintptr(fd), b.str(""), atFDCWD, b.str(target), unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_SYMLINKS}})
+	return nil
+}
+
+// OnSharedMount reports whether what is mounted below path shows in the other mount
+// namespaces that share the mount which path is on.
+func OnSharedMount(path string) (bool, error) {
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_MNT_ID, &st); err != nil {
+		return false, fmt.Errorf("launch: mount of %s: %w", path, err)
+	}
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return false, fmt.Errorf("launch: mount of %s: %w", path, err)
+	}
+	for line := range strings.Lines(string(table)) {
+		// "36 35 98:0 /root /at rw,noatime shared:1 - ext4 /dev/root rw"
+		head, _, _ := strings.Cut(line, " - ")
+		fields := strings.Fields(head)
+		if len(fields) < 6 || fields[0] != fmt.Sprint(st.Mnt_id) {
+			continue
+		}
+		return slices.ContainsFunc(fields[6:], func(f string) bool { return strings.HasPrefix(f, "shared:") }), nil
+	}
+	return false, fmt.Errorf("launch: mount %d of %s is not in the table of mounts", st.Mnt_id, path)
 }
 
 // attributesOf translates flags of mount(2) to those of mount_setattr(2).

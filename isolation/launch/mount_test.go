@@ -121,3 +121,64 @@ func TestMountsWithManyOpenFiles(t *testing.T) {
 		}
 	}
 }
+
+// What is mounted below a shared mount shows on the host, what is mounted on the host
+// shows below it, and the mount itself is nobody else's business.
+func TestSharedMountsReachTheHost(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	host, base := filepath.Join(dir, "host"), filepath.Join(dir, "base")
+	for _, d := range []string{host, base, base + "/target"} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Mount("host", host, "tmpfs", 0, ""); err != nil {
+		t.Skipf("SKIP-ENV: no tmpfs can be mounted: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(host, unix.MNT_DETACH) })
+	if err := errors.Join(unix.Mount("", host, "", unix.MS_PRIVATE, ""), os.Mkdir(host+"/inner", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if shared, err := OnSharedMount(host + "/inner"); shared || err != nil {
+		t.Errorf("a private mount: got %t, %v", shared, err)
+	}
+	if err := unix.Mount("", host, "", unix.MS_SHARED, ""); err != nil {
+		t.Fatal(err)
+	}
+	if shared, err := OnSharedMount(host + "/inner"); !shared || err != nil {
+		t.Errorf("a shared mount: got %t, %v", shared, err)
+	}
+	mounted := func(path string) bool {
+		t.Helper()
+		table, err := os.ReadFile("/proc/self/mountinfo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(table), " "+path+" ")
+	}
+	for _, c := range []struct {
+		shared bool
+		flags  uintptr
+	}{{false, 0}, {true, 0}, {true, unix.MS_RDONLY}} {
+		s := shell("mount -t tmpfs inner " + base + "/target/inner && mount -t tmpfs own " + base + " && exit 3")
+		s.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin"}
+		s.Namespaces.Mount = true
+		s.Mounts = []Mount{{Source: host, Target: "target", Base: base, Flags: unix.MS_BIND | unix.MS_REC | c.flags, Shared: c.shared}}
+		p, err := Start(s, Groups{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st := <-p.Exited(); st.WaitStatus != 3<<8 {
+			t.Fatalf("%+v: got %v, want status 3", c, st)
+		}
+		if got := mounted(host + "/inner"); got != c.shared || mounted(base) || mounted(base+"/target") {
+			t.Errorf("%+v: the host sees what was mounted below: %t; and the mounts around it: %t %t", c, got, mounted(base), mounted(base+"/target"))
+		}
+		if c.shared {
+			if err := unix.Unmount(host+"/inner", 0); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
