@@ -15,6 +15,7 @@ import (
 	"github.com/caprock/caprock/isolation/launch"
 	"github.com/caprock/caprock/isolation/probe"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -371,11 +372,16 @@ func checkSoftMemory(t *testing.T, g *Group, l Limits) {
 
 // Two groups that want all of a CPU have it in the proportion of their shares.
 func TestSharesDivideACPU(t *testing.T) {
-	onEachWith(t, Options{Controllers: []string{"cpu", "cpuacct", "cpuset"}}, func(t *testing.T, tree *Tree) {
+	onEach(t, func(t *testing.T, tree *Tree) {
+		var one unix.CPUSet
+		one.Set(0)
 		var groups []*Group
 		for name, milli := range map[string]int64{"small": 500, "large": 4000} {
-			g := create(t, tree, name, Limits{CPUMilli: milli, CPUs: "0"})
+			g := create(t, tree, name, Limits{CPUMilli: milli})
 			p := start(t, g, "while :; do :; done")
+			if err := unix.SchedSetaffinity(p.Pid(), &one); err != nil {
+				t.Fatal(err)
+			}
 			defer func() {
 				if err := g.Destroy(); err != nil {
 					t.Error(err)
