@@ -107,7 +107,7 @@ cgroups removed, and the allocator is told. Started again it has its old id.`,
 	where.flags(f, "127.0.0.1:5051")
 	log.flags(f)
 	log.files(f, "caprock-agent.log", "/slave/log")
-	f.StringVar(&o.Allocator, "allocator", "", "`URL` of the allocator, such as http://10.0.0.1:5050 (required)")
+	f.StringVar(&o.Allocator, "allocator", "", "`URL` of the allocator, or its host:port, such as http://10.0.0.1:5050 (required)")
 	f.StringVar(&o.WorkDir, "work-dir", "", "`directory` for sandboxes and checkpoints (required)")
 	f.StringVar(&o.Resources, "resources", "", "what the agent has to give, such as cpus:4;mem:8192;ports:[31000-32000]; what is missing is detected")
 	f.StringVar(&o.DefaultRole, "default-role", "*", "role of resources that name none")

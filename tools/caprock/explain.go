@@ -63,7 +63,7 @@ if no other has the same.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&allocator, "allocator", "http://127.0.0.1:5050", "`URL` of the allocator")
+	f.StringVar(&allocator, "allocator", "http://127.0.0.1:5050", "`URL` of the allocator, or its host:port")
 	f.StringVar(&framework, "framework", "", "`ID` or name of the framework (required)")
 	f.StringVar(&agent, "agent", "", "`ID` or host name of an agent")
 	f.StringVar(&role, "role", "", "only this role of the framework")

@@ -21,7 +21,7 @@ import (
 type taskFlags struct{ allocator, framework string }
 
 func (t *taskFlags) flags(f *pflag.FlagSet) {
-	f.StringVar(&t.allocator, "allocator", "http://127.0.0.1:5050", "`URL` of the allocator")
+	f.StringVar(&t.allocator, "allocator", "http://127.0.0.1:5050", "`URL` of the allocator, or its host:port")
 	f.StringVar(&t.framework, "framework", "", "`ID` of the task's framework, if several have a task of that id")
 }
 

@@ -20,7 +20,7 @@ func runCommand() *cobra.Command {
 		Short: "Run one task on a cluster and end with its exit status",
 		Long: `Run one task on a cluster, copy what it prints, and end with its exit status (128 + N if
 signal N ended it). COMMAND is looked up in the agent's PATH; no shell is involved unless
-it is one. Interrupting the program kills the task.`,
+it is one. Interrupting the program kills the task. A task that could not be run ends it with 1.`,
 		Example: `  caprock run -- sh -c 'echo hi; exit 3'
   caprock run --resources 'cpus:2;mem:512' --uri https://example.org/tool.tar.gz -- ./tool/run`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -52,7 +52,7 @@ it is one. Interrupting the program kills the task.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.URL, "allocator", "http://127.0.0.1:5050", "`URL` of the allocator")
+	f.StringVar(&o.URL, "allocator", "http://127.0.0.1:5050", "`URL` of the allocator, or its host:port")
 	f.StringVar(&o.Name, "name", "", "name of the task (default: the command's)")
 	f.StringVar(&o.User, "user", runtask.CurrentUser(), "user the task runs as")
 	f.StringVar(&resources, "resources", "cpus:0.1;mem:32", "what the task may use, in Mesos' `text` form")
