@@ -154,8 +154,13 @@ func (a *Agent) assemble(ln net.Listener, meta string) (*loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attributes: %w", err)
 	}
+	features, err := parseFeatures(o.Features)
+	if err != nil {
+		return nil, err
+	}
 	copts := core.Options{
-		WorkDir: o.WorkDir, IP: ip, Port: port, Hostname: o.Hostname,
+		Capabilities: features,
+		WorkDir:      o.WorkDir, IP: ip, Port: port, Hostname: o.Hostname,
 		Resources: total.ToProto(resource.PostRefinement), Attributes: attributes, Domain: o.Domain,
 		Version: o.Version, Instance: randomText(), BootID: bootID(),
 		KeepUser: o.RunAsAgent || os.Geteuid() != 0, EnableCFS: o.EnableCFS, EqualRevocable: o.EqualRevocable, ExecutorSocket: o.ExecutorSocket,

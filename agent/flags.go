@@ -46,6 +46,7 @@ func (l *loop) flags() map[string]string {
 		"max_completed_executors_per_framework": strconv.Itoa(o.MaxCompletedExecutors),
 		"recover":                               o.Recover,
 		"strict":                                strconv.FormatBool(o.Strict),
+		"agent_features":                        o.Features,
 		"reconfiguration_policy":                o.ReconfigurationPolicy,
 	}
 	maps.Copy(flags, o.Flags)

@@ -98,6 +98,10 @@ type Options struct {
 	// ExitNotes is the directory in which a reaper notes the ends of tasks (package
 	// isolation/reap), for an agent that runs below one. Empty: none does.
 	ExitNotes string
+	// Features is JSON that lists the agent's capabilities, as Mesos' agent_features;
+	// empty: all of them. The allocator refuses to resize volumes of an agent without
+	// RESIZE_VOLUME, the only one that may be missing.
+	Features string
 	// ReconfigurationPolicy says which changes of Resources and Attributes a restart
 	// may bring: core.ReconfigureFitting (default), core.ReconfigureAdditive or
 	// core.ReconfigureEqual.
@@ -274,6 +278,9 @@ func (o *Options) Validate() error {
 	var errs []error
 	if u, err := url.Parse(o.Allocator); err != nil || u.Scheme != "http" || u.Host == "" {
 		errs = append(errs, fmt.Errorf("allocator: got %q, want a URL like http://host:5050", o.Allocator))
+	}
+	if _, err := parseFeatures(o.Features); err != nil {
+		errs = append(errs, err)
 	}
 	if o.WorkDir == "" {
 		errs = append(errs, errors.New("work_dir: got none, want a directory for sandboxes and checkpoints"))

@@ -10,18 +10,6 @@ import (
 	"github.com/caprock/caprock/wire/mesos"
 )
 
-// Capabilities are those of a current Mesos agent.
-var capabilities = []mesos.AgentInfo_Capability_Type{
-	mesos.AgentInfo_Capability_MULTI_ROLE,
-	mesos.AgentInfo_Capability_HIERARCHICAL_ROLE,
-	mesos.AgentInfo_Capability_RESERVATION_REFINEMENT,
-	mesos.AgentInfo_Capability_RESOURCE_PROVIDER,
-	mesos.AgentInfo_Capability_RESIZE_VOLUME,
-	mesos.AgentInfo_Capability_AGENT_OPERATION_FEEDBACK,
-	mesos.AgentInfo_Capability_AGENT_DRAINING,
-	mesos.AgentInfo_Capability_TASK_RESOURCE_LIMITS,
-}
-
 func (c *Core) connected() {
 	c.linkUp, c.registered = true, false
 	c.arm(timer{kind: timerPing, at: c.now.Mono + c.pingTimeout})
@@ -51,7 +39,7 @@ func (c *Core) registration() *link.Register {
 		DrainConfig:     c.rec.DrainConfig,
 		ClusterId:       c.rec.ClusterId,
 	}
-	for _, t := range capabilities {
+	for _, t := range c.opts.Capabilities {
 		r.Capabilities = append(r.Capabilities, &mesos.AgentInfo_Capability{Type: t.Enum()})
 	}
 	for _, o := range c.operations {

@@ -66,6 +66,8 @@ type Options struct {
 	Domain     *mesos.DomainInfo
 	// Version is the Mesos version that this agent claims.
 	Version string
+	// Capabilities are what the agent says that it can do.
+	Capabilities []mesos.AgentInfo_Capability_Type
 	// Instance is random and new in each process.
 	Instance string
 	// BootID identifies this boot of the kernel.

@@ -66,7 +66,7 @@ type NestedView struct {
 // View returns the present state.
 func (c *Core) View() *View {
 	v := &View{
-		AgentID: c.AgentID(), Info: c.AgentInfo(), Capabilities: capabilities, Total: c.res.Total,
+		AgentID: c.AgentID(), Info: c.AgentInfo(), Capabilities: c.opts.Capabilities, Total: c.res.Total,
 		Registered: c.registered, Allocator: c.allocator, DrainConfig: c.rec.DrainConfig,
 		DrainSince: c.rec.GetDrainStartNanos(),
 	}

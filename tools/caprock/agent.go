@@ -133,6 +133,7 @@ cgroups removed, and the allocator is told. Started again it has its old id.`,
 	flags.BytesVar(f, &o.QuotaHeadroom, "xfs-quota-headroom", 10<<20, "how far above its disk resources a container gets before its writes fail, with --xfs-kill-containers")
 	f.StringVar(&devices, "allowed-devices", "", "`JSON` DeviceWhitelist: devices that tasks may use beside /dev/null and the like, terminals, random numbers and tunnels")
 	f.StringVar(&o.CgroupsRoot, "cgroups-root", "", "the agent's directory in every cgroup hierarchy (default: one per work dir)")
+	f.StringVar(&o.Features, "agent-features", "", "`JSON` that lists what the agent can do, {\"capabilities\":[{\"type\":\"MULTI_ROLE\"}, …]}; only RESIZE_VOLUME may be missing (default: everything)")
 	f.StringVar(&o.ReconfigurationPolicy, "reconfiguration-policy", core.ReconfigureFitting,
 		"changes of resources and attributes that a restart may bring: fitting (whatever holds reservations, volumes and what runs), additive or equal")
 	f.StringVar(&o.Recover, "recover", agent.Reconnect, "take up what an earlier agent left running (reconnect), or end it and then the agent (cleanup)")
