@@ -32,7 +32,7 @@ func pages(t *testing.T) map[string]string {
 var (
 	links    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	headings = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	noSlug   = regexp.MustCompile("[^\\p{L}\\p{N} _-]")
+	noSlug   = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // anchors of a page, as the places that show Markdown make them of headings.
