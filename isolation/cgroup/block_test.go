@@ -42,15 +42,21 @@ func TestBlockThrottleAndUsage(t *testing.T) {
 	path, device := disk(t)
 	onEachWith(t, Options{Controllers: []string{"blkio"}}, func(t *testing.T, tree *Tree) {
 		const size, perSecond = 2 << 20, 4 << 20
-		read := fmt.Sprintf("exec dd if=%s of=/dev/null iflag=direct bs=64k count=%d 2>/dev/null", path, size>>16)
+		line := fmt.Sprintf("exec dd if=%s of=/dev/null iflag=direct bs=64k count=%d 2>/dev/null", path, size>>16)
 		free := create(t, tree, "free", Limits{})
 		began := time.Now()
-		exit(t, start(t, free, read))
+		exit(t, start(t, free, line))
 		fast := time.Since(began)
 
 		g := create(t, tree, "slow", Limits{Block: []BlockLimit{{Device: device, ReadBytes: perSecond}}})
+		// A busy machine may be as slow without.
+		v1, _ := read(g.path("blkio", "blkio.throttle.read_bps_device"))
+		v2, _ := read(g.path("io", "io.max"))
+		if want := fmt.Sprint(perSecond); !strings.HasSuffix(v1, " "+want) && !strings.Contains(v2, "rbps="+want+" ") {
+			t.Errorf("bounded by %q or %q, want %s bytes a second", v1, v2, want)
+		}
 		began = time.Now()
-		exit(t, start(t, g, read))
+		exit(t, start(t, g, line))
 		if took := time.Since(began); took < 300*time.Millisecond {
 			t.Errorf("reading %d MiB at %d MiB/s took %v (unbounded %v), want about half a second", size>>20, perSecond>>20, took, fast)
 		}
@@ -67,7 +73,7 @@ func TestBlockThrottleAndUsage(t *testing.T) {
 		var took time.Duration
 		for range 10 {
 			began = time.Now()
-			exit(t, start(t, g, read))
+			exit(t, start(t, g, line))
 			if took = time.Since(began); took <= fast+300*time.Millisecond {
 				return
 			}
