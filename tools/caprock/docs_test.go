@@ -104,6 +104,7 @@ func TestEveryPageIsReachedFromTheReadme(t *testing.T) {
 var ofOthers = map[string]bool{
 	"--flag": true, "--no-flag": true, // examples
 	"--data-binary": true, // curl
+	"--make-shared": true, // mount
 	"--kills":       true, // tools/torture
 	"--live":        true,
 	"--nodes":       true, // bench/peers
