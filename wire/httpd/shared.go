@@ -2,10 +2,14 @@ package httpd
 
 import (
 	"io"
+	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/caprock/caprock/wire/clock"
 )
 
 // SharedBody is the body of an answer that several requests get: made and compressed
@@ -40,12 +44,13 @@ func (c *Ctx) ReplyShared(status int, contentType string, b *SharedBody) {
 	if name := b.encoding.name(); name != "" {
 		c.markEncoded(name)
 	}
-	c.Response.SetBodyStream(&sharedReader{body: b}, len(b.bytes))
+	c.Response.SetBodyStream(&sharedReader{body: b, opts: &c.srv.opts}, len(b.bytes))
 }
 
 // sharedReader is what one answer reads the body by.
 type sharedReader struct {
 	body   *SharedBody
+	opts   *Options
 	at     int
 	closed bool
 }
@@ -59,12 +64,37 @@ func (r *sharedReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo writes what is left in one piece: how long a peer may take for an answer
-// counts from one write to the next.
+const (
+	// sharedPiece is written at a time of a body that is longer than that. A body of tens of
+	// megabytes, written at once, keeps a core here and one at a reader on the same machine busy for as
+	// many milliseconds, and calls wait for both.
+	sharedPiece = 512 << 10
+	// sharedPause is between two pieces: it bounds what one reader gets to some 400 MB a second.
+	sharedPause = time.Millisecond
+)
+
+// WriteTo writes what is left, with pauses. A peer that has not taken everything when
+// WriteTimeout is over is cut, as is one that takes nothing for as long.
 func (r *sharedReader) WriteTo(w io.Writer) (int64, error) {
-	n, err := w.Write(r.body.bytes[r.at:])
-	r.at += n
-	return int64(n), err
+	began, first := r.opts.Clock.Monotonic(), r.at
+	var pause clock.Timer
+	for {
+		piece := r.body.bytes[r.at:]
+		n, err := w.Write(piece[:min(len(piece), sharedPiece)])
+		r.at += n
+		switch {
+		case err != nil || r.at == len(r.body.bytes):
+			return int64(r.at - first), err
+		case r.opts.Clock.Monotonic()-began > r.opts.WriteTimeout:
+			return int64(r.at - first), os.ErrDeadlineExceeded
+		case pause == nil:
+			pause = r.opts.Clock.NewTimer(sharedPause)
+			defer pause.Stop()
+		default:
+			pause.Reset(sharedPause)
+		}
+		<-pause.C()
+	}
 }
 
 // Close is called when the answer has been sent, and when it cannot be.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // sharedServer answers /body?users=N with one body, made by the first of the requests.
@@ -60,6 +61,35 @@ func TestSharedBodyComesBackFromThoseWhoLeave(t *testing.T) {
 	}
 	_ = nc.Close()
 	until(t, "the body comes back", func() bool { return freed.Load() > 0 })
+}
+
+// Each piece is taken in time, but there are many.
+func TestSharedBodyIsCutWhenTheWholeTakesTooLong(t *testing.T) {
+	var freed atomic.Int32
+	body := NewSharedBody(make([]byte, 64<<20), identity, 1, func() { freed.Add(1) })
+	_, addr := start(t, Options{WriteTimeout: 200 * time.Millisecond}, func(s *Server) {
+		s.Handle("/body", func(c *Ctx) { c.ReplyShared(200, jsonType, body) })
+	})
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := nc.Write([]byte(get(addr, "/body"))); err != nil {
+		t.Fatal(err)
+	}
+	took, buf := 0, make([]byte, 16<<10)
+	until(t, "the body comes back", func() bool { // while this one still reads, a little each millisecond
+		if freed.Load() > 0 {
+			return true
+		}
+		n, _ := nc.Read(buf)
+		took += n
+		return false
+	})
+	if took >= 64<<20 {
+		t.Error("a reader that takes too long got everything")
+	}
 }
 
 func TestEncodingAppends(t *testing.T) {
