@@ -44,13 +44,13 @@ func (c *Ctx) ReplyShared(status int, contentType string, b *SharedBody) {
 	if name := b.encoding.name(); name != "" {
 		c.markEncoded(name)
 	}
-	c.Response.SetBodyStream(&sharedReader{body: b, opts: &c.srv.opts}, len(b.bytes))
+	c.Response.SetBodyStream(&sharedReader{body: b, srv: c.srv}, len(b.bytes))
 }
 
 // sharedReader is what one answer reads the body by.
 type sharedReader struct {
 	body   *SharedBody
-	opts   *Options
+	srv    *Server
 	at     int
 	closed bool
 }
@@ -76,24 +76,25 @@ const (
 // WriteTo writes what is left, with pauses. A peer that has not taken everything when
 // WriteTimeout is over is cut, as is one that takes nothing for as long.
 func (r *sharedReader) WriteTo(w io.Writer) (int64, error) {
-	began, first := r.opts.Clock.Monotonic(), r.at
+	var by time.Duration // on the clock's monotonic scale
 	var pause clock.Timer
-	for {
+	for first := r.at; ; <-pause.C() {
 		piece := r.body.bytes[r.at:]
 		n, err := w.Write(piece[:min(len(piece), sharedPiece)])
 		r.at += n
-		switch {
-		case err != nil || r.at == len(r.body.bytes):
+		if err != nil || r.at == len(r.body.bytes) {
 			return int64(r.at - first), err
-		case r.opts.Clock.Monotonic()-began > r.opts.WriteTimeout:
-			return int64(r.at - first), os.ErrDeadlineExceeded
+		}
+		o := &r.srv.opts
+		switch now := o.Clock.Monotonic(); {
 		case pause == nil:
-			pause = r.opts.Clock.NewTimer(sharedPause)
+			by, pause = now+o.WriteTimeout, o.Clock.NewTimer(sharedPause)
 			defer pause.Stop()
+		case now > by:
+			return int64(r.at - first), os.ErrDeadlineExceeded
 		default:
 			pause.Reset(sharedPause)
 		}
-		<-pause.C()
 	}
 }
 
