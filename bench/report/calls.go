@@ -58,6 +58,6 @@ own request, answer, offer and entry in an outbox. The tail of single ACCEPTs at
 rate are moments in which both cores are full. Mostly a cycle makes offers to a hundred frameworks at once, every 20 ms, which this
 process writes and the load generator reads: on a busy machine the tail is nearly twice as long with one every 100 ms,
 and about half with one every 2 ms. Seldom the allocator marks its heap (30 ms every 13 s, on all threads at once). Flushes and compactions, which took a
-core for 20 ms every 2 s, pause between bursts. Measured before that, p99 was 3.4 to 6 ms with nothing else running, 4.9 ms in the median of
-five runs in protobuf; the aim is 5 ms. Where the disk is made to wait, as shared ones are after hours of writing, it is 300 ms.
+core for 20 ms every 2 s, pause between bursts. With nothing else running p99 is 3.7 ms in the median of five runs in
+protobuf and 3.8 ms in JSON, 3.3 to 5.9 ms in single ones; the aim is 5 ms. Where the disk is made to wait, as shared ones are after hours of writing, it is 300 ms.
 `
