@@ -38,14 +38,13 @@ type logFiles struct {
 	clock clock.Clock
 	path  string        // of the reserve
 	size  int64         // of a full log
-	ended chan struct{} // closed when there are to be no more reserves
+	ended chan struct{} // closed, under mu, when there are to be no more reserves
 
 	mu struct {
 		sync.Mutex
 		written int64 // to logs, up to reserveAfter; guarded by mu
 		ready   bool  // the reserve lies at path; guarded by mu
 		making  bool  // a goroutine is making it; guarded by mu
-		closed  bool  // guarded by mu
 	}
 	idle sync.WaitGroup // the goroutine
 }
@@ -117,7 +116,7 @@ func (l *logFiles) wrote(bytes int) {
 }
 
 func (l *logFiles) makeLocked() {
-	if l.mu.written < reserveAfter || l.mu.ready || l.mu.making || l.mu.closed {
+	if l.mu.written < reserveAfter || l.mu.ready || l.mu.making || l.stopped() {
 		return
 	}
 	l.mu.making = true
@@ -161,19 +160,19 @@ func (l *logFiles) fill() bool {
 }
 
 func (l *logFiles) stopped() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.mu.closed
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
 }
 
-// stop has no reserve made from now on.
+// stop has no reserve made from now on. It is called once.
 func (l *logFiles) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.mu.closed {
-		l.mu.closed = true
-		close(l.ended)
-	}
+	close(l.ended)
 }
 
 // close stops and removes the reserve.

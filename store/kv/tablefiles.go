@@ -37,7 +37,6 @@ type tableFiles struct {
 		sync.Mutex
 		rotated time.Duration // when the last log began, on the monotonic scale; guarded by mu
 		budget  time.Duration // left for pauses until the next one; guarded by mu
-		closing bool          // guarded by mu
 	}
 }
 
@@ -79,22 +78,15 @@ func (t *tableFiles) rotated() {
 func (t *tableFiles) spend() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.mu.budget < tablePause || t.mu.closing {
+	if t.mu.budget < tablePause {
 		return false
 	}
 	t.mu.budget -= tablePause
 	return true
 }
 
-// hurry ends all pauses.
-func (t *tableFiles) hurry() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.mu.closing {
-		t.mu.closing = true
-		close(t.hurried)
-	}
-}
+// hurry ends all pauses, and those to come: they would find the channel closed. It is called once.
+func (t *tableFiles) hurry() { close(t.hurried) }
 
 // tableFile is a table being written. One goroutine does that.
 type tableFile struct {
