@@ -20,11 +20,11 @@ type garbage struct {
 	keep              time.Duration // what keepFor last said; 0 before
 }
 
-// removal is one that is due, after so many that failed.
+// removal is one that is due.
 type removal struct {
 	core.Discard
-	tries int
-	again time.Time // the earliest next one
+	pause time.Duration // after the last one that failed, 0 if none has
+	again time.Time     // the earliest next one
 }
 
 const (
@@ -72,14 +72,10 @@ func (g *garbage) settle(r removal, now time.Time, err error) (pause time.Durati
 		return 0
 	}
 	g.failed++
-	pause = longestRetry
-	if r.tries < 6 { // 64 minutes is beyond the longest
-		pause = firstRetry << r.tries
-	}
-	r.tries++
-	r.again = now.Add(pause)
+	r.pause = min(max(firstRetry, 2*r.pause), longestRetry)
+	r.again = now.Add(r.pause)
 	g.stuck = append(g.stuck, r)
-	return pause
+	return r.pause
 }
 
 // put gives the metrics, under Mesos' names.
