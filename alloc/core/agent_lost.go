@@ -44,8 +44,8 @@ func (c *Core) disconnectAgent(a *agentState) {
 func (c *Core) loseUncheckpointed(a *agentState) {
 	ended := map[string]*frameworkState{}
 	for _, t := range a.sortedTasks() {
-		f := c.frameworks[t.framework()]
-		if f == nil || f.info().GetCheckpoint() || t.unreachable() {
+		f := c.frameworks[t.FrameworkID()]
+		if f == nil || f.info().GetCheckpoint() || t.Unreachable() {
 			continue
 		}
 		ended[f.id()] = f
@@ -212,7 +212,7 @@ func (c *Core) markUnreachable(a *agentState, why string) {
 // loseTask ends a task with its agent, or remembers it as unreachable. Only
 // PARTITION_AWARE frameworks know other words than TASK_LOST.
 func (c *Core) loseTask(a *agentState, t *Task, state mesos.TaskState, reason mesos.TaskStatus_Reason, why string) {
-	f := c.frameworks[t.framework()]
+	f := c.frameworks[t.FrameworkID()]
 	if f == nil {
 		return
 	}
@@ -250,7 +250,7 @@ func (c *Core) rememberUnreachable(f *frameworkState, t *Task, s *mesos.TaskStat
 	var oldest *Task
 	count := 0
 	for _, other := range f.tasks {
-		if !other.unreachable() {
+		if !other.Unreachable() {
 			continue
 		}
 		count++
@@ -337,7 +337,7 @@ func (c *Core) pruneAgents() {
 func (c *Core) forgetAgent(a *agentState) {
 	c.declareLost(a)
 	for _, t := range a.sortedTasks() {
-		c.dropTask(t.framework(), t.ID())
+		c.dropTask(t.FrameworkID(), t.ID())
 	}
 	c.clearOutbox(a)
 	c.dropAgent(a.id())

@@ -140,7 +140,7 @@ func (s *state) applyExecutor(v *record.Executor, res resource.Resources) *Execu
 
 func (s *state) applyTask(id record.ID, v *record.Task, list *sharedList) *Task {
 	t := compactTask(v, list)
-	f := s.framework(t.framework())
+	f := s.framework(t.FrameworkID())
 	if f == nil {
 		return t
 	}
@@ -154,7 +154,7 @@ func (s *state) applyTask(id record.ID, v *record.Task, list *sharedList) *Task 
 		return t
 	}
 	f.tasks[t.ID()] = t
-	if a := s.agents[t.agent()]; a != nil {
+	if a := s.agents[t.AgentID()]; a != nil {
 		a.setTask(t)
 	}
 	return t
@@ -278,7 +278,7 @@ func (s *state) forgetTask(framework, id string) {
 	}
 	t := f.tasks[id]
 	delete(f.tasks, id)
-	if a := s.agents[t.agent()]; a != nil {
+	if a := s.agents[t.AgentID()]; a != nil {
 		a.removeTask(t)
 		delete(a.pendingKills, t.key())
 	}

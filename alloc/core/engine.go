@@ -239,7 +239,7 @@ func (c *Core) usedOnAgent(a *agentState) map[string]resource.Resources {
 	used := map[string]resource.Resources{}
 	for _, t := range a.sortedTasks() {
 		if t.holdsResources() {
-			used[t.framework()] = used[t.framework()].Plus(t.Resources())
+			used[t.FrameworkID()] = used[t.FrameworkID()].Plus(t.Resources())
 		}
 	}
 	for _, e := range a.sortedExecutors() {

@@ -64,7 +64,7 @@ func (c *Core) taskAdded(t *Task) {
 
 func (c *Core) taskUpdated(t *Task, s *mesos.TaskStatus) {
 	c.operatorEvent(&master.Event{Type: master.Event_TASK_UPDATED.Enum(), TaskUpdated: &master.Event_TaskUpdated{
-		FrameworkId: t.frameworkShown, Status: s, State: t.state().Enum()}})
+		FrameworkId: t.frameworkShown, Status: s, State: t.State().Enum()}})
 }
 
 func (c *Core) agentAdded(a *agentState) {

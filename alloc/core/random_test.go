@@ -267,7 +267,7 @@ func (h *history) nextAck(a *worldAgent) string {
 		return ""
 	}
 	t := pick(h, as.sortedTasks())
-	name := h.nameOf(t.framework())
+	name := h.nameOf(t.FrameworkID())
 	if name == "" || h.frameworks[name].stream == 0 || t.forwardedUUID() == nil {
 		return ""
 	}
@@ -440,17 +440,17 @@ func (h *history) check() {
 			h.t.Errorf("framework %s is disconnected and holds offers", f.id())
 		}
 		for _, t := range f.tasks {
-			a := c.agents[t.agent()]
+			a := c.agents[t.AgentID()]
 			if a == nil || !slices.Contains(a.tasks, t) || !slices.IsSortedFunc(a.tasks, func(x, y *Task) int { return compareTaskKeys(x.key(), y.key()) }) {
 				h.t.Errorf("task %s is not in its place on its agent", t.ID())
-			} else if a.registered() && t.unreachable() && a.cur.Connected && !t.terminal() && h.onAgent[h.agentByID(a.id()).name][h.nameOf(f.id())+"/"+t.ID()] != "" {
+			} else if a.registered() && t.Unreachable() && a.cur.Connected && !t.terminal() && h.onAgent[h.agentByID(a.id()).name][h.nameOf(f.id())+"/"+t.ID()] != "" {
 				h.t.Errorf("task %s is unreachable on a connected agent that runs it", t.ID())
 			}
 		}
 	}
 	for _, a := range c.agents {
 		for _, t := range a.tasks {
-			if f := c.frameworks[t.framework()]; f == nil || f.tasks[t.ID()] != t {
+			if f := c.frameworks[t.FrameworkID()]; f == nil || f.tasks[t.ID()] != t {
 				h.t.Errorf("task %v on agent %s is not its framework's", t.key(), a.id())
 			}
 		}

@@ -68,7 +68,7 @@ func sortedReasons() (all []mesos.TaskStatus_Reason) {
 func TestLegalStates(t *testing.T) {
 	w := newWorld(t)
 	w.must(strings.Split(oneTask, "\n")...)
-	state := func() string { return w.core.frameworks["m-0000"].tasks["t1"].state().String() }
+	state := func() string { return w.core.frameworks["m-0000"].tasks["t1"].State().String() }
 	for i, s := range []string{"TASK_STARTING", "TASK_RUNNING", "TASK_RUNNING", "TASK_KILLING", "TASK_RUNNING", "TASK_FINISHED"} {
 		w.must("update a1 f1 t1 " + s + " uuid=u" + string(rune('a'+i)))
 		if state() != s {

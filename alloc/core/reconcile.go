@@ -15,14 +15,14 @@ func (c *Core) reconcile(f *frameworkState, call *scheduler.Call_Reconcile) {
 		return
 	}
 	for _, t := range f.sortedTasks() {
-		if !t.unreachable() {
+		if !t.Unreachable() {
 			c.sendUpdate(f, c.knownTaskStatus(t))
 		}
 	}
 }
 
 func (c *Core) knownTaskStatus(t *Task) *mesos.TaskStatus {
-	return latestStatus(c.masterStatus(t.ID(), t.agent(), t.reportedState(),
+	return latestStatus(c.masterStatus(t.ID(), t.AgentID(), t.reportedState(),
 		mesos.TaskStatus_REASON_RECONCILIATION, "Reconciliation: Latest task state"), t)
 }
 

@@ -46,7 +46,7 @@ func (c *Core) losesTasks(a *agentState) bool {
 }
 
 func (c *Core) partitionAware(t *Task) bool {
-	f := c.frameworks[t.framework()]
+	f := c.frameworks[t.FrameworkID()]
 	return f == nil || f.caps.partitionAware
 }
 

@@ -71,10 +71,10 @@ func (c *Core) adoptExecutor(a *agentState, f *frameworkState, info *mesos.Execu
 // not known of it has been acknowledged and the agent has yet to hear of that.
 func (c *Core) adoptTask(a *agentState, f *frameworkState, reported *mesos.Task, enters bool) bool {
 	known := f.tasks[reported.GetTaskId().GetValue()]
-	if known != nil && known.agent() != a.id() {
+	if known != nil && known.AgentID() != a.id() {
 		return false // an id that is in use elsewhere; the agent's copy ends with its framework
 	}
-	if known != nil && !known.unreachable() || known == nil && IsTerminal(reported.GetState()) && !enters {
+	if known != nil && !known.Unreachable() || known == nil && IsTerminal(reported.GetState()) && !enters {
 		return false
 	}
 	info, why := cloneTask(reported), "the agent brought a task that was not known"
@@ -89,7 +89,7 @@ func (c *Core) adoptTask(a *agentState, f *frameworkState, reported *mesos.Task,
 		c.forgetEnd(a, f, reported.GetTaskId().GetValue())
 	}
 	t := c.putTask(&record.Task{Task: info}, list)
-	s := c.masterStatus(t.ID(), a.id(), t.state(), mesos.TaskStatus_REASON_AGENT_REREGISTERED, why)
+	s := c.masterStatus(t.ID(), a.id(), t.State(), mesos.TaskStatus_REASON_AGENT_REREGISTERED, why)
 	c.sendUpdate(f, latestStatus(s, t))
 	c.taskAdded(t)
 	return t.holdsResources()
@@ -99,7 +99,7 @@ func (c *Core) adoptTask(a *agentState, f *frameworkState, reported *mesos.Task,
 // without the agent, which brings it back.
 func (c *Core) forgetEnd(a *agentState, f *frameworkState, id string) {
 	for i := len(f.done) - 1; i >= 0; i-- {
-		if t := f.done[i]; t.ID() == id && t.agent() == a.id() {
+		if t := f.done[i]; t.ID() == id && t.AgentID() == a.id() {
 			c.dropCompletedTask(f.id(), t.serial)
 			return
 		}
@@ -127,7 +127,7 @@ func (c *Core) missingTasks(a *agentState, r *link.Register) []*Task {
 		if _, launching := pending[t.key()]; launching || reported[t.key()] {
 			continue
 		}
-		f := c.frameworks[t.framework()]
+		f := c.frameworks[t.FrameworkID()]
 		if f == nil {
 			continue
 		}
@@ -148,7 +148,7 @@ func (c *Core) tellMissing(a *agentState, missing []*Task) {
 	ask := &link.ReconcileTasks{}
 	for _, t := range missing {
 		ask.Tasks = append(ask.Tasks, &link.ReconcileTasks_Task{
-			Framework: c.frameworks[t.framework()].info(), TaskId: &mesos.TaskID{Value: &t.id}, ExecutorId: t.executorID()})
+			Framework: c.frameworks[t.FrameworkID()].info(), TaskId: &mesos.TaskID{Value: &t.id}, ExecutorId: t.executorID()})
 	}
 	c.tell(a, &link.Down{Body: &link.Down_ReconcileTasks{ReconcileTasks: ask}})
 }

@@ -172,10 +172,10 @@ func (c *Core) kill(f *frameworkState, call *scheduler.Call_Kill) {
 		c.reconcileTask(f, &scheduler.Call_Reconcile_Task{TaskId: call.TaskId, AgentId: call.AgentId})
 		return
 	}
-	if call.AgentId != nil && call.AgentId.GetValue() != t.agent() {
+	if call.AgentId != nil && call.AgentId.GetValue() != t.AgentID() {
 		return
 	}
-	a := c.agents[t.agent()]
+	a := c.agents[t.AgentID()]
 	if a == nil || !a.cur.Connected && a.pendingKills[t.key()] {
 		return
 	}

@@ -80,7 +80,7 @@ func (f *frameworkState) subscribed(role string) bool {
 
 // liveTask is the task if it exists and is not remembered as unreachable.
 func (f *frameworkState) liveTask(id string) *Task {
-	if t := f.tasks[id]; t != nil && !t.unreachable() {
+	if t := f.tasks[id]; t != nil && !t.Unreachable() {
 		return t
 	}
 	return nil

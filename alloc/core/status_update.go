@@ -19,7 +19,7 @@ func (c *Core) statusUpdate(a *agentState, u *link.StatusUpdate) {
 		return
 	}
 	t := f.tasks[status.GetTaskId().GetValue()]
-	if t != nil && t.agent() != a.id() {
+	if t != nil && t.AgentID() != a.id() {
 		t = nil
 	}
 	if t != nil {
@@ -52,7 +52,7 @@ func (c *Core) updateTask(t *Task, status *mesos.TaskStatus, latest mesos.TaskSt
 		c.taskUpdated(t, status)
 	}
 	if held && !t.holdsResources() {
-		c.engine.recover(c.now.Mono, t.framework(), t.agent(), t.Resources(), noFilter, true)
+		c.engine.recover(c.now.Mono, t.FrameworkID(), t.AgentID(), t.Resources(), noFilter, true)
 	}
 	return t
 }
@@ -73,7 +73,7 @@ func (c *Core) acknowledge(f *frameworkState, call *scheduler.Call_Acknowledge) 
 		return
 	}
 	t := f.tasks[call.GetTaskId().GetValue()]
-	if t != nil && t.agent() == a.id() {
+	if t != nil && t.AgentID() == a.id() {
 		if t.forwardedUUID() == nil {
 			return
 		}

@@ -147,7 +147,7 @@ func (c *Core) tellOfReturn(f *frameworkState) {
 func (c *Core) agentsOf(f *frameworkState) []*agentState {
 	found := map[string]*agentState{}
 	for _, t := range f.tasks {
-		if a := c.agents[t.agent()]; a != nil {
+		if a := c.agents[t.AgentID()]; a != nil {
 			found[a.id()] = a
 		}
 	}

@@ -7,15 +7,11 @@ import (
 	"github.com/caprock/caprock/wire/mesos"
 )
 
-func (t *Task) framework() string      { return t.FrameworkID() }
-func (t *Task) agent() string          { return t.AgentID() }
-func (t *Task) executor() string       { return t.executorID().GetValue() }
-func (t *Task) key() taskKey           { return taskKey{framework: t.framework(), task: t.ID()} }
-func (t *Task) state() mesos.TaskState { return t.State() }
-func (t *Task) unreachable() bool      { return t.isUnreachable }
-func (t *Task) terminal() bool         { return IsTerminal(t.state()) }
-func (t *Task) holdsResources() bool   { return !t.terminal() && !t.unreachable() }
-func (e *Executor) framework() string  { return e.Rec.GetFrameworkId() }
+func (t *Task) executor() string      { return t.executorID().GetValue() }
+func (t *Task) key() taskKey          { return taskKey{framework: t.FrameworkID(), task: t.ID()} }
+func (t *Task) terminal() bool        { return IsTerminal(t.State()) }
+func (t *Task) holdsResources() bool  { return !t.terminal() && !t.Unreachable() }
+func (e *Executor) framework() string { return e.Rec.GetFrameworkId() }
 func (e *Executor) key() executorKey {
 	return executorKey{agent: e.Rec.GetAgentId(), framework: e.Rec.GetFrameworkId(), executor: e.ID()}
 }
@@ -42,7 +38,7 @@ func IsTerminal(s mesos.TaskState) bool {
 func (t *Task) reportedState() mesos.TaskState {
 	switch t.forwardedState {
 	case noEnum:
-		return t.state()
+		return t.State()
 	case oddEnum:
 		return *t.more.forwarded
 	}
@@ -143,5 +139,5 @@ func (c *Core) completeTask(f *frameworkState, t *Task) {
 	for len(f.done) > c.opts.MaxCompletedTasks {
 		c.dropCompletedTask(f.id(), f.done[0].serial)
 	}
-	c.checkDrained(t.agent())
+	c.checkDrained(t.AgentID())
 }

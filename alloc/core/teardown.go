@@ -47,7 +47,7 @@ func (c *Core) shutdownFrameworkOn(a *agentState, id *mesos.FrameworkID) {
 // endTaskOfRemoved: one that has ended keeps its state, and gets the status all the
 // same, as in Mesos.
 func (c *Core) endTaskOfRemoved(f *frameworkState, t *Task) {
-	s := c.masterStatus(t.ID(), t.agent(), mesos.TaskState_TASK_KILLED,
+	s := c.masterStatus(t.ID(), t.AgentID(), mesos.TaskState_TASK_KILLED,
 		mesos.TaskStatus_REASON_FRAMEWORK_REMOVED, "Framework "+f.id()+" removed")
 	c.completeTask(f, c.updateTask(t, s, mesos.TaskState_TASK_KILLED, false))
 }

@@ -126,7 +126,7 @@ func (l *launchContext) validateShareCgroups(g *launchGroup) error {
 		}
 	}
 	for _, t := range l.a.tasks {
-		if t.framework() == l.f.id() && t.executor() == g.executor.GetExecutorId().GetValue() && !t.terminal() && shares(t.Container()) != want {
+		if t.FrameworkID() == l.f.id() && t.executor() == g.executor.GetExecutorId().GetValue() && !t.terminal() && shares(t.Container()) != want {
 			return faultf("If set, the value of 'share_cgroups' must be the same for all tasks under an executor")
 		}
 	}

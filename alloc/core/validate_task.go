@@ -30,7 +30,7 @@ func (l *launchContext) validateTask(t *launchTask) error {
 		return faultf("'TaskInfo.task_id': %w", err)
 	}
 	if old := l.f.tasks[info.GetTaskId().GetValue()]; old != nil {
-		if old.unreachable() {
+		if old.Unreachable() {
 			return faultf("Task has duplicate ID: %s (unreachable)", old.ID())
 		}
 		return faultf("Task has duplicate ID: %s", old.ID())
